@@ -1,0 +1,78 @@
+# Everything there is to do with this project.  `make` alone lists it.
+
+PYTHON ?= python3
+VENV ?= .venv
+
+# Run what follows inside the environment, where `python` and `cfs` are ours.
+in_venv = . $(VENV)/bin/activate &&
+pytest = $(VENV)/bin/python -m pytest
+nbval = --nbval --nbval-sanitize-with tests/sanitize.cfg notebooks
+root := $(filter 0,$(shell id -u))# empty for an ordinary user
+
+.NOTPARALLEL: # the tests share one machine, and their reports one terminal
+.PHONY: help lab setup test lint types check unit notebooks as-user format lock clean
+
+help: ## List what make can do
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
+
+# The root is here and not notebooks/, so that cfslib can be opened beside them.
+lab: setup ## Open the first notebook in JupyterLab
+	$(in_venv) jupyter lab $(if $(root),--allow-root) --ServerApp.root_dir=. \
+	    --LabApp.default_url=/lab/tree/notebooks/00-start-here.ipynb
+
+setup: $(VENV)/cfslib.stamp ## Make the environment in .venv, with the cfs command
+
+test: lint types check ## Check everything
+
+lint: setup ## Check style and formatting
+	$(in_venv) ruff check
+	$(in_venv) ruff format --check
+
+types: setup ## Check types
+	$(in_venv) mypy
+
+check: unit notebooks $(if $(root),as-user) ## Run all tests and notebooks
+
+unit: setup ## Run the tests and the examples in docstrings
+	$(in_venv) $(pytest)
+
+notebooks: setup ## Run the notebooks and compare what they print
+	$(in_venv) $(pytest) $(nbval)
+
+as-user: setup ## As root: run tests and notebooks as an ordinary user
+	$(in_venv) python tests/as_user.py $(pytest) -p no:cacheprovider
+	$(in_venv) python tests/as_user.py $(pytest) -p no:cacheprovider $(nbval)
+
+format: setup ## Put the code into shape
+	$(in_venv) ruff check --fix
+	$(in_venv) ruff format
+
+# Versions already in the lock stay; to move to the newest, delete it first.
+lock: ## Pin what pyproject.toml asks for in requirements.lock
+	$(PYTHON) -m venv --clear .venv-lock
+	.venv-lock/bin/python -m pip install --quiet uv==0.13.9
+	UV_CUSTOM_COMPILE_COMMAND="make lock" .venv-lock/bin/uv pip compile --quiet \
+	    --universal --python-version 3.11 --extra notebooks --group dev \
+	    --generate-hashes --no-emit-index-url --output-file requirements.lock pyproject.toml
+
+clean: ## Remove what make has made
+	rm -rf $(VENV) .venv .venv-* .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -r {} +
+
+# A stamp is written last, so an installation that was cut short does not count.
+
+$(VENV)/cfslib.stamp: $(VENV)/locked.stamp pyproject.toml
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+	    --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/locked.stamp: requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "cfs needs Python 3.11 or newer.  To name one: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' || \
+	    { echo "$(PYTHON) cannot make environments.  On Debian: apt install python3-venv"; exit 1; }
+	@echo "Installing the packages in requirements.lock (77 MB, about half a minute)"
+	$(PYTHON) -m venv --clear $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+	    --require-hashes --requirement requirements.lock
+	@touch $@

@@ -1,0 +1,34 @@
+"""Containers from scratch: the library behind the notebooks.
+
+Start with `container`, which tells the whole story on one screen.  Every step in it
+is a call into one of the modules above it; a module uses only those above itself.
+
+    hints         what a refused call usually means, and what to do about it
+    procfs        what the kernel says about processes and mounts, read from /proc
+    tracing       a record of what the kernel was asked, and what it answered
+    syscalls      the system calls that Python's standard library leaves out
+    cgroups       how much of the machine a group of processes may use: v1, v2
+    namespaces    which parts of the machine a process has to itself
+    idmaps        who a user inside is outside
+    capabilities  the rights of root, one at a time
+    mounts        which filesystems a process sees, and where
+    users         who the command runs as
+    terminal      a terminal for the container, joined to ours
+    building      a rootfs made of this machine's own programs
+    rootcache     the rootfs that `cfs run` uses when none is named
+    rootfs        what a container sees at /, and the two ways to get in
+    init          PID 1: start the command, pass on signals, reap orphans
+    answers       what a child process brings home
+    forkserver    a small process that forks where its client must not
+    forkclient    ask the fork server for a child
+    children      a fresh process to try things in
+    limits        what a container may use, and who enforces it
+    spec          what to run, and in what kind of box
+    streams       catch what a container prints
+    channel       what a container's PID 1 and its maker say to each other
+    container     all of it, in order
+    doctor        what this machine allows, and the line that mends what it does not
+    lessons       the checks behind the exercises, one file a notebook
+    options       what was typed after `cfs run`, as a `Spec`
+    cli           the `cfs` command
+"""

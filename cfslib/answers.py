@@ -1,0 +1,79 @@
+"""answers: what a child process brings home.
+
+A child's result, its exception, and the calls it made travel back through a pipe as
+one pickle.  The parent opens it: records the calls, raises or returns.
+"""
+
+import os
+import pickle
+import signal
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from cfslib import tracing
+from cfslib.tracing import Call
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How a function went in a child process."""
+
+    result: Any = None
+    error: BaseException | None = None
+    calls: list[Call] = field(default_factory=list)
+
+    def open(self) -> Any:
+        """Return what the child returned, or raise what it raised."""
+        tracing.record(self.calls)
+        if self.error is not None:
+            raise self.error
+        return self.result
+
+
+def answer(func: Callable[[], object]) -> Answer:
+    """Call `func`; catch whatever it does."""
+    with tracing.trace() as calls:
+        try:
+            return Answer(func(), None, calls)
+        except BaseException as error:  # whatever it is, the parent raises it
+            _say_where(error)
+            return Answer(None, error, calls)
+
+
+def packed(answer: Answer, dumps: Callable[[Answer], bytes] = pickle.dumps) -> bytes:
+    """Return the answer as bytes, or one that says why it cannot be sent."""
+    try:
+        data = dumps(answer)
+        pickle.loads(data)  # some exceptions can be packed but not unpacked
+        return data
+    except Exception as reason:
+        told = (
+            repr(answer.error) if answer.error else f"a {type(answer.result).__name__}"
+        )
+        error = ChildProcessError(
+            f"the child's answer, {told}, cannot be sent: {reason}"
+        )
+        return pickle.dumps(Answer(None, error, answer.calls))
+
+
+def died(status: int) -> ChildProcessError:
+    """Return the error for a child that ended without an answer."""
+    code = os.waitstatus_to_exitcode(status)
+    how = (
+        f"exit status {code}"
+        if code >= 0
+        else f"killed by {signal.Signals(-code).name}"
+    )
+    return ChildProcessError(f"the child ended without an answer: {how}")
+
+
+def _say_where(error: BaseException) -> None:
+    """Note the line, since the traceback cannot travel; a hint is worth more."""
+    if getattr(error, "__notes__", None):
+        return
+    frames = traceback.extract_tb(error.__traceback__)
+    theirs = [frame for frame in frames if "cfslib" not in frame.filename] or frames
+    if theirs:
+        error.add_note(f"In the child: line {theirs[-1].lineno} of {theirs[-1].name}()")

@@ -1,0 +1,75 @@
+"""cgroup v2: one tree; a group's directory holds the files of all controllers."""
+
+import os
+import time
+from collections.abc import Collection
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from cfslib import syscalls
+from cfslib.cgroups.hierarchies import CannotLimit, Home
+
+
+@dataclass(frozen=True)
+class Cgroup:
+    """One group.  Every method may be called twice with the same effect as once."""
+
+    path: Path
+
+    def create(self) -> None:
+        """Make the group, unless it is already there."""
+        self.path.mkdir(exist_ok=True)
+
+    def holds(self, _setting: str) -> bool:
+        """Say whether this group is where a limit belongs; here, it always is."""
+        return True
+
+    def set(self, setting: str, value: str) -> None:
+        """Write a limit: "pids.max", "memory.max" (bytes), "cpu.max" (us in us)."""
+        syscalls.write(self.path / setting, value)
+
+    def join(self) -> None:
+        """Move the calling process, and the children it has from now on, in here."""
+        syscalls.write(self.path / "cgroup.procs", "0")
+
+    def remove(self) -> None:
+        """Kill what still runs in the group, then end it."""
+        with suppress(FileNotFoundError):
+            syscalls.write(self.path / "cgroup.kill", "1")
+            while "populated 1" in (self.path / "cgroup.events").read_text():
+                time.sleep(0.001)  # a killed process leaves its group a moment later
+        with suppress(FileNotFoundError):
+            os.rmdir(self.path)
+
+
+def parent_for(home: Home, controllers: Collection[str]) -> Path:
+    """Return the nearest group around ours in which we may make groups with limits.
+
+    A group with processes of its own cannot hand on controllers, so ours is no
+    place, unless it is the root.  systemd gives a user a part of the tree for this;
+    the name is "delegation".
+    """
+    for group in (home.ours, *home.ours.parents):
+        if _hands_on(group, controllers):
+            return group
+        if group == home.top:
+            break
+    raise CannotLimit(
+        f"no cgroup around {home.ours} hands on {', '.join(sorted(controllers))} to us",
+        "run as root, or let systemd delegate: `systemd-run --user --scope cfs run ...`",
+    )
+
+
+def _hands_on(group: Path, controllers: Collection[str]) -> bool:
+    if not all(os.access(path, os.W_OK) for path in (group, group / "cgroup.procs")):
+        return False
+    control = group / "cgroup.subtree_control"
+    missing = set(controllers) - set(control.read_text().split())
+    if not missing:
+        return True
+    try:
+        syscalls.write(control, " ".join(f"+{name}" for name in sorted(missing)))
+    except OSError:
+        return False  # it has processes, or its parent hands it none
+    return True

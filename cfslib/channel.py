@@ -1,0 +1,85 @@
+"""channel: what a container's PID 1 and its maker say to each other.
+
+A socket pair, and three messages: the maker says "go" when it has done its part;
+PID 1 answers once, either that the command is running or what went wrong; then each
+side only learns that the other is gone.
+"""
+
+import os
+import pickle
+import signal
+import socket
+from collections.abc import Callable
+from typing import NoReturn, Self
+
+from cfslib import answers, syscalls, tracing
+from cfslib.answers import Answer
+from cfslib.syscalls import Prctl
+from cfslib.tracing import Call
+
+OUR_ERROR = 125  # the exit code for "the container could not be made"
+
+
+class Channel:
+    """One end belongs to the maker, the other to PID 1."""
+
+    def __init__(self) -> None:
+        self._outside, self._inside = socket.socketpair()
+        self._calls: list[Call] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._outside.close()
+        self._inside.close()
+
+    # Outside:
+
+    def let_go(self) -> None:
+        """Tell PID 1 that it may start."""
+        self._inside.close()
+        self._outside.sendall(b"!")
+
+    def hear(self) -> int | None:
+        """Wait for the answer: raise what went wrong, or return a terminal's master."""
+        _, descriptors, _, _ = socket.recv_fds(self._outside, 1, maxfds=1)
+        with self._outside.makefile("rb") as stream:
+            data = stream.read()
+        if not data:
+            raise ChildProcessError(
+                "the container's PID 1 was killed before it started"
+            )
+        pickle.loads(data).open()
+        return descriptors[0] if descriptors else None
+
+    # Inside:
+
+    def live(self, story: Callable[[], int]) -> NoReturn:
+        """Be PID 1: wait for the maker's word, live by `story`, end with its result."""
+        code = OUR_ERROR
+        try:
+            with tracing.trace() as self._calls:
+                syscalls.prctl(Prctl.SET_PDEATHSIG, signal.SIGKILL)
+                self._outside.close()
+                if self._inside.recv(1):  # else the maker ended before it could say so
+                    code = story()
+        except BaseException as error:  # whatever it is, the maker raises it
+            self._say(Answer(error=error, calls=self._calls))
+        finally:
+            os._exit(code)
+
+    def say_started(self, master: int | None) -> None:
+        """Tell the maker that the command is running, and hand over its terminal."""
+        self._say(Answer(calls=self._calls), *([] if master is None else [master]))
+
+    def keep_nothing_else(self) -> None:
+        """Close what we inherited, but for standard input, output and error."""
+        ours = self._inside.fileno()
+        os.closerange(3, ours)
+        os.closerange(ours + 1, os.sysconf("SC_OPEN_MAX"))
+
+    def _say(self, answer: Answer, *descriptors: int) -> None:
+        socket.send_fds(self._inside, [b"!"], descriptors)
+        self._inside.sendall(answers.packed(answer))
+        self._inside.close()

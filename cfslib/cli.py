@@ -1,0 +1,134 @@
+"""cli: the `cfs` command.
+
+Exit codes are those of `docker run`: the command's own; 127 if it is not there, 126
+if it cannot be executed, 125 if the container could not be made.  Every error is
+reported here: a line of cause, a line of advice, never a traceback.
+"""
+
+import argparse
+import errno
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from cfslib import building, container, options, syscalls, terminal
+from cfslib.channel import OUR_ERROR
+from cfslib.init import CannotExecute
+from cfslib.namespaces import shared, snapshot
+
+NOT_EXECUTABLE = 126
+NOT_FOUND = 127
+INTERRUPTED = 130  # 128 + SIGINT
+VERSION = "0.1.0"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    try:
+        args = _parser().parse_args(argv)
+        return int(args.command(args))
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except CannotExecute as error:
+        _report(error)
+        return NOT_FOUND if error.errno == errno.ENOENT else NOT_EXECUTABLE
+    except (OSError, ValueError, LookupError) as error:
+        _report(error)
+        return OUR_ERROR
+
+
+def run(args: argparse.Namespace) -> int:
+    """`cfs run COMMAND`: run a command in a container."""
+    if args.tty and not sys.stdin.isatty():
+        raise options.Usage("--tty: standard input is no terminal")
+    spec = options.spec_from(args, terminal=args.tty or terminal.is_ours())
+    if not args.trace:
+        return container.run(spec)
+    with syscalls.trace() as calls:
+        try:
+            return container.run(spec)
+        finally:
+            print(calls, file=sys.stderr)
+
+
+def diagnose(_args: argparse.Namespace) -> int:
+    """`cfs doctor`: say what this machine allows."""
+    from cfslib import doctor  # it looks at a lot that the other commands do not need
+
+    findings = doctor.examine()
+    print(doctor.report(findings))
+    return 0 if doctor.healthy(findings) else 1
+
+
+def list_namespaces(args: argparse.Namespace) -> int:
+    """`cfs ns [PID]`: show where a process lives, and what it shares with us."""
+    if not Path(f"/proc/{args.pid}").exists():
+        raise ProcessLookupError(f"there is no process {args.pid}")
+    same = shared(args.pid)
+    for namespace, number in snapshot(args.pid).items():
+        mark = {True: "shared", False: "private", None: ""}[same[namespace]]
+        print(f"{namespace!s:<8} {number or 'hidden':<12} {mark}".rstrip())
+    return 0
+
+
+def build_rootfs(args: argparse.Namespace) -> int:
+    """`cfs rootfs build DIR [TOOL...]`: make a root out of programs of this machine."""
+    if args.directory.exists() and any(args.directory.iterdir()):
+        raise FileExistsError(f"{args.directory} is not empty")
+    building.build(args.directory, args.tools or building.EVERYDAY)
+    print(f"built {args.directory}; try: cfs run --rootfs {args.directory} COMMAND")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = options.Parser(
+        prog="cfs", description="Containers from scratch.", allow_abbrev=False
+    )
+    parser.add_argument("--version", action="version", version=f"cfs {VERSION}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    run_ = commands.add_parser(
+        "run",
+        help="run a command in a container",
+        usage="cfs run [OPTION...] COMMAND [ARG...]",
+        epilog=f"{options.EXAMPLES}\n{options.DEFAULTS}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    options.add_to(run_)
+    run_.set_defaults(command=run)
+
+    doctor = commands.add_parser("doctor", help="say what this machine allows")
+    doctor.set_defaults(command=diagnose)
+
+    ns = commands.add_parser("ns", help="show the namespaces of a process")
+    ns.add_argument("pid", type=int, nargs="?", default=os.getpid(), metavar="PID")
+    ns.set_defaults(command=list_namespaces)
+
+    rootfs = commands.add_parser("rootfs", help="make a root filesystem")
+    actions = rootfs.add_subparsers(required=True, metavar="ACTION")
+    build = actions.add_parser("build", help="from programs of this machine")
+    build.add_argument("directory", type=Path, metavar="DIR")
+    build.add_argument("tools", nargs="*", metavar="TOOL")
+    build.set_defaults(command=build_rootfs)
+    return parser
+
+
+def _report(error: BaseException) -> None:
+    notes = getattr(error, "__notes__", [])
+    cause = " ".join(_plain(error).split())  # one line, whatever was in it
+    print(f"cfs: {cause}", *notes, sep="\n  ", file=sys.stderr)
+
+
+def _plain(error: BaseException) -> str:
+    """Return the text without the errno that Python puts before it."""
+    if isinstance(error, OSError) and error.strerror:
+        return (
+            f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+        )
+    return str(error)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,186 @@
+"""container: all of it, in order.
+
+This is the story that the notebooks tell chapter by chapter.  `_run` stands outside,
+on the host; `_become` is the same program a moment later, as PID 1 of a world of its
+own.  The order of the steps is what matters, and each line says why it stands there.
+If one of them fails, the command is not run, and nothing is left behind.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cfslib import (
+    capabilities,
+    children,
+    idmaps,
+    init,
+    limits,
+    mounts,
+    rootcache,
+    rootfs,
+    syscalls,
+    terminal,
+    users,
+)
+from cfslib.channel import Channel
+from cfslib.idmaps import IdMap
+from cfslib.namespaces import Namespace
+from cfslib.spec import Spec
+from cfslib.streams import Finished, Pipes
+from cfslib.syscalls import Prctl
+
+PASSED_ON = (
+    signal.SIGHUP,
+    signal.SIGINT,
+    signal.SIGQUIT,
+    signal.SIGTERM,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+)
+
+
+def run(spec: Spec) -> int:
+    """Run a container to its end; return its exit code as a shell would show it.
+
+    It reads and prints where we do.  Raise `init.CannotExecute` if the command could
+    not be started, another `OSError` if the container could not be made.
+    """
+    __tracebackhide__ = True
+    return children.on_one_thread(lambda: _run(spec))
+
+
+def capture(spec: Spec) -> Finished:
+    """Run a container to its end; return its exit code and what it printed."""
+    __tracebackhide__ = True
+
+    def captured() -> Finished:
+        pipes = Pipes()
+        return pipes.finished(_run(spec, pipes))
+
+    return children.on_one_thread(captured)
+
+
+def _run(spec: Spec, pipes: Pipes | None = None) -> int:
+    """Stand outside: make PID 1, let it go when all is ready, wait for its end."""
+    root = (spec.rootfs or rootcache.current()).absolute()
+    rootfs.check(root)
+    kinds = _namespaces(spec)
+    with (
+        rootcache.in_use(root),
+        limits.enforced(spec.limits, user_namespace=Namespace.USER in kinds) as join,
+        Channel() as channel,
+    ):
+        _flush()  # or the child inherits our unprinted text and prints it too
+        # One call for all namespaces but one: a cgroup namespace starts at the group
+        # that a process is in, so PID 1 joins its group first and unshares it then.
+        pid = syscalls.clone(kinds & ~Namespace.CGROUP)
+        if pid == 0:
+            channel.live(lambda: _become(spec, root, kinds, join, channel, pipes))
+        with _killed_on_error(pid):
+            if Namespace.USER in kinds:
+                idmaps.write(pid, *_id_maps(spec))  # until then, PID 1 is nobody
+            channel.let_go()
+            master = channel.hear()  # or raise what went wrong inside
+        with _signals_passed_on(pid):
+            if pipes:
+                pipes.read()
+            if master is not None:
+                terminal.relay(master, pid)
+            _, status = os.waitpid(pid, 0)
+        return init.shell_code(status)
+
+
+def _become(
+    spec: Spec,
+    root: Path,
+    kinds: Namespace,
+    join: Callable[[], None],
+    channel: Channel,
+    pipes: Pipes | None,
+) -> int:
+    """Turn this process, PID 1 in its own world, into the container."""
+    _let_go_of_the_maker(channel, pipes)
+    join()  # first, while the host's /sys/fs/cgroup is in sight
+    syscalls.unshare(kinds & Namespace.CGROUP)
+    mounts.keep_private()  # before any mount, or the host sees it
+    syscalls.sethostname(spec.hostname)
+    volumes = [mounts.detached(v.source, read_only=v.read_only) for v in spec.volumes]
+    rootfs.layer(root)
+    rootfs.make_mount_points(root)
+    # A user namespace may mount /proc and bind devices only while it sees the host's.
+    mounts.proc(root / "proc")
+    mounts.sys(root / "sys")
+    mounts.dev(root / "dev", may_make_devices=Namespace.USER not in kinds)
+    rootfs.pivot(root)  # from here on the host's files are gone
+    for tree, volume in zip(volumes, spec.volumes, strict=True):
+        mounts.attach(tree, volume.target)
+    mounts.hide_the_machine()  # after the volumes, so that none uncovers it
+    if spec.read_only:
+        mounts.make_read_only("/")  # after the last directory was made in it
+    master, tty = terminal.make() if spec.terminal else (None, None)
+    uid, gid = users.look_up(spec.user)
+    syscalls.chdir(spec.workdir)
+    init.forget_the_host(spec.environment(os.environ.get("TERM", "dumb")))
+    # Last, because all of the above takes root's rights.
+    capabilities.keep_only(spec.capabilities)
+    users.become(uid, gid)
+    syscalls.prctl(Prctl.SET_PDEATHSIG, signal.SIGKILL)  # a new uid has cleared it
+    return init.run_as_init(spec.argv, tty, lambda: channel.say_started(master))
+
+
+def _let_go_of_the_maker(channel: Channel, pipes: Pipes | None) -> None:
+    """Cut what ties PID 1 to the process it was cloned from."""
+    os.setsid()  # away from the terminal: its Ctrl-C reaches us through the maker
+    os.umask(0o022)
+    if pipes:
+        pipes.take_over()
+    channel.keep_nothing_else()
+
+
+def _namespaces(spec: Spec) -> Namespace:
+    """Return what to unshare; an ordinary user needs a user namespace with it."""
+    for needed in (Namespace.MNT, Namespace.UTS, Namespace.PID):
+        if needed not in spec.namespaces:
+            raise ValueError(f"without a {needed} namespace this would change the host")
+    return spec.namespaces | (Namespace.USER if os.geteuid() != 0 else Namespace(0))
+
+
+def _id_maps(spec: Spec) -> tuple[list[IdMap], list[IdMap]]:
+    """Map root to us; more only for who asks, since it takes two other programs."""
+    if spec.user in ("0", "root"):
+        return [IdMap(0, os.geteuid())], [IdMap(0, os.getegid())]
+    return idmaps.many("uid"), idmaps.many("gid")
+
+
+@contextmanager
+def _killed_on_error(pid: int) -> Generator[None]:
+    try:
+        yield
+    except BaseException:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        raise
+
+
+@contextmanager
+def _signals_passed_on(pid: int) -> Generator[None]:
+    """Give PID 1 what is sent to us: whoever signals us means the container."""
+
+    def pass_on(number: int, _frame: object) -> None:
+        os.kill(pid, number)
+
+    before = {number: signal.signal(number, pass_on) for number in PASSED_ON}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _flush() -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()

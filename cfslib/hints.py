@@ -1,0 +1,63 @@
+"""Hints: what a refused call usually means, and what to do about it.
+
+The kernel answers "no" with a number.  The same number has many causes, but for
+one call there is usually one, and one thing to type:
+
+    >>> hint_for("unshare", errno.EINVAL)
+    'a process with several threads cannot; use children.in_child.'
+    >>> hint_for("unshare", errno.EIO) is None
+    True
+"""
+
+import errno
+
+_NEEDS_ROOT = "only root may do this alone; add Namespace.USER, or see `cfs doctor`."
+_TOO_MANY = "too many namespaces, or too deep; see /proc/sys/user/max_*_namespaces."
+_THREADS = "a process with several threads cannot; use children.in_child."
+_PROCESSES = "a limit on processes was reached: pids.max or `ulimit -u`."
+
+HINTS = {
+    ("unshare", errno.EPERM): _NEEDS_ROOT,
+    ("unshare", errno.EINVAL): _THREADS,
+    ("unshare", errno.ENOSPC): _TOO_MANY,
+    ("unshare", errno.EUSERS): _TOO_MANY,
+    ("clone", errno.EPERM): _NEEDS_ROOT,
+    ("clone", errno.ENOSPC): _TOO_MANY,
+    ("clone", errno.EUSERS): _TOO_MANY,
+    ("clone", errno.EAGAIN): _PROCESSES,
+    ("setns", errno.EPERM): "enter the user namespace that owns it first, or be root.",
+    ("setns", errno.EINVAL): _THREADS,
+    ("sethostname", errno.EPERM): "a UTS namespace of one's own comes first.",
+    ("sethostname", errno.EINVAL): "a hostname has at most 64 bytes.",
+    ("mount", errno.EPERM): (
+        "a mount namespace of one's own comes first; for proc, a fully visible outer "
+        "/proc as well: see `cfs doctor`."
+    ),
+    ("mount", errno.ENOENT): "the source or the mount point does not exist: mkdir it.",
+    ("mount", errno.ENOTDIR): "bind a file on a file, a directory on a directory.",
+    ("mount", errno.ENODEV): "this kernel has no such filesystem: /proc/filesystems.",
+    ("mount", errno.EINVAL): "not a mount point, or an option it does not know.",
+    ("umount2", errno.EBUSY): "something inside is in use; `fuser -vm` says what.",
+    ("umount2", errno.EINVAL): "not a mount point, or locked by an outer namespace.",
+    ("pivot_root", errno.EBUSY): "the new root must be a mount point: bind it first.",
+    ("pivot_root", errno.EINVAL): "the new root must be a mount point, and not shared.",
+    ("chroot", errno.EPERM): _NEEDS_ROOT,
+    ("setuid", errno.EINVAL): "this id has no place in the container's uid_map.",
+    ("setgid", errno.EINVAL): "this id has no place in the container's gid_map.",
+    ("write", errno.EPERM): (
+        "uid_map and gid_map take one write each, of ids that are ours to give; "
+        "gid_map only after `deny` in setgroups."
+    ),
+    ("write", errno.EBUSY): "a cgroup with processes has no controllers to hand on.",
+    ("posix_spawn", errno.ENOENT): (
+        "there is no such program inside, or its loader or interpreter is missing."
+    ),
+    ("posix_spawn", errno.EACCES): "the file is there, but it is not executable.",
+    ("posix_spawn", errno.ENOEXEC): "neither a program nor a script with a `#!` line.",
+    ("posix_spawn", errno.EAGAIN): _PROCESSES,
+}
+
+
+def hint_for(call: str, code: int) -> str | None:
+    """Return what usually makes `call` fail with errno `code`, if we know."""
+    return HINTS.get((call, code))

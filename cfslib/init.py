@@ -1,0 +1,112 @@
+"""init: PID 1 starts the command, passes signals on and reaps orphans.
+
+The first process of a PID namespace has duties.  Orphans become its children, and
+stay zombies until it waits for them.  The kernel shields it: signals it has no
+handler for are dropped, so `kill 1` does nothing.  When it ends, everything else in
+the namespace is killed.  See pid_namespaces(7).
+"""
+
+import ctypes
+import errno
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from cfslib import syscalls
+from cfslib.syscalls import Prctl
+
+# Signals that report our own mistakes must end us, not wait in a queue.
+FAULTS = {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT}
+NAME = "cfs"
+
+
+class CannotExecute(OSError):
+    """The command itself could not be started: not found, or not executable."""
+
+
+def run_as_init(
+    argv: Sequence[str],
+    terminal: str | None = None,
+    started: Callable[[], None] = lambda: None,
+) -> int:
+    """Run `argv` as the main process, stay until it ends, return its exit code.
+
+    With the path of a `terminal` (a pty), that becomes its controlling terminal.
+    `started` is called when the program is running.
+    """
+    syscalls.prctl(Prctl.SET_NAME, NAME)
+    waited_for = signal.valid_signals() - FAULTS
+    signal.pthread_sigmask(signal.SIG_BLOCK, waited_for)
+    main = start(argv, terminal)
+    started()
+    while True:
+        received = signal.sigwait(waited_for)
+        if received != signal.SIGCHLD:
+            os.kill(main, received)
+            continue
+        # One SIGCHLD can stand for many deaths, so ask until nobody is left.
+        for pid, status in reap():
+            if pid == main:
+                return shell_code(status)
+
+
+def forget_the_host(env: dict[str, str]) -> None:
+    """Take `env` as our environment and let nobody inside read the one we had.
+
+    /proc/1/cmdline and /proc/1/environ show memory of this process, where the
+    host's arguments and variables still stand.
+    """
+    os.environ.clear()
+    os.environ.update(env)
+    fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+    arguments, _, _, end = map(int, fields[45:49])  # 48 to 51 in proc(5)
+    ctypes.memset(arguments, 0, end - arguments)
+    ctypes.memmove(arguments, NAME.encode(), len(NAME))
+    syscalls.prctl(Prctl.SET_DUMPABLE, 0)
+
+
+def start(argv: Sequence[str], terminal: str | None = None) -> int:
+    """Start a program as our child, with signals as a fresh process has them."""
+    attributes = {
+        "setsigmask": (),
+        # Python ignores SIGPIPE and SIGXFSZ, and an ignored signal survives exec.
+        "setsigdef": signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP},
+    }
+    if terminal:
+        # The first terminal that the leader of a new session opens is its own.
+        opened = (os.POSIX_SPAWN_OPEN, 0, terminal, os.O_RDWR, 0)
+        copies = [(os.POSIX_SPAWN_DUP2, 0, fd) for fd in (1, 2)]
+        attributes |= {"setsid": True, "file_actions": [opened, *copies]}
+    try:
+        return syscalls.posix_spawn(argv, dict(os.environ), **attributes)
+    except OSError as error:
+        if error.errno in (errno.EAGAIN, errno.ENOMEM):
+            raise
+        cannot = CannotExecute(
+            error.errno, f"{argv[0]}: {os.strerror(error.errno or 0)}"
+        )
+        cannot.__notes__ = getattr(error, "__notes__", [])
+        raise cannot from None
+
+
+def reap() -> Iterator[tuple[int, int]]:
+    """Yield (pid, wait status) for every child that has ended, without waiting."""
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return  # no children at all
+        if pid == 0:
+            return  # children, all of them alive
+        yield pid, status
+
+
+def shell_code(status: int) -> int:
+    """Turn a wait status into the number a shell would show: 128+N for signal N.
+
+    >>> shell_code(signal.SIGKILL)
+    137
+    """
+    code = os.waitstatus_to_exitcode(status)
+    return code if code >= 0 else 128 - code

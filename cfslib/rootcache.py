@@ -1,0 +1,120 @@
+"""rootcache: the rootfs that `cfs run` uses when none is named.
+
+It is built once for each user from this machine's everyday programs, kept in the
+user's cache, and built anew when one of the files it came from has changed.  Each
+build has a directory of its own, so that a container that still runs keeps its files:
+
+    ~/.cache/cfs/rootfs-k3v9x1_a/    one build
+    ~/.cache/cfs/current.json        which build is the last, and what it came from
+    ~/.cache/cfs/lock                held while building
+"""
+
+import fcntl
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from cfslib import building
+
+Stamp = list[str | int]  # path, size, time of the last change in nanoseconds
+
+
+def directory() -> Path:
+    """Return the cache directory of this user: see the XDG Base Directory rules."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "cfs"
+
+
+def current(cache: Path | None = None) -> Path:
+    """Return a rootfs of the everyday tools as they are now; build it if need be."""
+    cache = cache or directory()
+    if root := _up_to_date(cache):
+        return root
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with _locked(cache / "lock"):
+            # Somebody may have built it while we waited for the lock.
+            return _up_to_date(cache) or _build(cache)
+    except OSError as error:
+        error.add_note(f"Hint: XDG_CACHE_HOME names another place than {cache}.")
+        raise
+
+
+@contextmanager
+def in_use(root: Path) -> Generator[None]:
+    """Keep a rootfs from being cleared away while a container runs in it."""
+    fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(fd)
+
+
+def _up_to_date(cache: Path) -> Path | None:
+    try:
+        note = json.loads((cache / "current.json").read_text())
+        root = cache / note["root"]
+        if root.is_dir() and note["sources"] == _stamps(
+            note["sources"], note["absent"]
+        ):
+            return root
+    except (OSError, ValueError, KeyError):
+        pass  # no build yet, or not one of ours: build
+    return None
+
+
+def _stamps(sources: list[Stamp], absent: list[str]) -> list[Stamp] | None:
+    """Return the stamps of the sources as they are now; None if a tool was added."""
+    if any(building.find(tool) for tool in absent):
+        return None
+    return [_stamp(str(path)) for path, *_ in sources]
+
+
+def _stamp(path: str) -> Stamp:
+    status = os.stat(path)
+    return [path, status.st_size, status.st_mtime_ns]
+
+
+def _build(cache: Path) -> Path:
+    _clear_away_old_builds(cache)
+    root = Path(tempfile.mkdtemp(prefix="rootfs-", dir=cache))
+    try:
+        root.chmod(0o755)
+        # How we build is a source too: another version of us builds something else.
+        sources = [*building.build(root), building.__file__]
+        _write_note(cache, root, map(str, sources))
+    except BaseException:
+        shutil.rmtree(root, ignore_errors=True)
+        raise
+    return root
+
+
+def _write_note(cache: Path, root: Path, sources: Iterable[str]) -> None:
+    absent = [tool for tool in building.EVERYDAY if not building.find(tool)]
+    stamps = [_stamp(source) for source in dict.fromkeys(sources)]
+    note = {"root": root.name, "sources": stamps, "absent": absent}
+    draft = cache / "current.json.new"
+    draft.write_text(json.dumps(note))
+    draft.replace(cache / "current.json")  # whole or not at all
+
+
+def _clear_away_old_builds(cache: Path) -> None:
+    """Remove the builds that no container runs in, half-finished ones included."""
+    for root in cache.glob("rootfs-*"):
+        fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+        with suppress(BlockingIOError):
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(root)
+        os.close(fd)
+
+
+@contextmanager
+def _locked(path: Path) -> Generator[None]:
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,49 @@
+"""streams: catch what a container prints."""
+
+import os
+import selectors
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A container that has ended, with what it printed."""
+
+    code: int  # as a shell would show it
+    stdout: str
+    stderr: str
+
+
+class Pipes:
+    """Two pipes, for standard output and standard error."""
+
+    def __init__(self) -> None:
+        self._readers, self._writers = zip(os.pipe(), os.pipe(), strict=True)
+        self._caught = dict.fromkeys(self._readers, b"")
+
+    def take_over(self) -> None:
+        """Be the container: print into the pipes, read from nothing."""
+        os.dup2(os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC), 0)
+        for fd, writer in zip((1, 2), self._writers, strict=True):
+            os.dup2(writer, fd)
+
+    def read(self) -> None:
+        """Be outside: take what is printed until nobody is left who could print."""
+        for writer in self._writers:
+            os.close(writer)
+        with selectors.DefaultSelector() as selector:
+            for reader in self._readers:
+                selector.register(reader, selectors.EVENT_READ)
+            while selector.get_map():
+                for key, _ in selector.select():
+                    chunk = os.read(key.fd, 1 << 16)
+                    self._caught[key.fd] += chunk
+                    if not chunk:
+                        selector.unregister(key.fd)
+
+    def finished(self, code: int) -> Finished:
+        """Close the pipes and return what came out of them."""
+        for reader in self._readers:
+            os.close(reader)
+        texts = [data.decode(errors="replace") for data in self._caught.values()]
+        return Finished(code, *texts)

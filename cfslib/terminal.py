@@ -1,0 +1,101 @@
+"""terminal: a terminal for the container, joined to ours.
+
+A shell wants a terminal that it controls: for job control, Ctrl-C, the window size.
+Ours is not for the container: whoever holds a terminal can type into it.  So inside,
+a pty is made: the program gets its slave end, and we stand at the master end and
+copy what is typed in, and what is printed out.  See pty(7), tty_ioctl(2).
+"""
+
+import errno
+import fcntl
+import os
+import select
+import signal
+import sys
+import termios
+import tty
+from collections.abc import Generator
+from contextlib import contextmanager
+
+
+def make() -> tuple[int, str]:
+    """Make a pty in the /dev/pts we see; return its master and the slave's path."""
+    master, slave = os.openpty()
+    path = os.ttyname(slave)
+    os.close(slave)
+    return master, path
+
+
+def is_ours() -> bool:
+    """Say whether a person sits in front of us."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def relay(master: int, pid: int) -> None:
+    """Join our terminal to a pty until process `pid`, a child of ours, ends."""
+    end = os.pidfd_open(pid)
+    try:
+        with _raw(0), _size_follows(master):
+            _copy(master, end)
+    finally:
+        os.close(end)
+
+
+def _copy(master: int, end: int) -> None:
+    sources = [0, master, end]
+    while sources != [0]:
+        ready, _, _ = select.select(sources, [], [])
+        if 0 in ready:
+            typed = os.read(0, 1 << 14)
+            if typed:
+                _write_all(master, typed)
+            else:
+                sources.remove(0)
+        if master in ready:
+            printed = _read(master)
+            if not printed:
+                return
+            _write_all(1, printed)
+        elif end in ready:
+            return  # the program is gone, and all it printed has been read
+
+
+def _read(master: int) -> bytes:
+    try:
+        return os.read(master, 1 << 14)
+    except OSError as error:
+        if error.errno == errno.EIO:  # how a pty says that nobody is left
+            return b""
+        raise
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(fd, data) :]
+
+
+@contextmanager
+def _raw(fd: int) -> Generator[None]:
+    """Take every key as it is, Ctrl-C too: the terminal inside knows what it means."""
+    before = termios.tcgetattr(fd)
+    tty.setraw(fd)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(fd, termios.TCSAFLUSH, before)
+
+
+@contextmanager
+def _size_follows(master: int) -> Generator[None]:
+    """Give the pty the size of our window, now and whenever that changes."""
+
+    def copy_size(*_: object) -> None:
+        size = fcntl.ioctl(0, termios.TIOCGWINSZ, bytes(8))
+        fcntl.ioctl(master, termios.TIOCSWINSZ, size)
+
+    before = signal.signal(signal.SIGWINCH, copy_size)
+    try:
+        copy_size()
+        yield
+    finally:
+        signal.signal(signal.SIGWINCH, before)

@@ -1,0 +1,97 @@
+"""Run a command as an ordinary user, on a machine where only root is at hand.
+
+    python tests/as_user.py COMMAND [ARG...]
+
+The user has an id that nobody else has, no group but its own, no capability, and an
+empty home directory that is gone afterwards.  A checkout or a Python below a private
+directory, such as root's home, would be out of its reach.  So the command runs in a
+mount namespace in which those directories are covered, and show no more than the way
+to what it needs.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from cfslib import mounts, syscalls
+from cfslib.namespaces import Namespace
+from cfslib.syscalls import Prctl
+
+UID = 54321
+NEEDED = {Path(sys.prefix), Path(sys.base_prefix), Path(__file__).parent.parent}
+
+
+def main(argv: list[str]) -> int:
+    """Run the command and return its exit status."""
+    home = Path(tempfile.mkdtemp(prefix="cfs-user-"))
+    os.chown(home, UID, UID)
+    try:
+        return subprocess.run(
+            argv, env=_environment(home), preexec_fn=_become_user
+        ).returncode
+    finally:
+        shutil.rmtree(home)
+
+
+def _environment(home: Path) -> dict[str, str]:
+    keep = {
+        name: os.environ[name] for name in ("PATH", "LANG", "CI", "PYTHONPATH") if name in os.environ
+    }
+    runtime = {
+        f"XDG_{name}_HOME": str(home / name) for name in ("CACHE", "DATA", "CONFIG")
+    }
+    return (
+        keep
+        | runtime
+        | {
+            "HOME": str(home),
+            "TMPDIR": str(home),
+            "USER": "learner",
+            "LOGNAME": "learner",
+            "PYTHONDONTWRITEBYTECODE": "1",  # the checkout is not ours to write
+            "TERM": "xterm",
+        }
+    )
+
+
+def _become_user() -> None:
+    syscalls.unshare(Namespace.MNT)
+    mounts.keep_private()
+    for private in sorted({found for path in NEEDED if (found := _private_part(path))}):
+        _open_a_way(private)
+    os.setgroups([])
+    os.setresgid(UID, UID, UID)
+    os.setresuid(UID, UID, UID)
+    # A process that gave up root is not "dumpable", and its /proc files are root's,
+    # uid_map among them.  A user who logged in never has that.
+    syscalls.prctl(Prctl.SET_DUMPABLE, 1)
+    syscalls.prctl(Prctl.SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _private_part(path: Path) -> Path | None:
+    """Return the outermost directory on the way that others may not pass."""
+    for place in [*reversed(path.resolve().parents), path.resolve()]:
+        if not place.stat().st_mode & 0o001:
+            return place
+    return None
+
+
+def _open_a_way(private: Path) -> None:
+    """Cover a private directory; in it, show the needed ones below it again."""
+    below = [
+        path.resolve() for path in NEEDED if path.resolve().is_relative_to(private)
+    ]
+    trees = {path: mounts.detached(path) for path in below}
+    syscalls.mount("tmpfs", private, "tmpfs", options="mode=755")
+    for path in sorted(trees):
+        mounts.attach(trees[path], path)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,68 @@
+"""Run notebooks and save what they print, for whoever changes one.
+
+    python tests/refresh_notebooks.py [NOTEBOOK...]
+
+Only what a reader sees is kept: no times, no traces of the machine that ran it.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+
+NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
+METADATA = {
+    "kernelspec": {
+        "display_name": "Python 3 (ipykernel)",
+        "language": "python",
+        "name": "python3",
+    },
+    "language_info": {"name": "python"},
+}
+
+
+def refresh(path: Path) -> None:
+    """Run one notebook from top to bottom and write its outputs into it."""
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    client = NotebookClient(
+        notebook,
+        timeout=60,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(path.parent)}},
+        record_timing=False,
+        coalesce_streams=True,
+    )
+    client.execute()
+    notebook.metadata = nbformat.from_dict(METADATA)
+    for number, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{number:02}"
+        for output in cell.get("outputs", []):
+            if output.output_type == "error":
+                output.traceback = [_short(output.traceback)]
+    nbformat.write(notebook, path)
+    print(f"refreshed {path.name}")
+
+
+def _short(traceback: list[str]) -> str:
+    """Keep the last words of a traceback: the error and its hint."""
+    text = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(traceback))
+    lines = text.rstrip().split("\n")
+    last = max(
+        (
+            n
+            for n, line in enumerate(lines)
+            if re.match(r"\w+(Error|Exception)?: ", line)
+        ),
+        default=0,
+    )
+    return "\n".join(lines[last:])
+
+
+if __name__ == "__main__":
+    for given in sys.argv[1:] or sorted(map(str, NOTEBOOKS.glob("*.ipynb"))):
+        refresh(Path(given))
