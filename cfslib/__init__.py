@@ -12,6 +12,9 @@ is a call into one of the modules above it; a module uses only those above itsel
     idmaps        who a user inside is outside
     capabilities  the rights of root, one at a time
     mounts        which filesystems a process sees, and where
+    trees         mounts that are held by a file descriptor, and are nowhere yet
+    devices       a small /dev, with nothing that leads to the machine's hardware
+    masks         cover what /proc and /sys tell about the machine
     users         who the command runs as
     terminal      a terminal for the container, joined to ours
     building      a rootfs made of this machine's own programs
@@ -29,6 +32,7 @@ is a call into one of the modules above it; a module uses only those above itsel
     container     all of it, in order
     doctor        what this machine allows, and the line that mends what it does not
     lessons       the checks behind the exercises, one file a notebook
+    values        what may stand after an option of `cfs run`, and what it means
     options       what was typed after `cfs run`, as a `Spec`
     cli           the `cfs` command
 """

@@ -49,12 +49,8 @@ def packed(answer: Answer, dumps: Callable[[Answer], bytes] = pickle.dumps) -> b
         pickle.loads(data)  # some exceptions can be packed but not unpacked
         return data
     except Exception as reason:
-        told = (
-            repr(answer.error) if answer.error else f"a {type(answer.result).__name__}"
-        )
-        error = ChildProcessError(
-            f"the child's answer, {told}, cannot be sent: {reason}"
-        )
+        told = repr(answer.error or type(answer.result))
+        error = ChildProcessError(f"cannot send the child's answer {told}: {reason}")
         return pickle.dumps(Answer(None, error, answer.calls))
 
 

@@ -92,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
         "run",
         help="run a command in a container",
         usage="cfs run [OPTION...] COMMAND [ARG...]",
-        epilog=f"{options.EXAMPLES}\n{options.DEFAULTS}",
+        epilog=options.EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )

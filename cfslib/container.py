@@ -16,14 +16,17 @@ from pathlib import Path
 from cfslib import (
     capabilities,
     children,
+    devices,
     idmaps,
     init,
     limits,
+    masks,
     mounts,
     rootcache,
     rootfs,
     syscalls,
     terminal,
+    trees,
     users,
 )
 from cfslib.channel import Channel
@@ -108,17 +111,17 @@ def _become(
     syscalls.unshare(kinds & Namespace.CGROUP)
     mounts.keep_private()  # before any mount, or the host sees it
     syscalls.sethostname(spec.hostname)
-    volumes = [mounts.detached(v.source, read_only=v.read_only) for v in spec.volumes]
+    volumes = [trees.detached(v.source, read_only=v.read_only) for v in spec.volumes]
     rootfs.layer(root)
     rootfs.make_mount_points(root)
     # A user namespace may mount /proc and bind devices only while it sees the host's.
     mounts.proc(root / "proc")
     mounts.sys(root / "sys")
-    mounts.dev(root / "dev", may_make_devices=Namespace.USER not in kinds)
+    devices.mount(root / "dev", may_make_devices=Namespace.USER not in kinds)
     rootfs.pivot(root)  # from here on the host's files are gone
     for tree, volume in zip(volumes, spec.volumes, strict=True):
-        mounts.attach(tree, volume.target)
-    mounts.hide_the_machine()  # after the volumes, so that none uncovers it
+        trees.attach(tree, volume.target)
+    masks.hide_the_machine()  # after the volumes, so that none uncovers it
     if spec.read_only:
         mounts.make_read_only("/")  # after the last directory was made in it
     master, tty = terminal.make() if spec.terminal else (None, None)

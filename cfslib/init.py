@@ -12,6 +12,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from cfslib import syscalls
 from cfslib.syscalls import Prctl
@@ -68,7 +69,7 @@ def forget_the_host(env: dict[str, str]) -> None:
 
 def start(argv: Sequence[str], terminal: str | None = None) -> int:
     """Start a program as our child, with signals as a fresh process has them."""
-    attributes = {
+    attributes: dict[str, Any] = {
         "setsigmask": (),
         # Python ignores SIGPIPE and SIGXFSZ, and an ignored signal survives exec.
         "setsigdef": signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP},
@@ -79,7 +80,7 @@ def start(argv: Sequence[str], terminal: str | None = None) -> int:
         copies = [(os.POSIX_SPAWN_DUP2, 0, fd) for fd in (1, 2)]
         attributes |= {"setsid": True, "file_actions": [opened, *copies]}
     try:
-        return syscalls.posix_spawn(argv, dict(os.environ), **attributes)
+        return syscalls.posix_spawn(list(argv), dict(os.environ), **attributes)
     except OSError as error:
         if error.errno in (errno.EAGAIN, errno.ENOMEM):
             raise

@@ -43,7 +43,7 @@ class Limits:
 
 @contextmanager
 def enforced(limits: Limits, *, user_namespace: bool) -> Generator[Callable[[], None]]:
-    """Prepare the limits for a `with` block; yield how a process puts itself under them.
+    """Prepare limits for a `with` block; yield what a process calls to be under them.
 
     Raise `CannotLimit` if one of them cannot be set here.
     """

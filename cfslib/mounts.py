@@ -11,8 +11,6 @@ Manual pages: mount(2), mount_namespaces(7).
 """
 
 import enum
-import os
-import stat
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -49,52 +47,7 @@ class UmountFlag(enum.IntFlag):
         return self.name or "none"
 
 
-class TreeFlag(enum.IntFlag):
-    """For the calls on trees of mounts.  Values: <linux/mount.h>, <linux/fcntl.h>."""
-
-    CLONE = 0x1  # OPEN_TREE_CLONE: a copy, as a bind mount is
-    FROM_FD = 0x4  # MOVE_MOUNT_F_EMPTY_PATH: the source is the descriptor
-    EMPTY_PATH = 0x1000  # AT_EMPTY_PATH: the descriptor itself
-    RECURSIVE = 0x8000  # AT_RECURSIVE: with all mounts below
-    CLOEXEC = os.O_CLOEXEC
-
-    def __str__(self) -> str:
-        return self.name or "none"
-
-
 INERT = MountFlag.NOSUID | MountFlag.NODEV | MountFlag.NOEXEC
-DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
-DEV_LINKS = {
-    "ptmx": "pts/ptmx",
-    "fd": "/proc/self/fd",
-    "stdin": "/proc/self/fd/0",
-    "stdout": "/proc/self/fd/1",
-    "stderr": "/proc/self/fd/2",
-}
-
-# Parts of /proc and /sys that speak of the whole machine, not of the container.
-# The lists are those of the OCI runtimes: runc(8), "maskedPaths", "readonlyPaths".
-MASKED = (
-    "/proc/acpi",
-    "/proc/asound",
-    "/proc/interrupts",
-    "/proc/kcore",
-    "/proc/keys",
-    "/proc/latency_stats",
-    "/proc/sched_debug",
-    "/proc/scsi",
-    "/proc/timer_list",
-    "/proc/timer_stats",
-    "/sys/devices/virtual/powercap",
-    "/sys/firmware",
-)
-READ_ONLY = (
-    "/proc/bus",
-    "/proc/fs",
-    "/proc/irq",
-    "/proc/sys",
-    "/proc/sysrq-trigger",
-)
 
 
 def keep_private() -> None:
@@ -154,79 +107,3 @@ def sys(target: Path) -> None:
     """
     with suppress(PermissionError):
         syscalls.mount("sysfs", target, "sysfs", INERT | MountFlag.RDONLY)
-
-
-def dev(target: Path, *, may_make_devices: bool) -> None:
-    """Mount a small /dev: six devices, terminals of its own, shared memory.
-
-    Only root of the whole machine may make device files, whatever the namespace;
-    others bind the host's.
-    """
-    syscalls.mount("tmpfs", target, "tmpfs", MountFlag.NOSUID, "mode=755,size=64k")
-    for name in DEVICES:
-        make = _make_device if may_make_devices else _bind_device
-        make(Path("/dev", name), target / name)
-    for name, destination in DEV_LINKS.items():
-        (target / name).symlink_to(destination)
-    _mount_below(target, "pts", "devpts", "newinstance,ptmxmode=0666,mode=0620")
-    _mount_below(target, "shm", "tmpfs", "mode=1777,size=64m")
-
-
-def _make_device(source: Path, target: Path) -> None:
-    os.mknod(target, 0o666 | stat.S_IFCHR, source.stat().st_rdev)
-    target.chmod(0o666)  # mknod obeys the umask, chmod does not
-
-
-def _bind_device(source: Path, target: Path) -> None:
-    target.touch()
-    syscalls.mount(source, target, flags=MountFlag.BIND)
-
-
-def _mount_below(parent: Path, name: str, fstype: str, options: str) -> None:
-    (parent / name).mkdir()
-    flags = MountFlag.NOSUID | MountFlag.NOEXEC
-    flags |= MountFlag.NODEV if fstype == "tmpfs" else 0
-    syscalls.mount(fstype, parent / name, fstype, flags, options)
-
-
-def hide_the_machine() -> None:
-    """Cover what /proc and /sys tell about the machine; protect what they change.
-
-    Call it in the new root.
-    """
-    for path in MASKED:
-        if os.path.isdir(path):
-            flags = INERT | MountFlag.RDONLY
-            syscalls.mount("tmpfs", path, "tmpfs", flags, "size=0,nr_inodes=1")
-        elif os.path.lexists(path):
-            syscalls.mount("/dev/null", path, flags=MountFlag.BIND)
-    for path in READ_ONLY:
-        if os.path.lexists(path):
-            syscalls.mount(path, path, flags=MountFlag.BIND | MountFlag.REC)
-            make_read_only(path, INERT)
-
-
-def detached(source: Path, *, read_only: bool = False) -> int:
-    """Return a copy of a directory's mounts that is not anywhere yet.
-
-    It keeps hold of a host directory over the change of the root, so that the place
-    where it goes is looked up inside, where no symbolic link leads to the host.
-    """
-    clone = TreeFlag.CLONE | TreeFlag.CLOEXEC
-    tree = syscalls.open_tree(source, clone | TreeFlag.RECURSIVE)
-    if read_only:
-        MOUNT_ATTR_RDONLY = 1
-        everything = TreeFlag.EMPTY_PATH | TreeFlag.RECURSIVE
-        syscalls.mount_setattr(tree, everything, MOUNT_ATTR_RDONLY)
-    return tree
-
-
-def attach(tree: int, target: Path) -> None:
-    """Hang the mounts from `detached` at `target`, and make that if need be."""
-    if stat.S_ISDIR(os.fstat(tree).st_mode):
-        target.mkdir(parents=True, exist_ok=True)
-    else:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.touch()
-    syscalls.move_mount(tree, target, TreeFlag.FROM_FD)
-    os.close(tree)

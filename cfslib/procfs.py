@@ -1,10 +1,10 @@
-"""procfs: what the kernel says about processes and mounts, read from /proc.
+r"""procfs: what the kernel says about processes and mounts, read from /proc.
 
 These are parsers: text in, plain values out, no system call but reading a file.
 The format of each file is in proc(5).
 
-    >>> parse_status("Name:\\tsh\\nNSpid:\\t4242\\t7\\n")["NSpid"]
-    '4242\\t7'
+    >>> parse_status("Name:\tsh\nNSpid:\t4242\t7\n")["NSpid"]
+    '4242\t7'
 """
 
 import re
@@ -88,7 +88,7 @@ def unescape(field: str) -> str:
 
 
 def status(pid: int | str = "self", proc: Path = PROC) -> dict[str, str]:
-    """Return /proc/PID/status by field name: "Name", "PPid", "NSpid", "CapEff", ..."""
+    """Return /proc/PID/status by field: "Name", "PPid", "NSpid", "CapEff", ..."""
     return parse_status(
         (proc / str(pid) / "status").read_text(errors="surrogateescape")
     )

@@ -58,10 +58,9 @@ def in_use(root: Path) -> Generator[None]:
 def _up_to_date(cache: Path) -> Path | None:
     try:
         note = json.loads((cache / "current.json").read_text())
-        root = cache / note["root"]
-        if root.is_dir() and note["sources"] == _stamps(
-            note["sources"], note["absent"]
-        ):
+        root = cache / str(note["root"])
+        now = _stamps(note["sources"], note["absent"])
+        if root.is_dir() and note["sources"] == now:
             return root
     except (OSError, ValueError, KeyError):
         pass  # no build yet, or not one of ours: build

@@ -40,7 +40,7 @@ class Spec:
     workdir: str = "/"
     user: str = "0"  # UID[:GID], or a name from the container's /etc/passwd
     namespaces: Namespace = NAMESPACES  # USER joins them unless we are root
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     volumes: Sequence[Volume] = ()
     capabilities: frozenset[Capability] = DEFAULT
     read_only: bool = False

@@ -14,10 +14,11 @@ have are here too, so that `trace()` shows all that made a container:
 
 import ctypes
 import enum
+import errno
 import os
 import signal
 from collections.abc import Callable, Sequence
-from ctypes import c_char_p, c_int, c_long, c_size_t, c_uint, c_ulong, c_void_p
+from ctypes import c_char_p, c_int, c_long, c_size_t, c_ulong, c_void_p
 from pathlib import Path
 from typing import Any
 
@@ -39,12 +40,9 @@ class Prctl(enum.IntEnum):
         return self.name
 
 
-# Calls for which libc may have no wrapper.  From number 424 on, every machine
-# counts alike; clone is older.  Values: <asm/unistd.h>.
+# libc's own clone() wants a stack for the child, so we use the number.  It differs
+# between processors: <asm/unistd.h>.
 _NR_CLONE = {"x86_64": 56, "aarch64": 220, "riscv64": 220, "ppc64le": 120}
-_NR_OPEN_TREE = 428
-_NR_MOVE_MOUNT = 429
-_NR_MOUNT_SETATTR = 442
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -55,9 +53,10 @@ def _raise_errno(result: int, _function: object, _arguments: object) -> int:
     return result
 
 
-def _declare(
+def declare(
     name: str, *argument_types: object, libc: Any = _libc
 ) -> Callable[..., int]:
+    """Return a function of libc that raises `OSError` where C returns -1."""
     function: Any = libc[name]  # [], not getattr: a fresh object with its own types
     function.argtypes = argument_types
     function.restype = c_long if name == "syscall" else c_int
@@ -65,22 +64,17 @@ def _declare(
     return function  # type: ignore[no-any-return]
 
 
-_unshare = _declare("unshare", c_int)
-_setns = _declare("setns", c_int, c_int)
-_mount = _declare("mount", c_char_p, c_char_p, c_char_p, c_ulong, c_char_p)
-_umount2 = _declare("umount2", c_char_p, c_int)
-_pivot_root = _declare("pivot_root", c_char_p, c_char_p)
-_chroot = _declare("chroot", c_char_p)
-_sethostname = _declare("sethostname", c_char_p, c_size_t)
-_prctl = _declare("prctl", c_int, c_void_p, c_ulong, c_ulong, c_ulong)
-_capset = _declare("capset", c_void_p, c_void_p)
-_open_tree = _declare("syscall", c_long, c_int, c_char_p, c_uint)
-_move_mount = _declare("syscall", c_long, c_int, c_char_p, c_int, c_char_p, c_uint)
-_mount_setattr = _declare(
-    "syscall", c_long, c_int, c_char_p, c_uint, c_void_p, c_size_t
-)
+_unshare = declare("unshare", c_int)
+_setns = declare("setns", c_int, c_int)
+_mount = declare("mount", c_char_p, c_char_p, c_char_p, c_ulong, c_char_p)
+_umount2 = declare("umount2", c_char_p, c_int)
+_pivot_root = declare("pivot_root", c_char_p, c_char_p)
+_chroot = declare("chroot", c_char_p)
+_sethostname = declare("sethostname", c_char_p, c_size_t)
+_prctl = declare("prctl", c_int, c_void_p, c_ulong, c_ulong, c_ulong)
+_capset = declare("capset", c_void_p, c_void_p)
 # PyDLL keeps Python's lock during the call: the child must own it when it wakes up.
-_clone = _declare(
+_clone = declare(
     "syscall", c_long, c_ulong, *[c_void_p] * 4, libc=ctypes.PyDLL(None, use_errno=True)
 )
 
@@ -96,7 +90,12 @@ def clone(flags: int) -> int:
     The difference to `unshare` and `os.fork` is that the caller stays where it is.
     A process with threads must not do this, for the reasons in fork(2).
     """
-    number = _NR_CLONE[os.uname().machine]
+    machine = os.uname().machine
+    if machine not in _NR_CLONE:
+        raise OSError(
+            errno.ENOSYS, f"clone: its number on {machine} is not in _NR_CLONE"
+        )
+    number = _NR_CLONE[machine]
 
     def call(flags: int) -> int:
         # What os.fork does around its own call: <Python.h>, "PyOS_BeforeFork".
@@ -141,38 +140,6 @@ def mount(
 def umount2(target: str | Path, flags: int = 0) -> None:
     """Take the topmost mount at `target` away."""
     ask("umount2", _umount2, target=target, flags=flags)
-
-
-def open_tree(path: str | Path, flags: int) -> int:
-    """Return a file descriptor of a copy of the mounts at `path`, not yet anywhere."""
-    AT_FDCWD = -100
-
-    def call(path: bytes, flags: int) -> int:
-        return _open_tree(_NR_OPEN_TREE, AT_FDCWD, path, flags)
-
-    return ask("open_tree", call, path=path, flags=flags)
-
-
-def move_mount(tree: int, target: str | Path, flags: int) -> None:
-    """Hang the mounts behind the file descriptor `tree` at `target`."""
-    AT_FDCWD = -100
-
-    def call(tree: int, target: bytes, flags: int) -> int:
-        return _move_mount(_NR_MOVE_MOUNT, tree, b"", AT_FDCWD, target, flags)
-
-    ask("move_mount", call, tree=tree, target=target, flags=flags)
-
-
-def mount_setattr(tree: int, flags: int, attributes: int) -> None:
-    """Set attributes such as read-only on the mounts behind `tree`."""
-
-    def call(tree: int, flags: int, attributes: int) -> int:
-        # struct mount_attr: to set, to clear, propagation, user namespace.
-        wanted = (ctypes.c_uint64 * 4)(attributes, 0, 0, 0)
-        size = ctypes.sizeof(wanted)
-        return _mount_setattr(_NR_MOUNT_SETATTR, tree, b"", flags, wanted, size)
-
-    ask("mount_setattr", call, tree=tree, flags=flags, attributes=attributes)
 
 
 def pivot_root(new_root: str | Path, put_old: str | Path) -> None:
@@ -229,7 +196,7 @@ def setgid(gid: int) -> None:
 
 
 def write(path: str | Path, text: str) -> None:
-    """Write a file of the kernel's, such as uid_map or pids.max, in one write(2)."""
+    """Set a file of the kernel's, such as uid_map or pids.max, in one go."""
 
     def call(path: bytes, text: bytes) -> int:
         fd = os.open(path, os.O_WRONLY)
@@ -241,14 +208,14 @@ def write(path: str | Path, text: str) -> None:
     ask("write", call, path=path, text=text)
 
 
-def posix_spawn(argv: Sequence[str], env: dict[str, str], **attributes: Any) -> int:
+def posix_spawn(argv: list[str], env: dict[str, str], **attributes: Any) -> int:
     """Start a program found in our own PATH as a child; return its pid.
 
     `attributes` are those of `os.posix_spawnp`.  Unlike after a fork, an exec that
     fails is an error here, in the parent.
     """
 
-    def call(argv: Sequence[str]) -> int:
+    def call(argv: list[str]) -> int:
         return os.posix_spawnp(argv[0], argv, env, **attributes)
 
-    return ask("posix_spawn", call, argv=list(argv))
+    return ask("posix_spawn", call, argv=argv)

@@ -105,6 +105,8 @@ def _shown(value: object) -> str:
     if isinstance(value, str | PurePath):
         text = str(value).encode("unicode_escape", "surrogateescape").decode()
         return f'"{text}"'
+    if isinstance(value, list):
+        return f"[{', '.join(map(_shown, value))}]"
     if type(value) is int and value > 0xFFFF:
         return hex(value)
     return str(value)

@@ -19,11 +19,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from cfslib import mounts, syscalls
+from cfslib import mounts, syscalls, trees
 from cfslib.namespaces import Namespace
 from cfslib.syscalls import Prctl
 
 UID = 54321
+KEPT = ("PATH", "PYTHONPATH", "LANG", "CI")  # of the environment
 NEEDED = {Path(sys.prefix), Path(sys.base_prefix), Path(__file__).parent.parent}
 
 
@@ -40,24 +41,15 @@ def main(argv: list[str]) -> int:
 
 
 def _environment(home: Path) -> dict[str, str]:
-    keep = {
-        name: os.environ[name] for name in ("PATH", "LANG", "CI", "PYTHONPATH") if name in os.environ
+    ours = {name: os.environ[name] for name in KEPT if name in os.environ}
+    return ours | {
+        "HOME": str(home),
+        "TMPDIR": str(home),
+        "USER": "learner",
+        "LOGNAME": "learner",
+        "TERM": "xterm",
+        "PYTHONDONTWRITEBYTECODE": "1",  # the checkout is not ours to write
     }
-    runtime = {
-        f"XDG_{name}_HOME": str(home / name) for name in ("CACHE", "DATA", "CONFIG")
-    }
-    return (
-        keep
-        | runtime
-        | {
-            "HOME": str(home),
-            "TMPDIR": str(home),
-            "USER": "learner",
-            "LOGNAME": "learner",
-            "PYTHONDONTWRITEBYTECODE": "1",  # the checkout is not ours to write
-            "TERM": "xterm",
-        }
-    )
 
 
 def _become_user() -> None:
@@ -87,10 +79,10 @@ def _open_a_way(private: Path) -> None:
     below = [
         path.resolve() for path in NEEDED if path.resolve().is_relative_to(private)
     ]
-    trees = {path: mounts.detached(path) for path in below}
+    kept = {path: trees.detached(path) for path in below}
     syscalls.mount("tmpfs", private, "tmpfs", options="mode=755")
-    for path in sorted(trees):
-        mounts.attach(trees[path], path)
+    for path in sorted(kept):
+        trees.attach(kept[path], path)
 
 
 if __name__ == "__main__":

@@ -57,7 +57,7 @@ def parent_for(home: Home, controllers: Collection[str]) -> Path:
             break
     raise CannotLimit(
         f"no cgroup around {home.ours} hands on {', '.join(sorted(controllers))} to us",
-        "run as root, or let systemd delegate: `systemd-run --user --scope cfs run ...`",
+        "be root, or let systemd delegate: `systemd-run --user --scope cfs run ...`",
     )
 
 

@@ -1,0 +1,51 @@
+"""masks: cover what /proc and /sys tell about the machine, protect what they change.
+
+Many of their files belong to no namespace.  Root inside would read and write them as
+root outside does.
+"""
+
+import os
+
+from cfslib import syscalls
+from cfslib.mounts import INERT, MountFlag, make_read_only
+
+# Parts of /proc and /sys that speak of the whole machine, not of the container.
+# The lists are those of the OCI runtimes: runc(8), "maskedPaths", "readonlyPaths".
+MASKED = (
+    "/proc/acpi",
+    "/proc/asound",
+    "/proc/interrupts",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/latency_stats",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+    "/sys/devices/virtual/powercap",
+    "/sys/firmware",
+)
+READ_ONLY = (
+    "/proc/bus",
+    "/proc/fs",
+    "/proc/irq",
+    "/proc/sys",
+    "/proc/sysrq-trigger",
+)
+
+
+def hide_the_machine() -> None:
+    """Cover what /proc and /sys tell about the machine; protect what they change.
+
+    Call it in the new root.
+    """
+    for path in MASKED:
+        if os.path.isdir(path):
+            flags = INERT | MountFlag.RDONLY
+            syscalls.mount("tmpfs", path, "tmpfs", flags, "size=0,nr_inodes=1")
+        elif os.path.lexists(path):
+            syscalls.mount("/dev/null", path, flags=MountFlag.BIND)
+    for path in READ_ONLY:
+        if os.path.lexists(path):
+            syscalls.mount(path, path, flags=MountFlag.BIND | MountFlag.REC)
+            make_read_only(path, INERT)

@@ -1,0 +1,94 @@
+"""trees: mounts that are held by a file descriptor, and are nowhere yet.
+
+A volume is a directory of the host that is seen inside.  Its source has to be looked
+up before the root changes, its place afterwards, where no symbolic link of the rootfs
+can lead to the host.  In between, the kernel keeps it as a detached tree of mounts.
+
+Linux 5.2 brought these calls, 5.12 the last; libc has no wrappers for all of them.
+See open_tree(2), move_mount(2), mount_setattr(2).
+"""
+
+import ctypes
+import enum
+import os
+import stat
+from ctypes import c_char_p, c_int, c_long, c_size_t, c_uint, c_void_p
+from pathlib import Path
+
+from cfslib.syscalls import declare
+from cfslib.tracing import ask
+
+# Newer than number 424, and so alike on every machine: <asm-generic/unistd.h>.
+_NR_OPEN_TREE = 428
+_NR_MOVE_MOUNT = 429
+_NR_MOUNT_SETATTR = 442
+_AT_FDCWD = -100  # paths start at the current directory
+_MOUNT_ATTR_RDONLY = 1
+
+_open_tree = declare("syscall", c_long, c_int, c_char_p, c_uint)
+_move_mount = declare("syscall", c_long, c_int, c_char_p, c_int, c_char_p, c_uint)
+_mount_setattr = declare("syscall", c_long, c_int, c_char_p, c_uint, c_void_p, c_size_t)
+
+
+class TreeFlag(enum.IntFlag):
+    """For the calls on trees of mounts.  Values: <linux/mount.h>, <linux/fcntl.h>."""
+
+    CLONE = 0x1  # OPEN_TREE_CLONE: a copy, as a bind mount is
+    FROM_FD = 0x4  # MOVE_MOUNT_F_EMPTY_PATH: the source is the descriptor
+    EMPTY_PATH = 0x1000  # AT_EMPTY_PATH: the descriptor itself
+    RECURSIVE = 0x8000  # AT_RECURSIVE: with all mounts below
+    CLOEXEC = os.O_CLOEXEC
+
+    def __str__(self) -> str:
+        return self.name or "none"
+
+
+def detached(source: Path, *, read_only: bool = False) -> int:
+    """Return a copy of the mounts at a directory or file, as a file descriptor."""
+    clone = TreeFlag.CLONE | TreeFlag.CLOEXEC
+    tree = open_tree(source, clone | TreeFlag.RECURSIVE)
+    if read_only:
+        everything = TreeFlag.EMPTY_PATH | TreeFlag.RECURSIVE
+        mount_setattr(tree, everything, _MOUNT_ATTR_RDONLY)
+    return tree
+
+
+def attach(tree: int, target: Path) -> None:
+    """Hang the mounts at `target`, and make that if need be; close the descriptor."""
+    if stat.S_ISDIR(os.fstat(tree).st_mode):
+        target.mkdir(parents=True, exist_ok=True)
+    else:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.touch()
+    move_mount(tree, target, TreeFlag.FROM_FD)
+    os.close(tree)
+
+
+def open_tree(path: str | Path, flags: int) -> int:
+    """Return a file descriptor of the mounts at `path`, or of a copy of them."""
+
+    def call(path: bytes, flags: int) -> int:
+        return _open_tree(_NR_OPEN_TREE, _AT_FDCWD, path, flags)
+
+    return ask("open_tree", call, path=path, flags=flags)
+
+
+def move_mount(tree: int, target: str | Path, flags: int) -> None:
+    """Hang the mounts behind the file descriptor `tree` at `target`."""
+
+    def call(tree: int, target: bytes, flags: int) -> int:
+        return _move_mount(_NR_MOVE_MOUNT, tree, b"", _AT_FDCWD, target, flags)
+
+    ask("move_mount", call, tree=tree, target=target, flags=flags)
+
+
+def mount_setattr(tree: int, flags: int, attributes: int) -> None:
+    """Set attributes such as read-only on the mounts behind `tree`."""
+
+    def call(tree: int, flags: int, attributes: int) -> int:
+        # struct mount_attr: to set, to clear, propagation, user namespace.
+        wanted = (ctypes.c_uint64 * 4)(attributes, 0, 0, 0)
+        size = ctypes.sizeof(wanted)
+        return _mount_setattr(_NR_MOUNT_SETATTR, tree, b"", flags, wanted, size)
+
+    ask("mount_setattr", call, tree=tree, flags=flags, attributes=attributes)
