@@ -17,7 +17,7 @@ import enum
 import errno
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from ctypes import c_char_p, c_int, c_long, c_size_t, c_ulong, c_void_p
 from pathlib import Path
 from typing import Any
