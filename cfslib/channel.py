@@ -10,6 +10,7 @@ import pickle
 import signal
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NoReturn, Self
 
 from cfslib import answers, syscalls, tracing
@@ -43,9 +44,12 @@ class Channel:
 
     def hear(self) -> int | None:
         """Wait for the answer: raise what went wrong, or return a terminal's master."""
-        _, descriptors, _, _ = socket.recv_fds(self._outside, 1, maxfds=1)
-        with self._outside.makefile("rb") as stream:
-            data = stream.read()
+        data = b""
+        descriptors: list[int] = []
+        with suppress(ConnectionResetError):  # it died before it read our word
+            _, descriptors, _, _ = socket.recv_fds(self._outside, 1, maxfds=1)
+            with self._outside.makefile("rb") as stream:
+                data = stream.read()
         if not data:
             raise ChildProcessError(
                 "the container's PID 1 was killed before it started"

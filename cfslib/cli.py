@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """`cfs run COMMAND`: run a command in a container."""
-    if args.tty and not sys.stdin.isatty():
+    if args.tty and not os.isatty(0):
         raise options.Usage("--tty: standard input is no terminal")
     spec = options.spec_from(args, terminal=args.tty or terminal.is_ours())
     if not args.trace:

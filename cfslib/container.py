@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cfslib import (
@@ -61,14 +61,15 @@ def capture(spec: Spec) -> Finished:
     __tracebackhide__ = True
 
     def captured() -> Finished:
-        pipes = Pipes()
-        return pipes.finished(_run(spec, pipes))
+        with Pipes() as pipes:
+            return pipes.finished(_run(spec, pipes))
 
     return children.on_one_thread(captured)
 
 
 def _run(spec: Spec, pipes: Pipes | None = None) -> int:
     """Stand outside: make PID 1, let it go when all is ready, wait for its end."""
+    _have_standard_streams()
     root = (spec.rootfs or rootcache.current()).absolute()
     rootfs.check(root)
     kinds = _namespaces(spec)
@@ -172,9 +173,11 @@ def _killed_on_error(pid: int) -> Generator[None]:
 @contextmanager
 def _signals_passed_on(pid: int) -> Generator[None]:
     """Give PID 1 what is sent to us: whoever signals us means the container."""
+    pidfd = os.pidfd_open(pid)  # a pid may belong to somebody else by then
 
     def pass_on(number: int, _frame: object) -> None:
-        os.kill(pid, number)
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(pidfd, number)
 
     before = {number: signal.signal(number, pass_on) for number in PASSED_ON}
     try:
@@ -182,6 +185,14 @@ def _signals_passed_on(pid: int) -> Generator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        os.close(pidfd)
+
+
+def _have_standard_streams() -> None:
+    """Open what our caller has closed, or a socket of ours would become its stdin."""
+    while (fd := os.open("/dev/null", os.O_RDWR)) < 3:
+        os.set_inheritable(fd, True)
+    os.close(fd)
 
 
 def _flush() -> None:

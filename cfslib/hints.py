@@ -11,7 +11,7 @@ one call there is usually one, and one thing to type:
 
 import errno
 
-_NEEDS_ROOT = "only root may do this alone; add Namespace.USER, or see `cfs doctor`."
+_NEEDS_ROOT = "only root may do this alone; add Namespace.USER, or ask `cfs doctor`."
 _TOO_MANY = "too many namespaces, or too deep; see /proc/sys/user/max_*_namespaces."
 _THREADS = "a process with several threads cannot; use children.in_child."
 _PROCESSES = "a limit on processes was reached: pids.max or `ulimit -u`."
@@ -31,7 +31,7 @@ HINTS = {
     ("sethostname", errno.EINVAL): "a hostname has at most 64 bytes.",
     ("mount", errno.EPERM): (
         "a mount namespace of one's own comes first; for proc, a fully visible outer "
-        "/proc as well: see `cfs doctor`."
+        "/proc as well: ask `cfs doctor`."
     ),
     ("mount", errno.ENOENT): "the source or the mount point does not exist: mkdir it.",
     ("mount", errno.ENOTDIR): "bind a file on a file, a directory on a directory.",
@@ -46,7 +46,7 @@ HINTS = {
     ("setgid", errno.EINVAL): "this id has no place in the container's gid_map.",
     ("write", errno.EPERM): (
         "uid_map and gid_map take one write each, of ids that are ours to give; "
-        "gid_map only after `deny` in setgroups."
+        "gid_map only after `deny` in setgroups; else ask `cfs doctor`."
     ),
     ("write", errno.EBUSY): "a cgroup with processes has no controllers to hand on.",
     ("posix_spawn", errno.ENOENT): (

@@ -11,6 +11,7 @@ import errno
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,8 @@ def run_as_init(
     while True:
         received = signal.sigwait(waited_for)
         if received != signal.SIGCHLD:
-            os.kill(main, received)
+            with suppress(PermissionError):  # a setuid program may be out of our reach
+                os.kill(main, received)
             continue
         # One SIGCHLD can stand for many deaths, so ask until nobody is left.
         for pid, status in reap():

@@ -3,6 +3,7 @@
 import os
 import selectors
 from dataclasses import dataclass
+from typing import Self
 
 
 @dataclass(frozen=True)
@@ -18,8 +19,18 @@ class Pipes:
     """Two pipes, for standard output and standard error."""
 
     def __init__(self) -> None:
-        self._readers, self._writers = zip(os.pipe(), os.pipe(), strict=True)
+        pairs = os.pipe(), os.pipe()
+        self._readers = [reader for reader, _ in pairs]
+        self._writers = [writer for _, writer in pairs]
         self._caught = dict.fromkeys(self._readers, b"")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close_writers()
+        for reader in self._readers:
+            os.close(reader)
 
     def take_over(self) -> None:
         """Be the container: print into the pipes, read from nothing."""
@@ -29,8 +40,7 @@ class Pipes:
 
     def read(self) -> None:
         """Be outside: take what is printed until nobody is left who could print."""
-        for writer in self._writers:
-            os.close(writer)
+        self._close_writers()
         with selectors.DefaultSelector() as selector:
             for reader in self._readers:
                 selector.register(reader, selectors.EVENT_READ)
@@ -42,8 +52,10 @@ class Pipes:
                         selector.unregister(key.fd)
 
     def finished(self, code: int) -> Finished:
-        """Close the pipes and return what came out of them."""
-        for reader in self._readers:
-            os.close(reader)
+        """Return what came out of the pipes."""
         texts = [data.decode(errors="replace") for data in self._caught.values()]
         return Finished(code, *texts)
+
+    def _close_writers(self) -> None:
+        while self._writers:
+            os.close(self._writers.pop())

@@ -11,7 +11,6 @@ import fcntl
 import os
 import select
 import signal
-import sys
 import termios
 import tty
 from collections.abc import Generator
@@ -19,8 +18,12 @@ from contextlib import contextmanager
 
 
 def make() -> tuple[int, str]:
-    """Make a pty in the /dev/pts we see; return its master and the slave's path."""
+    """Make a pty in the /dev/pts we see; return its master and the slave's path.
+
+    It starts with the size of the terminal at our standard input.
+    """
     master, slave = os.openpty()
+    _copy_size(0, slave)
     path = os.ttyname(slave)
     os.close(slave)
     return master, path
@@ -28,7 +31,7 @@ def make() -> tuple[int, str]:
 
 def is_ours() -> bool:
     """Say whether a person sits in front of us."""
-    return sys.stdin.isatty() and sys.stdout.isatty()
+    return os.isatty(0) and os.isatty(1)
 
 
 def relay(master: int, pid: int) -> None:
@@ -43,7 +46,7 @@ def relay(master: int, pid: int) -> None:
 
 def _copy(master: int, end: int) -> None:
     sources = [0, master, end]
-    while sources != [0]:
+    while True:
         ready, _, _ = select.select(sources, [], [])
         if 0 in ready:
             typed = os.read(0, 1 << 14)
@@ -90,12 +93,16 @@ def _size_follows(master: int) -> Generator[None]:
     """Give the pty the size of our window, now and whenever that changes."""
 
     def copy_size(*_: object) -> None:
-        size = fcntl.ioctl(0, termios.TIOCGWINSZ, bytes(8))
-        fcntl.ioctl(master, termios.TIOCSWINSZ, size)
+        _copy_size(0, master)
 
     before = signal.signal(signal.SIGWINCH, copy_size)
     try:
-        copy_size()
+        copy_size()  # it may have changed since the pty was made
         yield
     finally:
         signal.signal(signal.SIGWINCH, before)
+
+
+def _copy_size(source: int, target: int) -> None:
+    size = fcntl.ioctl(source, termios.TIOCGWINSZ, bytes(8))  # struct winsize
+    fcntl.ioctl(target, termios.TIOCSWINSZ, size)

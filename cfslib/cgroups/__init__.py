@@ -18,7 +18,6 @@ Manual page: cgroups(7).  Files: Documentation/admin-guide/cgroup-v2.rst.
 """
 
 import os
-import secrets
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -33,7 +32,7 @@ def plan(settings: Mapping[str, str]) -> list[Group]:
     Limits are named and written as in cgroup v2.  Raise `hierarchies.CannotLimit`
     where this user can set no such limit.
     """
-    name = f"cfs-{os.getpid()}-{secrets.token_hex(4)}"
+    name = f"cfs-{os.getpid()}-{os.urandom(4).hex()}"
     controllers = {setting.partition(".")[0] for setting in settings}
     homes = {controller: hierarchies.home_of(controller) for controller in controllers}
     groups: list[Group] = []
