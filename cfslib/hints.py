@@ -42,6 +42,8 @@ HINTS = {
     ("pivot_root", errno.EBUSY): "the new root must be a mount point: bind it first.",
     ("pivot_root", errno.EINVAL): "the new root must be a mount point, and not shared.",
     ("chroot", errno.EPERM): _NEEDS_ROOT,
+    ("chdir", errno.ENOENT): "there is no such directory in what is now the root.",
+    ("open_tree", errno.ENOENT): "there is no such directory or file on the host.",
     ("setuid", errno.EINVAL): "this id has no place in the container's uid_map.",
     ("setgid", errno.EINVAL): "this id has no place in the container's gid_map.",
     ("write", errno.EPERM): (

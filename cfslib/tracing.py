@@ -103,8 +103,8 @@ def _shown(value: object) -> str:
     if value is None:
         return "NULL"
     if isinstance(value, str | PurePath):
-        text = str(value).encode("unicode_escape", "surrogateescape").decode()
-        return f'"{text}"'
+        # Not by a codec: Python would import it, and the root may have changed.
+        return f'"{ascii(str(value))[1:-1]}"'
     if isinstance(value, list):
         return f"[{', '.join(map(_shown, value))}]"
     if type(value) is int and value > 0xFFFF:

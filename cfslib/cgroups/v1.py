@@ -51,8 +51,8 @@ def parent_for(home: Home, controller: str) -> Path:
     """Return the group that we are in, if we may make groups below it."""
     if not os.access(home.ours, os.W_OK):
         raise CannotLimit(
-            f"only root may make groups for {controller} in {home.ours}",
-            "run as root: cgroup v1 has no safe delegation to users.",
+            f"cannot limit {controller}: only root may make groups in {home.ours}",
+            "be root; cgroup v1 cannot be delegated safely, v2 can.",
         )
     return home.ours
 

@@ -56,7 +56,8 @@ def parent_for(home: Home, controllers: Collection[str]) -> Path:
         if group == home.top:
             break
     raise CannotLimit(
-        f"no cgroup around {home.ours} hands on {', '.join(sorted(controllers))} to us",
+        f"cannot limit {', '.join(sorted(controllers))}: "
+        f"no cgroup around {home.ours} is delegated to us",
         "be root, or let systemd delegate: `systemd-run --user --scope cfs run ...`",
     )
 
