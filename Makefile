@@ -10,7 +10,7 @@ nbval = --nbval --nbval-sanitize-with tests/sanitize.cfg notebooks
 root := $(filter 0,$(shell id -u))# empty for an ordinary user
 
 .NOTPARALLEL: # the tests share one machine, and their reports one terminal
-.PHONY: help lab setup test lint types check unit notebooks as-user format lock clean
+.PHONY: help lab setup test lint types check unit notebooks as-user format refresh lock clean
 
 help: ## List what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -46,6 +46,9 @@ as-user: setup ## As root: run tests and notebooks as an ordinary user
 format: setup ## Put the code into shape
 	$(in_venv) ruff check --fix
 	$(in_venv) ruff format
+
+refresh: setup ## Run the notebooks and save what they print
+	$(in_venv) python tests/refresh_notebooks.py
 
 # Versions already in the lock stay; to move to the newest, delete it first.
 lock: ## Pin what pyproject.toml asks for in requirements.lock
