@@ -99,6 +99,11 @@ def keep_only(kept: Iterable[Capability]) -> None:
     syscalls.capset(effective=possible, permitted=possible, inheritable=0)
 
 
+def has(capability: Capability) -> bool:
+    """Say if this process has a right, in its own user namespace."""
+    return bool(_bits("CapEff") >> capability & 1)
+
+
 def last_known(proc: Path = procfs.PROC) -> int:
     """Return the number of the last capability that this kernel knows."""
     return int((proc / "sys/kernel/cap_last_cap").read_text())

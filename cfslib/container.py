@@ -29,6 +29,7 @@ from cfslib import (
     trees,
     users,
 )
+from cfslib.capabilities import Capability
 from cfslib.channel import Channel
 from cfslib.idmaps import IdMap
 from cfslib.namespaces import Namespace
@@ -75,7 +76,7 @@ def _run(spec: Spec, pipes: Pipes | None = None) -> int:
     kinds = _namespaces(spec)
     with (
         rootcache.in_use(root),
-        limits.enforced(spec.limits, user_namespace=Namespace.USER in kinds) as join,
+        limits.enforced(spec.limits, counted_alone=_is_counted_alone(kinds)) as join,
         Channel() as channel,
     ):
         _flush()  # or the child inherits our unprinted text and prints it too
@@ -146,11 +147,22 @@ def _let_go_of_the_maker(channel: Channel, pipes: Pipes | None) -> None:
 
 
 def _namespaces(spec: Spec) -> Namespace:
-    """Return what to unshare; an ordinary user needs a user namespace with it."""
+    """Return what to unshare; who is not root of the machine needs USER with it."""
     for needed in (Namespace.MNT, Namespace.UTS, Namespace.PID):
         if needed not in spec.namespaces:
             raise ValueError(f"without a {needed} namespace this would change the host")
-    return spec.namespaces | (Namespace.USER if os.geteuid() != 0 else Namespace(0))
+    return spec.namespaces | (Namespace(0) if _may_do_it_alone() else Namespace.USER)
+
+
+def _may_do_it_alone() -> bool:
+    """Say if we have root's rights over the machine; root in Docker has not."""
+    return idmaps.in_initial_namespace() and capabilities.has(Capability.SYS_ADMIN)
+
+
+def _is_counted_alone(kinds: Namespace) -> bool:
+    """Say if RLIMIT_NPROC would count the container: it never counts the first root."""
+    first_root = os.geteuid() == 0 and idmaps.in_initial_namespace()
+    return Namespace.USER in kinds and not first_root
 
 
 def _id_maps(spec: Spec) -> tuple[list[IdMap], list[IdMap]]:

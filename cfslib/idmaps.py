@@ -46,6 +46,11 @@ def read_maps(kind: str = "uid", pid: int | str = "self") -> list[IdMap]:
     return parse_maps(Path(f"/proc/{pid}/{kind}_map").read_text())
 
 
+def in_initial_namespace() -> bool:
+    """Say if we are in the user namespace that the machine started with."""
+    return read_maps() == [IdMap(0, 0, 2**32 - 1)]
+
+
 def to_outside(inside: int, maps: Sequence[IdMap]) -> int | None:
     """Return the id outside for one inside; None if it is nobody's."""
     for map_ in maps:

@@ -42,16 +42,17 @@ class Limits:
 
 
 @contextmanager
-def enforced(limits: Limits, *, user_namespace: bool) -> Generator[Callable[[], None]]:
+def enforced(limits: Limits, *, counted_alone: bool) -> Generator[Callable[[], None]]:
     """Prepare limits for a `with` block; yield what a process calls to be under them.
 
-    Raise `CannotLimit` if one of them cannot be set here.
+    `counted_alone` says whether RLIMIT_NPROC would count the container's processes and
+    no others.  Raise `CannotLimit` if one of them cannot be set here.
     """
     settings = limits.settings()
     try:
         groups = cgroups.plan(settings)
     except CannotLimit:
-        if not user_namespace or set(settings) != {"pids.max"}:
+        if not counted_alone or set(settings) != {"pids.max"}:
             raise
         yield lambda: _limit_processes(int(settings["pids.max"]))
         return

@@ -16,7 +16,7 @@ import os
 import stat
 from pathlib import Path
 
-from cfslib import mounts, syscalls
+from cfslib import idmaps, mounts, syscalls
 from cfslib.mounts import MountFlag, UmountFlag
 
 MOUNT_POINTS = ("dev", "proc", "sys")
@@ -56,7 +56,7 @@ def layer(root: Path, size: str = "1g") -> None:
     os.mkdir("work")
     layers = f"lowerdir=/proc/self/fd/{below},upperdir=upper,workdir=work"
     # The attributes that mark deleted files are root's, or under "user." anybody's.
-    if os.geteuid() != 0 or not _is_initial_user_namespace():
+    if not idmaps.in_initial_namespace():
         layers += ",userxattr"
     syscalls.mount("overlay", root, "overlay", MountFlag.NODEV, layers)
     os.close(below)
@@ -92,10 +92,6 @@ def enter_by_chroot(root: Path) -> None:
     """Make a directory our root as the talk does: enough to look, not to lock in."""
     syscalls.chroot(root)
     syscalls.chdir("/")  # or "." still names a place outside
-
-
-def _is_initial_user_namespace() -> bool:
-    return Path("/proc/self/uid_map").read_text().split() == ["0", "0", str(2**32 - 1)]
 
 
 def _unusable(kind: type[OSError], text: str) -> OSError:
