@@ -54,7 +54,6 @@ def made(groups: Sequence[Group], settings: Mapping[str, str]) -> Generator[None
 
     They are gone afterwards, with every process in them, even if we are killed.
     """
-
     if not groups:
         yield
         return
