@@ -121,6 +121,7 @@ def _become(
     mounts.sys(root / "sys")
     devices.mount(root / "dev", may_make_devices=Namespace.USER not in kinds)
     rootfs.pivot(root)  # from here on the host's files are gone
+    sys.meta_path.clear()  # and a module of the container's would run with our rights
     for tree, volume in zip(volumes, spec.volumes, strict=True):
         trees.attach(tree, volume.target)
     masks.hide_the_machine()  # after the volumes, so that none uncovers it
