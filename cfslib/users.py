@@ -10,11 +10,13 @@ from pathlib import Path
 
 from cfslib import syscalls
 
+LAST_ID = 2**32 - 2
+
 
 def look_up(user: str, etc: Path = Path("/etc")) -> tuple[int, int]:
     """Return the numbers (uid, gid) for what `--user` was given.
 
-    Raise LookupError if passwd or group has no such name.
+    Raise LookupError if passwd or group has no such name, or nobody such a number.
     """
     name, _, group = user.partition(":")
     if name.isdecimal():
@@ -24,6 +26,10 @@ def look_up(user: str, etc: Path = Path("/etc")) -> tuple[int, int]:
         uid, gid = int(entry[2]), int(entry[3])
     if group:
         gid = int(group) if group.isdecimal() else int(_entry(etc / "group", group)[2])
+    for number in (uid, gid):
+        # One more would be -1, which to setresuid(2) means "stay": root, in our case.
+        if number > LAST_ID:
+            raise LookupError(f"there is no user or group {number}")
     return uid, gid
 
 
@@ -40,6 +46,6 @@ def _entry(file: Path, name: str) -> list[str]:
     lines = file.read_text().split("\n") if file.exists() else []
     for line in lines:
         fields = line.split(":")
-        if fields[0] == name:
+        if name and fields[0] == name:
             return fields
     raise LookupError(f"no {name!r} in the container's {file}")
