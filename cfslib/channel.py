@@ -40,7 +40,8 @@ class Channel:
     def let_go(self) -> None:
         """Tell PID 1 that it may start."""
         self._inside.close()
-        self._outside.sendall(b"!")
+        with suppress(BrokenPipeError):  # it was killed: `hear` says so
+            self._outside.sendall(b"!")
 
     def hear(self) -> int | None:
         """Wait for the answer: raise what went wrong, or return a terminal's master."""
@@ -51,9 +52,9 @@ class Channel:
             with self._outside.makefile("rb") as stream:
                 data = stream.read()
         if not data:
-            raise ChildProcessError(
-                "the container's PID 1 was killed before it started"
-            )
+            error = ChildProcessError("the container was killed before it started")
+            error.add_note("Hint: --memory may be too low: PID 1 itself takes 2 MB.")
+            raise error
         pickle.loads(data).open()
         return descriptors[0] if descriptors else None
 

@@ -85,5 +85,6 @@ def _read_until_end_of(pid: int, reader: int) -> bytes:
 
 
 def _flush() -> None:
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        if stream:  # None where our caller closed it
+            stream.flush()

@@ -10,6 +10,7 @@ import errno
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from cfslib import building, container, options, syscalls, terminal
@@ -20,22 +21,35 @@ from cfslib.namespaces import shared, snapshot
 NOT_EXECUTABLE = 126
 NOT_FOUND = 127
 INTERRUPTED = 130  # 128 + SIGINT
+OUTPUT_CLOSED = 141  # 128 + SIGPIPE
 VERSION = "0.1.0"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
+    _reserve_standard_streams()
     try:
-        args = _parser().parse_args(argv)
-        return int(args.command(args))
+        return _execute(argv)
     except KeyboardInterrupt:
         return INTERRUPTED
+    except BrokenPipeError:
+        return OUTPUT_CLOSED
     except CannotExecute as error:
         _report(error)
         return NOT_FOUND if error.errno == errno.ENOENT else NOT_EXECUTABLE
     except (OSError, ValueError, LookupError) as error:
         _report(error)
         return OUR_ERROR
+
+
+def _execute(argv: Sequence[str] | None) -> int:
+    try:
+        args = _parser().parse_args(argv)
+        return int(args.command(args))
+    except SystemExit:
+        return 0  # after --help or --version
+    finally:
+        _flush()
 
 
 def run(args: argparse.Namespace) -> int:
@@ -115,10 +129,31 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _reserve_standard_streams() -> None:
+    """Open what our caller closed, or a socket of ours would get the number."""
+    for fd in (0, 1, 2):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+
+
+def _flush() -> None:
+    """Print what is left while an error can still be reported."""
+    try:
+        if sys.stdout:
+            sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python tries again, aloud
+        raise
+
+
 def _report(error: BaseException) -> None:
     notes = getattr(error, "__notes__", [])
     cause = " ".join(_plain(error).split())  # one line, whatever was in it
-    print(f"cfs: {cause}", *notes, sep="\n  ", file=sys.stderr)
+    if sys.stderr:
+        with suppress(OSError):  # nobody may be left to read it
+            print(f"cfs: {cause}", *notes, sep="\n  ", file=sys.stderr)
 
 
 def _plain(error: BaseException) -> str:

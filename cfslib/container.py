@@ -209,5 +209,6 @@ def _have_standard_streams() -> None:
 
 
 def _flush() -> None:
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        if stream:  # None where our caller closed it
+            stream.flush()

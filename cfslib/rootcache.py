@@ -25,8 +25,14 @@ Stamp = list[str | int]  # path, size, time of the last change in nanoseconds
 
 def directory() -> Path:
     """Return the cache directory of this user: see the XDG Base Directory rules."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "cfs"
+    if base := os.environ.get("XDG_CACHE_HOME"):
+        return Path(base) / "cfs"
+    home = os.path.expanduser("~")
+    if home == "~":
+        error = FileNotFoundError("this user has no home directory, so no cache")
+        error.add_note("Hint: set HOME, or name a rootfs with --rootfs.")
+        raise error
+    return Path(home) / ".cache/cfs"
 
 
 def current(cache: Path | None = None) -> Path:
