@@ -124,7 +124,7 @@ def _parser() -> argparse.ArgumentParser:
     actions = rootfs.add_subparsers(required=True, metavar="ACTION")
     build = actions.add_parser("build", help="from programs of this machine")
     build.add_argument("directory", type=Path, metavar="DIR")
-    build.add_argument("tools", nargs="*", metavar="TOOL")
+    build.add_argument("tools", nargs="*", default=(), metavar="TOOL")
     build.set_defaults(command=build_rootfs)
     return parser
 

@@ -96,8 +96,7 @@ def many(kind: str, etc: Path = Path("/etc")) -> list[IdMap]:
     if len(maps) == 1 or not shutil.which(f"new{kind}map"):
         error = PermissionError(f"only one {kind} is ours to give")
         error.add_note(
-            f"Hint: more need new{kind}map (package uidmap or shadow-utils) and a "
-            f"line for us in {etc}/sub{kind}: see subuid(5)."
+            f"Hint: install new{kind}map, and have more in {etc}/sub{kind}: subuid(5)."
         )
         raise error
     return maps

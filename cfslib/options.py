@@ -40,7 +40,9 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise what is wrong, for the one place that reports errors."""
-        usage = Usage(message)
+        # What argparse says, without its preamble and its long list of choices.
+        cause = message.removeprefix("argument ").partition(" (choose from")[0]
+        usage = Usage(cause)
         usage.add_note(f"Hint: `{self.prog} --help` lists what there is.")
         raise usage
 
@@ -102,7 +104,7 @@ def add_to(parser: argparse.ArgumentParser) -> None:
 def spec_from(args: argparse.Namespace, *, terminal: bool = False) -> Spec:
     """Turn parsed options into a `Spec`."""
     argv = args.argv[1:] if args.argv[:1] == ["--"] else args.argv
-    if not argv:
+    if not argv or not argv[0]:
         raise Usage("run what? name a command: cfs run COMMAND [ARG...]")
     network = Namespace.NET if args.network == "none" else Namespace(0)
     return Spec(

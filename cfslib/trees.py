@@ -57,7 +57,8 @@ def detached(source: Path, *, read_only: bool = False) -> int:
 def attach(tree: int, target: Path) -> None:
     """Hang the mounts at `target`, and make that if need be; close the descriptor."""
     if stat.S_ISDIR(os.fstat(tree).st_mode):
-        target.mkdir(parents=True, exist_ok=True)
+        if not target.exists():
+            target.mkdir(parents=True)
     else:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.touch()

@@ -38,8 +38,9 @@ def volume(text: str) -> Volume:
     target, _, mode = rest.partition(":")
     if not source or not target.startswith("/") or mode not in ("", "ro", "rw"):
         raise Refused(f"not SRC:DST or SRC:DST:ro with an absolute DST: {text!r}")
-    if os.path.normpath(target) == "/":
-        raise Refused("the place for a volume cannot be /: use --rootfs")
+    place = os.path.normpath("/" + target.lstrip("/"))  # it would keep a double slash
+    if place == "/" or f"{place}/".startswith("/proc/"):
+        raise Refused(f"a volume cannot cover / or /proc: {text!r}")
     return Volume(Path(source).absolute(), Path(target), mode == "ro")
 
 
