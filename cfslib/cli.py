@@ -27,7 +27,6 @@ VERSION = "0.1.0"
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
-    _reserve_standard_streams()
     try:
         return _execute(argv)
     except KeyboardInterrupt:
@@ -127,15 +126,6 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("tools", nargs="*", default=(), metavar="TOOL")
     build.set_defaults(command=build_rootfs)
     return parser
-
-
-def _reserve_standard_streams() -> None:
-    """Open what our caller closed, or a socket of ours would get the number."""
-    for fd in (0, 1, 2):
-        try:
-            os.fstat(fd)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)
 
 
 def _flush() -> None:
