@@ -56,7 +56,7 @@ def _short(traceback: list[str]) -> str:
         (
             n
             for n, line in enumerate(lines)
-            if re.match(r"\w+(Error|Exception)?: ", line)
+            if re.match(r"\w+(Error|Exception): ", line)
         ),
         default=0,
     )
