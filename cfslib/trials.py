@@ -1,0 +1,240 @@
+"""trials: try what a container needs, each thing in a child of its own.
+
+A version or a setting says what a kernel should allow; only trying says whether it
+does.  A refusal goes to `obstacles`, which knows what usually stands behind it.
+
+    >>> kernel("6.1.0-13-amd64").remedy
+    ''
+"""
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from cfslib import (
+    building,
+    container,
+    idmaps,
+    limits,
+    mounts,
+    obstacles,
+    rootfs,
+    syscalls,
+)
+from cfslib.cgroups import hierarchies
+from cfslib.children import in_child
+from cfslib.limits import Limits
+from cfslib.namespaces import Namespace
+from cfslib.obstacles import Obstacle
+from cfslib.spec import Spec
+
+NEEDED = (5, 14)  # for RLIMIT_NPROC by user namespace, the youngest thing we use
+Unshare = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was looked at, how it is, and what to type if that is not well."""
+
+    about: str
+    state: str
+    remedy: str = ""
+    fatal: bool = False  # without this there is no container at all
+
+
+def kernel(release: str) -> Finding:
+    """Compare a kernel's version with the one that has all we use."""
+    numbers = tuple(map(int, re.findall(r"\d+", release)[:2]))
+    if numbers >= NEEDED:
+        return Finding("kernel", release)
+    state = (
+        f"{release}: older than {NEEDED[0]}.{NEEDED[1]}, some things will be missing"
+    )
+    return Finding("kernel", state, obstacles.newer_kernel())
+
+
+def surroundings() -> Iterator[Finding]:
+    """Say who we are, and what is around us."""
+    yield Finding("user", "root" if _is_root() else "an ordinary user")
+    if obstacles.wsl() == 1:
+        yield Finding("machine", "WSL 1: no Linux kernel", "wsl.exe --set-version 2")
+    elif obstacles.wsl() == 2:
+        yield Finding("machine", "WSL 2")
+    if engine := obstacles.around():
+        yield Finding("machine", f"we are in a container ourselves: {engine}")
+
+
+def user_namespaces() -> Finding:
+    """Become root of a user namespace, and use a right of root in it."""
+
+    def trial() -> None:
+        idmaps.unshare_as_root(Namespace(0))
+        # Some machines let us in and give us no rights.  This one harms nobody.
+        syscalls.chroot("/")
+
+    about = "user namespaces"
+    return _tried(about, trial, lambda no: obstacles.to_namespace(Namespace.USER, no))
+
+
+def namespaces(unshare: Unshare) -> Iterator[Finding]:
+    """Make one namespace of each other kind."""
+    made: list[str] = []
+    refused: dict[Obstacle, list[str]] = {}
+    for kind in [kind for kind in Namespace if kind is not Namespace.USER]:
+        try:
+            in_child(partial(unshare, kind))
+            made.append(str(kind))
+        except OSError as error:
+            why = obstacles.to_namespace(kind, error)
+            refused.setdefault(why, []).append(str(kind))
+    yield Finding("namespaces", ", ".join(made) or "none")
+    for why, kinds in refused.items():
+        yield Finding("namespaces", f"not {', '.join(kinds)}: {why.what}", why.remedy)
+
+
+def proc_inside(unshare: Unshare) -> Finding:
+    """Mount the /proc of a new PID namespace."""
+
+    def trial() -> None:
+        unshare(Namespace.MNT | Namespace.PID)
+        mounts.keep_private()
+        in_child(lambda: mounts.proc(Path("/proc")))
+
+    return _tried("/proc inside", trial, obstacles.to_proc)
+
+
+def layer(unshare: Unshare) -> Finding:
+    """Cover a directory with a layer in memory, and write into that."""
+
+    def trial(root: Path) -> None:
+        unshare(Namespace.MNT)
+        mounts.keep_private()
+        rootfs.layer(root)
+        (root / "written").touch()
+
+    with tempfile.TemporaryDirectory(prefix="cfs-doctor-") as directory:
+        root = Path(directory)
+        return _tried("overlay", lambda: trial(root), obstacles.to_mount)
+
+
+def process_limit() -> Finding:
+    """Limit the number of processes, and fork until the limit is met."""
+    few = 4
+    wanted = Limits(pids_max=few)
+    try:
+        with limits.enforced(wanted, user_namespace=not _is_root()) as join:
+            forks = in_child(lambda: _forks_under(join, few))
+    except OSError as error:
+        return Finding("process limit", _text(error), _delegation())
+    if not 0 < forks < few:
+        state = f"does not count what it should: {forks} forks of at most {few - 1}"
+        return Finding("process limit", state, obstacles.newer_kernel())
+    return Finding("process limit", "holds")
+
+
+def _forks_under(join: Callable[[], None], limit: int) -> int:
+    """Return how many forks succeed; the limit counts us as well."""
+    if not _is_root():
+        idmaps.unshare_as_root(Namespace(0))
+    join()
+    for forks in range(limit + 1):
+        try:
+            pid = os.fork()
+        except BlockingIOError:
+            return forks
+        if pid == 0:
+            os._exit(0)  # and stay a zombie, which counts
+    return limit + 1
+
+
+def other_limits() -> Finding:
+    """Make a group that limits memory and processor time."""
+    version = hierarchies.version()
+    wanted = Limits(memory_max=64 << 20, cpu_max=0.5)
+    try:
+        with limits.enforced(wanted, user_namespace=False) as join:
+            in_child(join)
+    except OSError as error:
+        return Finding("cgroups", f"{version}; {_text(error)}", _delegation())
+    return Finding("cgroups", f"{version}; memory and cpu can be limited")
+
+
+def _delegation() -> str:
+    """Return how to get to where we may make groups."""
+    version = hierarchies.version()
+    if version == "none":
+        return "sudo mount -t cgroup2 cgroup2 /sys/fs/cgroup"
+    if _is_root() and obstacles.around():
+        return "docker run --cgroupns=host -v /sys/fs/cgroup:/sys/fs/cgroup ..."
+    if version == "v2" and shutil.which("systemd-run"):
+        return "systemd-run --user --scope cfs run ..."
+    return "sudo cfs run ..."
+
+
+def user_ids() -> Finding:
+    """Be a user other than root inside, which takes ids that are ours to give."""
+    about = "user ids"
+    if _is_root():
+        return Finding(about, "all of them are ours to give")
+    if not (shutil.which("newuidmap") and shutil.which("newgidmap")):
+        state = "root alone, no --user: there is no newuidmap"
+        return Finding(about, state, obstacles.newuidmap())
+    try:
+        idmaps.many("uid")
+        idmaps.many("gid")
+    except OSError:
+        state = "root alone, no --user: no ids for us in /etc/subuid and /etc/subgid"
+        add = "sudo usermod -v 100000-165535 -w 100000-165535 $(id -un)"
+        return Finding(about, state, add)
+    error = _run_true(user="1:1")
+    if error:
+        return Finding(
+            about, _text(error), "sudo chmod u+s $(which newuidmap newgidmap)"
+        )
+    return Finding(about, "we have more than our own to give")
+
+
+def whole() -> Finding:
+    """Make a whole container."""
+    error = _run_true()
+    if error:
+        remedy = "cfs run --trace true"  # shows which call was refused
+        return Finding("a container", f"failed: {_text(error)}", remedy, fatal=True)
+    return Finding("a container", "was made, ran `true`, and is gone")
+
+
+def _run_true(user: str = "0") -> OSError | None:
+    """Run `true` in a container; return what went wrong."""
+    with tempfile.TemporaryDirectory(prefix="cfs-doctor-") as directory:
+        root = Path(directory)
+        try:
+            building.build(root, ["true"])
+            code = container.capture(Spec(["true"], rootfs=root, user=user)).code
+        except OSError as error:
+            return error
+    return None if code == 0 else OSError(f"`true` ended with {code}")
+
+
+def _tried(
+    about: str, trial: Callable[[], None], explain: Callable[[OSError], Obstacle]
+) -> Finding:
+    """Try something in a child; if it is refused, say why and what mends it."""
+    try:
+        in_child(trial)
+    except OSError as error:
+        why = explain(error)
+        return Finding(about, why.what, why.remedy)
+    return Finding(about, "allowed")
+
+
+def _text(error: OSError) -> str:
+    return error.strerror or str(error)
+
+
+def _is_root() -> bool:
+    return os.geteuid() == 0

@@ -1,0 +1,177 @@
+import ctypes
+import errno
+import os
+import platform
+import resource
+import struct
+from pathlib import Path
+
+import pytest
+
+from cfslib import idmaps, mounts, obstacles, syscalls, trials
+from cfslib.children import in_child
+from cfslib.idmaps import IdMap
+from cfslib.namespaces import Namespace
+from cfslib.trials import Finding
+
+NOBODY = 65534
+
+
+def test_user_namespaces_that_a_limit_forbids_are_found() -> None:
+    def examined() -> Finding:
+        idmaps.unshare_as_root(Namespace(0))
+        syscalls.write("/proc/sys/user/max_user_namespaces", "0")
+        return trials.user_namespaces()
+
+    found = in_child(examined)
+
+    assert "user.max_user_namespaces = 0" in found.state
+    assert found.remedy == "sudo sysctl -w user.max_user_namespaces=15000"
+
+
+def test_a_namespace_that_a_limit_forbids_is_found_among_the_others() -> None:
+    def examined() -> list[Finding]:
+        idmaps.unshare_as_root(Namespace(0))
+        syscalls.write("/proc/sys/user/max_uts_namespaces", "0")
+        return list(trials.namespaces(idmaps.unshare_as_root))
+
+    allowed, refused = in_child(examined)
+
+    assert "IPC" in allowed.state.split(", ")
+    assert "UTS" not in allowed.state.split(", ")
+    assert refused.state.startswith("not UTS:")
+    assert refused.remedy == "sudo sysctl -w user.max_uts_namespaces=15000"
+
+
+@pytest.mark.skipif(
+    platform.machine() not in ("x86_64", "aarch64"), reason="no number for unshare here"
+)
+def test_a_seccomp_filter_that_forbids_user_namespaces_is_found() -> None:
+    def examined() -> Finding:
+        _refuse_unshare()
+        return trials.user_namespaces()
+
+    found = in_child(examined)
+
+    assert "seccomp" in found.state
+    assert "--security-opt seccomp=unconfined" in found.remedy
+
+
+def test_a_masked_proc_is_found() -> None:
+    def examined() -> Finding:
+        idmaps.unshare_as_root(Namespace.MNT)
+        mounts.keep_private()
+        syscalls.mount("/dev/null", "/proc/version", flags=mounts.MountFlag.BIND)
+        return trials.proc_inside(idmaps.unshare_as_root)
+
+    found = in_child(examined)
+
+    assert "/proc/version" in found.state
+    assert "systempaths=unconfined" in found.remedy or "unmask=ALL" in found.remedy
+
+
+def test_a_proc_that_is_whole_is_no_obstacle() -> None:
+    if obstacles.covered_parts_of_proc():
+        pytest.skip("this machine's /proc is masked")
+
+    assert trials.proc_inside(idmaps.unshare_as_root) == Finding(
+        "/proc inside", "allowed"
+    )
+
+
+def test_a_layer_is_tried_and_is_gone_afterwards() -> None:
+    before = Path("/proc/self/mountinfo").read_text()
+
+    assert trials.layer(idmaps.unshare_as_root) == Finding("overlay", "allowed")
+    assert Path("/proc/self/mountinfo").read_text() == before
+
+
+def test_a_user_who_may_not_fork_at_all_is_told() -> None:
+    def examined() -> Finding:
+        if os.geteuid() == 0:
+            _become_nobody()
+        resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+        return trials.process_limit()
+
+    found = in_child(examined)
+
+    assert found.state == "Resource temporarily unavailable"
+    assert found.remedy
+
+
+def test_limits_that_nobody_delegated_are_a_remark() -> None:
+    def examined() -> Finding:
+        if os.geteuid() == 0:
+            _become_nobody()
+        return trials.other_limits()
+
+    found = in_child(examined)
+
+    if "can be limited" not in found.state:
+        assert found.remedy
+    assert not found.fatal
+
+
+def test_ids_that_are_not_ours_are_a_remark() -> None:
+    def examined() -> Finding:
+        uid, gid = os.getuid(), os.getgid()
+        syscalls.unshare(Namespace.USER)
+        # Nobody has this id, so /etc/subuid gives it nothing.
+        idmaps.write("self", [IdMap(4_000_000, uid)], [IdMap(4_000_000, gid)])
+        return trials.user_ids()
+
+    found = in_child(examined)
+
+    assert found.state.startswith("root alone")
+    assert found.remedy.startswith("sudo ")
+    assert not found.fatal
+
+
+def test_without_newuidmap_the_package_is_named() -> None:
+    def examined() -> Finding:
+        if os.geteuid() == 0:
+            _become_nobody()
+        os.environ["PATH"] = "/nowhere"
+        return trials.user_ids()
+
+    found = in_child(examined)
+
+    assert "no newuidmap" in found.state
+    assert found.remedy
+
+
+def test_an_old_kernel_is_a_remark() -> None:
+    assert trials.kernel("5.10.0-28-amd64").remedy
+    assert not trials.kernel("5.10.0-28-amd64").fatal
+
+
+@pytest.mark.parametrize("release", ["5.14", "6.1.0-13-amd64", "10.0.1"])
+def test_a_kernel_that_has_all_we_use_is_well(release: str) -> None:
+    assert trials.kernel(release) == Finding("kernel", release)
+
+
+def test_a_whole_container_is_made() -> None:
+    assert trials.whole() == Finding("a container", "was made, ran `true`, and is gone")
+
+
+def _become_nobody() -> None:
+    os.setgroups([])
+    os.setresgid(NOBODY, NOBODY, NOBODY)
+    os.setresuid(NOBODY, NOBODY, NOBODY)
+    syscalls.prctl(syscalls.Prctl.SET_DUMPABLE, 1)  # or /proc/self stays root's
+
+
+def _refuse_unshare() -> None:
+    """Let a seccomp filter answer unshare(2) with EPERM: see seccomp(2)."""
+    number = {"x86_64": 272, "aarch64": 97}[platform.machine()]
+    load, equal, give = 0x20, 0x15, 0x06  # BPF_LD|W|ABS, BPF_JMP|JEQ|K, BPF_RET|K
+    allow, refuse = 0x7FFF_0000, 0x0005_0000 | errno.EPERM
+    program = [(load, 0, 0, 0), (equal, 0, 1, number), (give, 0, 0, refuse)]
+    program.append((give, 0, 0, allow))
+    code = b"".join(struct.pack("HBBI", *instruction) for instruction in program)
+    buffer = ctypes.create_string_buffer(code)
+    filter_ = struct.pack("HxxxxxxP", len(program), ctypes.addressof(buffer))
+    no_new_privileges, set_seccomp, mode_filter = 38, 22, 2
+    libc = ctypes.CDLL(None, use_errno=True)
+    assert libc.prctl(no_new_privileges, 1, 0, 0, 0) == 0
+    assert libc.prctl(set_seccomp, mode_filter, filter_, 0, 0) == 0
