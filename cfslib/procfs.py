@@ -7,6 +7,7 @@ The format of each file is in proc(5).
     '4242\t7'
 """
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,9 +50,7 @@ class CgroupEntry:
 
 def mounts(pid: int | str = "self", proc: Path = PROC) -> list[Mount]:
     """Return the mounts that a process sees, in the order they cover each other."""
-    return parse_mountinfo(
-        (proc / str(pid) / "mountinfo").read_text(errors="surrogateescape")
-    )
+    return parse_mountinfo(_read(proc / str(pid) / "mountinfo"))
 
 
 def parse_mountinfo(text: str) -> list[Mount]:
@@ -88,10 +87,8 @@ def unescape(field: str) -> str:
 
 
 def status(pid: int | str = "self", proc: Path = PROC) -> dict[str, str]:
-    """Return /proc/PID/status by field: "Name", "PPid", "NSpid", "CapEff", ..."""
-    return parse_status(
-        (proc / str(pid) / "status").read_text(errors="surrogateescape")
-    )
+    """Return /proc/PID/status by field name: "Name", "PPid", "NSpid", "CapEff", ..."""
+    return parse_status(_read(proc / str(pid) / "status"))
 
 
 def parse_status(text: str) -> dict[str, str]:
@@ -112,9 +109,7 @@ def thread_count() -> int:
 
 def cgroup_entries(pid: int | str = "self", proc: Path = PROC) -> list[CgroupEntry]:
     """Return where a process is in each cgroup hierarchy."""
-    return parse_cgroup(
-        (proc / str(pid) / "cgroup").read_text(errors="surrogateescape")
-    )
+    return parse_cgroup(_read(proc / str(pid) / "cgroup"))
 
 
 def parse_cgroup(text: str) -> list[CgroupEntry]:
@@ -126,3 +121,9 @@ def parse_cgroup(text: str) -> list[CgroupEntry]:
             names = tuple(controllers.split(",")) if controllers else ()
             entries.append(CgroupEntry(int(hierarchy), names, path))
     return entries
+
+
+def _read(file: Path) -> str:
+    """Return the text of a file in which names of files appear as they are."""
+    # Not read_text(): it would turn a carriage return into the end of a line.
+    return os.fsdecode(file.read_bytes())
