@@ -1,0 +1,130 @@
+"""What more than one test file needs, and a look at the machine before and after.
+
+    needs_root              skips a test for an ordinary user
+    needs_user_namespaces   ... where the machine forbids user namespaces
+    needs_namespaces        ... where we can make no container at all
+    own_world               unshare; as an ordinary user, with a user namespace
+    wait_until, is_alive    for what the kernel does a moment later
+"""
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+
+import pytest
+
+from cfslib import building, forkclient, idmaps, mounts, procfs, syscalls
+from cfslib.children import in_child
+from cfslib.namespaces import Namespace
+
+ROOT = os.geteuid() == 0
+PATIENCE = 10  # seconds, for what should take milliseconds
+
+
+def own_world(flags: int) -> None:
+    """Unshare `flags`; an ordinary user needs a user namespace with them."""
+    if ROOT:
+        syscalls.unshare(flags)
+    else:
+        idmaps.unshare_as_root(flags)
+    if flags & Namespace.MNT:
+        mounts.keep_private()
+
+
+def wait_until(holds: Callable[[], bool]) -> bool:
+    """Wait for something to become true; say whether it did."""
+    end = time.monotonic() + PATIENCE
+    while not holds():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.005)
+    return True
+
+
+def is_alive(pid: int) -> bool:
+    """Say whether a process runs; a zombie does not."""
+    try:
+        return not procfs.status(pid)["State"].startswith("Z")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def _refused(func: Callable[[], object]) -> bool:
+    try:
+        in_child(func)
+    except OSError:
+        return True
+    return False
+
+
+def _mount_a_proc() -> None:
+    own_world(Namespace.MNT | Namespace.PID | Namespace.UTS | Namespace.IPC)
+    in_child(lambda: mounts.proc(procfs.PROC))
+
+
+needs_root = pytest.mark.skipif(not ROOT, reason="needs root")
+needs_user_namespaces = pytest.mark.skipif(
+    _refused(lambda: idmaps.unshare_as_root(0)), reason="needs user namespaces"
+)
+needs_namespaces = pytest.mark.skipif(
+    _refused(_mount_a_proc), reason="needs root, or user namespaces and a whole /proc"
+)
+
+
+@pytest.fixture(scope="session")
+def rootfs_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a rootfs with a few programs; nobody may write to it."""
+    root = tmp_path_factory.mktemp("rootfs")
+    building.build(root, ["sh", "cat", "ls", "sleep", "true"])
+    return root
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_of_the_caller_matters(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Generator[None]:
+    """Use a cache and a directory for temporary files that are ours alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("CFS_ROOTFS", "CFS_HOSTNAME", "CFS_PIDS_LIMIT"):
+            patch.delenv(name, raising=False)
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        temporary = tmp_path_factory.mktemp("tmp")
+        patch.setenv("TMPDIR", str(temporary))
+        patch.setattr(tempfile, "tempdir", None)  # or it goes by the old TMPDIR
+        yield
+
+    assert not list(temporary.iterdir()), "temporary files were left behind"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_is_left_behind() -> Generator[None]:
+    """Compare mounts, cgroups and processes before and after all tests."""
+    before = set(_traces())
+    yield
+    forkclient.stop()
+    left = set(_traces()) - before
+    # What others do at the same time comes and goes; what we left would stay.
+    wait_until(lambda: not left & set(_traces()))
+
+    assert not left & set(_traces())
+
+
+def _traces() -> Iterator[str]:
+    """Name each thing on this machine that a container of ours could leave."""
+    for mount in procfs.mounts():
+        yield f"mount {mount.id} at {mount.target}"
+        if mount.fstype in ("cgroup", "cgroup2"):
+            yield from (f"cgroup {path}" for path in Path(mount.target).rglob("cfs-*"))
+    for process in procfs.PROC.glob("[0-9]*"):
+        try:
+            name = (process / "comm").read_text().strip()
+            # When it started is part of its name: pids are used again.
+            started = (process / "stat").read_text().rpartition(")")[2].split()[19]
+            ours = process.stat().st_uid == os.geteuid() and is_alive(int(process.name))
+        except OSError:
+            continue  # it has ended meanwhile
+        # The main process of a container ends with its PID 1, so these tell all.
+        if ours and name in ("cfs", "cfs-janitor"):
+            yield f"process {process.name} ({name}), started at {started}"
