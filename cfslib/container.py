@@ -78,6 +78,7 @@ def _run(spec: Spec, pipes: Pipes | None = None) -> int:
         rootcache.in_use(root),
         limits.enforced(spec.limits, counted_alone=_is_counted_alone(kinds)) as join,
         Channel() as channel,
+        _signals_kept_back() as mask,  # until there is somebody to pass them on to
     ):
         _flush()  # or the child inherits our unprinted text and prints it too
         # One call for all namespaces but one: a cgroup namespace starts at the group
@@ -90,7 +91,7 @@ def _run(spec: Spec, pipes: Pipes | None = None) -> int:
                 idmaps.write(pid, *_id_maps(spec))  # until then, PID 1 is nobody
             channel.let_go()
             master = channel.hear()  # or raise what went wrong inside
-        with _signals_passed_on(pid):
+        with _signals_passed_on(pid, mask):
             if pipes:
                 pipes.read()
             if master is not None:
@@ -184,7 +185,17 @@ def _killed_on_error(pid: int) -> Generator[None]:
 
 
 @contextmanager
-def _signals_passed_on(pid: int) -> Generator[None]:
+def _signals_kept_back() -> Generator[set[int]]:
+    """Let signals wait, so that none falls between our start and the command's."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, PASSED_ON)
+    try:
+        yield before
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _signals_passed_on(pid: int, mask: set[int]) -> Generator[None]:
     """Give PID 1 what is sent to us: whoever signals us means the container."""
     pidfd = os.pidfd_open(pid)  # a pid may belong to somebody else by then
 
@@ -192,7 +203,10 @@ def _signals_passed_on(pid: int) -> Generator[None]:
         with suppress(ProcessLookupError):
             signal.pidfd_send_signal(pidfd, number)
 
-    before = {number: signal.signal(number, pass_on) for number in PASSED_ON}
+    # What our caller ignores we do too: nohup(1) must keep its word.
+    heard = [n for n in PASSED_ON if signal.getsignal(n) != signal.SIG_IGN]
+    before = {number: signal.signal(number, pass_on) for number in heard}
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     try:
         yield
     finally:
