@@ -10,7 +10,6 @@ import errno
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from cfslib import building, container, options, syscalls, terminal
@@ -134,16 +133,23 @@ def _flush() -> None:
         if sys.stdout:
             sys.stdout.flush()
     except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python tries again, aloud
+        _give_up_on(1)
         raise
+
+
+def _give_up_on(fd: int) -> None:
+    """Discard what could not be printed, or Python tries again at its end, aloud."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), fd)
 
 
 def _report(error: BaseException) -> None:
     notes = getattr(error, "__notes__", [])
     cause = " ".join(_plain(error).split())  # one line, whatever was in it
     if sys.stderr:
-        with suppress(OSError):  # nobody may be left to read it
-            print(f"cfs: {cause}", *notes, sep="\n  ", file=sys.stderr)
+        try:
+            print(f"cfs: {cause}", *notes, sep="\n  ", file=sys.stderr, flush=True)
+        except OSError:
+            _give_up_on(2)  # nobody is left to read it
 
 
 def _plain(error: BaseException) -> str:

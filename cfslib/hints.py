@@ -53,7 +53,7 @@ HINTS = {
     ),
     ("write", errno.EBUSY): "a cgroup with processes has no controllers to hand on.",
     ("posix_spawn", errno.ENOENT): (
-        "there is no such program inside, or its loader or interpreter is missing."
+        "no such program inside, or its loader or interpreter is missing."
     ),
     ("posix_spawn", errno.EACCES): "the file is there, but it is not executable.",
     ("posix_spawn", errno.ENOEXEC): "neither a program nor a script with a `#!` line.",
