@@ -90,7 +90,7 @@ def check_named(named: Callable[[str, Callable[[], object]], object]) -> None:
         Point(
             "the result of `func` comes back",
             arrived is not None,
-            "`in_child` hands on what the child returns; `return` it once more.",
+            "Call `func` in a child, and `return` what `in_child` brings back.",
         ),
         Point(
             "`func` ran in a UTS namespace of its own",
