@@ -15,6 +15,9 @@ from typing import Any
 from cfslib import tracing
 from cfslib.tracing import Call
 
+# Where an error often arises, but the reader's mistake never is: we and the library.
+_NOT_THEIRS = (os.path.dirname(__file__), os.path.dirname(os.__file__), "<frozen ")
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -70,6 +73,8 @@ def _say_where(error: BaseException) -> None:
     if getattr(error, "__notes__", None):
         return
     frames = traceback.extract_tb(error.__traceback__)
-    theirs = [frame for frame in frames if "cfslib" not in frame.filename] or frames
+    theirs = [
+        frame for frame in frames if not frame.filename.startswith(_NOT_THEIRS)
+    ] or frames
     if theirs:
         error.add_note(f"In the child: line {theirs[-1].lineno} of {theirs[-1].name}()")

@@ -30,8 +30,8 @@ HINTS = {
     ("sethostname", errno.EPERM): "a UTS namespace of one's own comes first.",
     ("sethostname", errno.EINVAL): "a hostname has at most 64 bytes.",
     ("mount", errno.EPERM): (
-        "a mount namespace of one's own comes first; for proc, a fully visible outer "
-        "/proc as well: ask `cfs doctor`."
+        "a mount namespace of one's own comes first; for proc, a PID namespace too, "
+        "and a fully visible outer /proc: ask `cfs doctor`."
     ),
     ("mount", errno.ENOENT): "the source or the mount point does not exist: mkdir it.",
     ("mount", errno.ENOTDIR): "bind a file on a file, a directory on a directory.",
