@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cfslib import procfs
-from cfslib.capabilities import Capability
 from cfslib.namespaces import Namespace
 
 ROOT = Path("/")
@@ -47,9 +46,6 @@ def to_namespace(kind: Namespace, error: OSError, root: Path = ROOT) -> Obstacle
         return _used_up(kind, root)
     if error.errno in (errno.EINVAL, errno.ENOSYS):
         return Obstacle(f"this kernel has no {kind} namespaces", newer_kernel(root))
-    if kind is not Namespace.USER and not _may_administrate(root):
-        what = "root lacks the capability SYS_ADMIN here"
-        return Obstacle(what, f"{_engine(root)} run --cap-add SYS_ADMIN ...")
     if _switch("kernel/unprivileged_userns_clone", root) == 0:
         return Obstacle(
             "forbidden to ordinary users by kernel.unprivileged_userns_clone",
@@ -155,11 +151,6 @@ def _used_up(kind: Namespace, root: Path) -> Obstacle:
         return Obstacle(what, f"sudo sysctl -w user.{name}=15000")
     what = f"all {limit} that user.{name} allows are in use, or 32 levels of them"
     return Obstacle(what, f"sudo sysctl -w user.{name}={2 * (limit or 15000)}")
-
-
-def _may_administrate(root: Path) -> bool:
-    effective = int(procfs.status(proc=root / "proc")["CapEff"], 16)
-    return bool(effective >> Capability.SYS_ADMIN & 1)
 
 
 def _engine(root: Path) -> str:

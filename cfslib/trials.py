@@ -18,6 +18,7 @@ from pathlib import Path
 
 from cfslib import (
     building,
+    capabilities,
     container,
     idmaps,
     limits,
@@ -26,6 +27,7 @@ from cfslib import (
     rootfs,
     syscalls,
 )
+from cfslib.capabilities import Capability
 from cfslib.cgroups import hierarchies
 from cfslib.children import in_child
 from cfslib.limits import Limits
@@ -60,13 +62,21 @@ def kernel(release: str) -> Finding:
 
 def surroundings() -> Iterator[Finding]:
     """Say who we are, and what is around us."""
-    yield Finding("user", "root" if _is_root() else "an ordinary user")
+    name = "root" if os.geteuid() == 0 else "an ordinary user"
+    if name == "root" and not may_do_it_alone():
+        name = "root, but without root's rights over the machine"
+    yield Finding("user", name)
     if obstacles.wsl() == 1:
         yield Finding("machine", "WSL 1: no Linux kernel", "wsl.exe --set-version 2")
     elif obstacles.wsl() == 2:
         yield Finding("machine", "WSL 2")
     if engine := obstacles.around():
         yield Finding("machine", f"we are in a container ourselves: {engine}")
+
+
+def may_do_it_alone() -> bool:
+    """Say if we have root's rights over the machine, and need no user namespace."""
+    return idmaps.in_initial_namespace() and capabilities.has(Capability.SYS_ADMIN)
 
 
 def user_namespaces() -> Finding:
@@ -127,7 +137,7 @@ def process_limit() -> Finding:
     few = 4
     wanted = Limits(pids_max=few)
     try:
-        with limits.enforced(wanted, user_namespace=not _is_root()) as join:
+        with limits.enforced(wanted, counted_alone=not may_do_it_alone()) as join:
             forks = in_child(lambda: _forks_under(join, few))
     except OSError as error:
         return Finding("process limit", _text(error), _delegation())
@@ -139,7 +149,7 @@ def process_limit() -> Finding:
 
 def _forks_under(join: Callable[[], None], limit: int) -> int:
     """Return how many forks succeed; the limit counts us as well."""
-    if not _is_root():
+    if not may_do_it_alone():
         idmaps.unshare_as_root(Namespace(0))
     join()
     for forks in range(limit + 1):
@@ -157,7 +167,7 @@ def other_limits() -> Finding:
     version = hierarchies.version()
     wanted = Limits(memory_max=64 << 20, cpu_max=0.5)
     try:
-        with limits.enforced(wanted, user_namespace=False) as join:
+        with limits.enforced(wanted, counted_alone=False) as join:
             in_child(join)
     except OSError as error:
         return Finding("cgroups", f"{version}; {_text(error)}", _delegation())
@@ -169,7 +179,7 @@ def _delegation() -> str:
     version = hierarchies.version()
     if version == "none":
         return "sudo mount -t cgroup2 cgroup2 /sys/fs/cgroup"
-    if _is_root() and obstacles.around():
+    if os.geteuid() == 0 and obstacles.around():
         return "docker run --cgroupns=host -v /sys/fs/cgroup:/sys/fs/cgroup ..."
     if version == "v2" and shutil.which("systemd-run"):
         return "systemd-run --user --scope cfs run ..."
@@ -179,7 +189,7 @@ def _delegation() -> str:
 def user_ids() -> Finding:
     """Be a user other than root inside, which takes ids that are ours to give."""
     about = "user ids"
-    if _is_root():
+    if may_do_it_alone():
         return Finding(about, "all of them are ours to give")
     if not (shutil.which("newuidmap") and shutil.which("newgidmap")):
         state = "root alone, no --user: there is no newuidmap"
@@ -234,7 +244,3 @@ def _tried(
 
 def _text(error: OSError) -> str:
     return error.strerror or str(error)
-
-
-def _is_root() -> bool:
-    return os.geteuid() == 0
