@@ -1,10 +1,10 @@
 """What more than one test file needs, and a look at the machine before and after.
 
-    needs_root              skips a test for an ordinary user
-    needs_user_namespaces   ... where the machine forbids user namespaces
-    needs_namespaces        ... where we can make no container at all
-    own_world               unshare; as an ordinary user, with a user namespace
-    wait_until, is_alive    for what the kernel does a moment later
+needs_root              skips a test for an ordinary user
+needs_user_namespaces   ... where the machine forbids user namespaces
+needs_namespaces        ... where we can make no container at all
+own_world               unshare; as an ordinary user, with a user namespace
+wait_until, is_alive    for what the kernel does a moment later
 """
 
 import os
