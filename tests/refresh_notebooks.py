@@ -43,24 +43,16 @@ def refresh(path: Path) -> None:
         cell.id = f"cell-{number:02}"
         for output in cell.get("outputs", []):
             if output.output_type == "error":
-                output.traceback = [_short(output.traceback)]
+                output.traceback = [_short(output.traceback, output.ename)]
     nbformat.write(notebook, path)
     print(f"refreshed {path.name}")
 
 
-def _short(traceback: list[str]) -> str:
-    """Keep the last words of a traceback: the error and its hint."""
+def _short(traceback: list[str], name: str) -> str:
+    """Keep the last words of a traceback: the error called `name`, and its hint."""
     text = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(traceback))
-    lines = text.rstrip().split("\n")
-    last = max(
-        (
-            n
-            for n, line in enumerate(lines)
-            if re.match(r"\w+(Error|Exception): ", line)
-        ),
-        default=0,
-    )
-    return "\n".join(lines[last:])
+    before, start, said = text.rstrip().rpartition(f"\n{name}: ")
+    return f"{name}: {said}" if start else before + said
 
 
 if __name__ == "__main__":
