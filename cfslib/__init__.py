@@ -21,13 +21,14 @@ is a call into one of the modules above it; a module uses only those above itsel
     rootcache     the rootfs that `cfs run` uses when none is named
     rootfs        what a container sees at /, and the two ways to get in
     init          PID 1: start the command, pass on signals, reap orphans
+    streams       standard input, output and error, and how to catch what is printed
     answers       what a child process brings home
     forkserver    a small process that forks where its client must not
     forkclient    ask the fork server for a child
     children      a fresh process to try things in
     limits        what a container may use, and who enforces it
     spec          what to run, and in what kind of box
-    streams       catch what a container prints
+    lifeline      what joins the end of a container to that of its maker
     channel       what a container's PID 1 and its maker say to each other
     container     all of it, in order
     obstacles     what stands in the way of a container, and the line that removes it

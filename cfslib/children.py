@@ -13,11 +13,10 @@ child for ever.  It asks the fork server, a small process that does it in its pl
 import os
 import pickle
 import select
-import sys
 from collections.abc import Callable
 from typing import NoReturn, TypeVar
 
-from cfslib import answers, forkclient, procfs
+from cfslib import answers, forkclient, procfs, streams
 
 T = TypeVar("T")
 
@@ -43,7 +42,7 @@ def on_one_thread(func: Callable[[], T]) -> T:
 def _fork_and_ask(func: Callable[[], T]) -> T:
     __tracebackhide__ = True
     reader, writer = os.pipe()
-    _flush()  # or the child inherits our unprinted text and prints it too
+    streams.flush()
     pid = os.fork()
     if pid == 0:
         os.close(reader)
@@ -62,7 +61,7 @@ def _report(func: Callable[[], object], writer: int) -> NoReturn:
     """Be the child: call `func`, write down how it went, and end."""
     try:
         data = answers.packed(answers.answer(func))
-        _flush()
+        streams.flush()
         with open(writer, "wb") as pipe:
             pipe.write(data)
     finally:
@@ -82,9 +81,3 @@ def _read_until_end_of(pid: int, reader: int) -> bytes:
     finally:
         os.close(end)
         os.close(reader)
-
-
-def _flush() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        if stream:  # None where our caller closed it
-            stream.flush()

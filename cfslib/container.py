@@ -9,8 +9,7 @@ If one of them fails, the command is not run, and nothing is left behind.
 import os
 import signal
 import sys
-from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from pathlib import Path
 
 from cfslib import (
@@ -19,11 +18,13 @@ from cfslib import (
     devices,
     idmaps,
     init,
+    lifeline,
     limits,
     masks,
     mounts,
     rootcache,
     rootfs,
+    streams,
     syscalls,
     terminal,
     trees,
@@ -36,15 +37,6 @@ from cfslib.namespaces import Namespace
 from cfslib.spec import Spec
 from cfslib.streams import Finished, Pipes
 from cfslib.syscalls import Prctl
-
-PASSED_ON = (
-    signal.SIGHUP,
-    signal.SIGINT,
-    signal.SIGQUIT,
-    signal.SIGTERM,
-    signal.SIGUSR1,
-    signal.SIGUSR2,
-)
 
 
 def run(spec: Spec) -> int:
@@ -70,7 +62,7 @@ def capture(spec: Spec) -> Finished:
 
 def _run(spec: Spec, pipes: Pipes | None = None) -> int:
     """Stand outside: make PID 1, let it go when all is ready, wait for its end."""
-    _have_standard_streams()
+    streams.have_all_three()
     root = (spec.rootfs or rootcache.current()).absolute()
     rootfs.check(root)
     kinds = _namespaces(spec)
@@ -78,20 +70,20 @@ def _run(spec: Spec, pipes: Pipes | None = None) -> int:
         rootcache.in_use(root),
         limits.enforced(spec.limits, counted_alone=_is_counted_alone(kinds)) as join,
         Channel() as channel,
-        _signals_kept_back() as mask,  # until there is somebody to pass them on to
+        lifeline.signals_kept_back() as mask,  # until PID 1 can have them
     ):
-        _flush()  # or the child inherits our unprinted text and prints it too
+        streams.flush()
         # One call for all namespaces but one: a cgroup namespace starts at the group
         # that a process is in, so PID 1 joins its group first and unshares it then.
         pid = syscalls.clone(kinds & ~Namespace.CGROUP)
         if pid == 0:
             channel.live(lambda: _become(spec, root, kinds, join, channel, pipes))
-        with _killed_on_error(pid):
+        with lifeline.killed_on_error(pid):
             if Namespace.USER in kinds:
                 idmaps.write(pid, *_id_maps(spec))  # until then, PID 1 is nobody
             channel.let_go()
             master = channel.hear()  # or raise what went wrong inside
-        with _signals_passed_on(pid, mask):
+        with lifeline.signals_passed_on(pid, mask):
             if pipes:
                 pipes.read()
             if master is not None:
@@ -172,57 +164,3 @@ def _id_maps(spec: Spec) -> tuple[list[IdMap], list[IdMap]]:
     if spec.user in ("0", "root"):
         return [IdMap(0, os.geteuid())], [IdMap(0, os.getegid())]
     return idmaps.many("uid"), idmaps.many("gid")
-
-
-@contextmanager
-def _killed_on_error(pid: int) -> Generator[None]:
-    try:
-        yield
-    except BaseException:
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
-        raise
-
-
-@contextmanager
-def _signals_kept_back() -> Generator[set[int]]:
-    """Let signals wait, so that none falls between our start and the command's."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, PASSED_ON)
-    try:
-        yield before
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-@contextmanager
-def _signals_passed_on(pid: int, mask: set[int]) -> Generator[None]:
-    """Give PID 1 what is sent to us: whoever signals us means the container."""
-    pidfd = os.pidfd_open(pid)  # a pid may belong to somebody else by then
-
-    def pass_on(number: int, _frame: object) -> None:
-        with suppress(ProcessLookupError):
-            signal.pidfd_send_signal(pidfd, number)
-
-    # What our caller ignores we do too: nohup(1) must keep its word.
-    heard = [n for n in PASSED_ON if signal.getsignal(n) != signal.SIG_IGN]
-    before = {number: signal.signal(number, pass_on) for number in heard}
-    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        os.close(pidfd)
-
-
-def _have_standard_streams() -> None:
-    """Open what our caller has closed, or a socket of ours would become its stdin."""
-    while (fd := os.open("/dev/null", os.O_RDWR)) < 3:
-        os.set_inheritable(fd, True)
-    os.close(fd)
-
-
-def _flush() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        if stream:  # None where our caller closed it
-            stream.flush()

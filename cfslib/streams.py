@@ -1,7 +1,8 @@
-"""streams: catch what a container prints."""
+"""streams: standard input, output and error, and how to catch what is printed."""
 
 import os
 import selectors
+import sys
 from dataclasses import dataclass
 from typing import Self
 
@@ -59,3 +60,17 @@ class Pipes:
     def _close_writers(self) -> None:
         while self._writers:
             os.close(self._writers.pop())
+
+
+def have_all_three() -> None:
+    """Open what our caller has closed, or a socket of ours would become its stdin."""
+    while (fd := os.open("/dev/null", os.O_RDWR)) < 3:
+        os.set_inheritable(fd, True)
+    os.close(fd)
+
+
+def flush() -> None:
+    """Print what Python still holds back, or a child inherits it and prints it too."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream:  # None where our caller closed it
+            stream.flush()

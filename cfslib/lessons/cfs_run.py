@@ -65,7 +65,9 @@ def check_layer(change_root: Callable[[Path], object]) -> None:
             seen.pids == ["1"],
             "Mount it while the host's is still in sight.",
         ),
-        Point("the process can write to /", seen.wrote, "A layer takes what it writes."),
+        Point(
+            "the process can write to /", seen.wrote, "A layer takes what it writes."
+        ),
         Point(
             "what it wrote is gone afterwards",
             bool(view) and not kept,
