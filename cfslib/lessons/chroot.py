@@ -46,17 +46,17 @@ def _run_from(fill: Callable[[Path, Path], object]) -> list[Point]:
         Point(
             "the programs are in the rootfs, where they are on this machine",
             not missing,
-            "root / program.relative_to('/') is the place of the copy.",
+            "The place of the copy is root / program.relative_to('/').",
         ),
         Point(
             "`sh -c 'exit 7'` runs in it and says 7",
             code == 7,
-            "the loader has to come along: the line of ldd without an arrow.",
+            "The loader has to come along: the line of ldd without an arrow.",
         ),
         Point(
             "`mkdir /made` makes a directory in it",
             (ROOT / "made").is_dir(),
-            "each program needs its own libraries: ask for those of `program`.",
+            "Each program needs its own libraries: ask for those of `program`.",
         ),
     ]
 
@@ -82,22 +82,22 @@ def _break_out_of(lock_in: Callable[[Path], object]) -> list[Point]:
         Point(
             "/ is the rootfs",
             is_root,
-            "pivot_root makes a mount the root of all paths; a bind mount is one.",
+            "It takes pivot_root and a mount for it: a bind mount is one.",
         ),
         Point(
             "the current directory is in the rootfs",
             climbed_to == root,
-            "a new root does not move the current directory: chdir into it.",
+            "A new root does not move the current directory: chdir into it.",
         ),
         Point(
             "the escape ends in the rootfs",
             is_root and _identity("/") == root,
-            "chroot leaves the old root where it was, one chroot and a few `..` away.",
+            "A chroot leaves the old root one chroot and a few `..` away.",
         ),
         Point(
             "the mount table has one row",
             targets == ["/"],
-            "the old root is still mounted: umount2 with UmountFlag.DETACH.",
+            "The old root is still mounted: umount2 with UmountFlag.DETACH.",
         ),
     ]
 

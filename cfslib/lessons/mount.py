@@ -51,28 +51,28 @@ def _look_through(make: Callable[[], object]) -> list[Point]:
         Point(
             "the process has a mount namespace of its own",
             inode(Namespace.MNT) != namespace,
-            "`idmaps.unshare_as_root(Namespace.MNT)` comes first.",
+            "First of all: `idmaps.unshare_as_root(Namespace.MNT)`.",
         ),
         Point(
             "/mnt is a new filesystem in memory",
             MNT.stat().st_dev != device and _fstype(MNT) == "tmpfs",
-            "mount a tmpfs on /mnt, and make the directories in that.",
+            "Mount a tmpfs on /mnt, and make the directories in that.",
         ),
         Point(
             "/mnt/data can be written",
             writable,
-            "is it there?  If it is read-only too, the whole filesystem was made so: "
+            "Is it there?  If it is read-only too, the whole filesystem was made so: "
             "the flag BIND says that only one mount is meant.",
         ),
         Point(
             "what is written there is seen in /mnt/view",
             writable and (VIEW / "proof").exists(),
-            "bind /mnt/data on /mnt/view: a copy would not follow.",
+            "Bind /mnt/data on /mnt/view: a copy would not follow.",
         ),
         Point(
             "writing through /mnt/view says EROFS",
             _write(VIEW / "proof") == errno.EROFS,
-            "read-only takes a second call, a remount of the bind mount.",
+            "Read-only takes a second call, a remount of the bind mount.",
         ),
     ]
 
@@ -88,23 +88,23 @@ def _play_the_machine(contained: Callable[[Callable[[], World]], Any]) -> list[P
         Point(
             "inside, the process is PID 1",
             world.pid == 1,
-            "unshare PID, and call look() in a child: the next child is PID 1. "
+            "Unshare PID, and call look() in a child: the next child is PID 1. "
             "Return what it returns.",
         ),
         Point(
             "/proc shows that process and no other",
             world.pids == ["1"],
-            "the child mounts a fresh proc on /proc before it looks.",
+            "The child mounts a fresh proc on /proc before it looks.",
         ),
         Point(
             "the machine still has its own /proc",
             os.path.exists("/proc/self"),
-            "the mount leaked: who else sees / ?",
+            "The mount leaked: who else sees / ?",
         ),
         Point(
             "/ is private inside",
             world.propagation == "private",
-            "`mounts.keep_private()` comes before the first mount.",
+            "Before the first mount comes `mounts.keep_private()`.",
         ),
     ]
 

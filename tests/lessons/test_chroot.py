@@ -10,6 +10,9 @@ import pytest
 from cfslib import building, mounts, procfs, rootfs, syscalls
 from cfslib.lessons import chroot as lesson
 from cfslib.mounts import UmountFlag
+from tests.conftest import needs_user_namespaces
+
+pytestmark = [needs_user_namespaces]
 
 Fill = Callable[[Path, Path], None]
 

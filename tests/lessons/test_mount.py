@@ -12,6 +12,9 @@ from cfslib.children import in_child
 from cfslib.lessons import mount as lesson
 from cfslib.mounts import MountFlag
 from cfslib.namespaces import Namespace, inode
+from tests.conftest import needs_namespaces, needs_user_namespaces
+
+pytestmark = [needs_namespaces, needs_user_namespaces]
 
 DATA, VIEW = Path("/mnt/data"), Path("/mnt/view")
 Look = Callable[[], lesson.World]
