@@ -51,12 +51,11 @@ class Finding:
 
 def kernel(release: str) -> Finding:
     """Compare a kernel's version with the one that has all we use."""
-    numbers = tuple(map(int, re.findall(r"\d+", release)[:2]))
-    if numbers >= NEEDED:
-        return Finding("kernel", release)
-    state = (
-        f"{release}: older than {NEEDED[0]}.{NEEDED[1]}, some things will be missing"
-    )
+    numbers = re.findall(r"\d+", release)[:3]
+    version = ".".join(numbers)
+    if tuple(map(int, numbers)) >= NEEDED:
+        return Finding("kernel", version)
+    state = f"{version}: before {NEEDED[0]}.{NEEDED[1]} some things are missing"
     return Finding("kernel", state, obstacles.newer_kernel())
 
 

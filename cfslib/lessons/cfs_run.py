@@ -1,10 +1,9 @@
 """lessons.cfs_run: the checks of notebook 05, and a fork bomb that ends by itself."""
 
-import io
 import os
+import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,7 +79,9 @@ def check_limited(limited: Callable[[Sequence[str], int], int]) -> None:
     """Check exercise 2: a container with a limit on its processes."""
     code, _ = _heard(lambda: limited(["sh", "-c", "exit 7"], 10))
     _, pid = _heard(lambda: limited(["sh", "-c", "echo $$"], 10))
-    few, more = (started(_heard(lambda n=n: limited(BOMB, n))[1]) for n in (6, 12))
+    _, with_few = _heard(lambda: limited(BOMB, 6))
+    _, with_more = _heard(lambda: limited(BOMB, 12))
+    few, more = started(with_few), started(with_more)
     verdict(
         Point(
             "the program runs, and its exit code comes back",
@@ -102,13 +103,21 @@ def check_limited(limited: Callable[[Sequence[str], int], int]) -> None:
 
 
 def _heard(func: Callable[[], object]) -> tuple[object, str]:
-    """Call `func` in a child; return its result and what was printed."""
-    with redirect_stdout(io.StringIO()) as text:
-        try:
-            result = in_child(func)
-        except Exception as error:  # a learner's function may raise anything
-            result = error
-    return result, text.getvalue()
+    """Call `func` in a child; return its result and what was printed meanwhile."""
+
+    def catch() -> tuple[object, str]:
+        with tempfile.TemporaryFile() as file:
+            for stream in (1, 2):
+                os.dup2(file.fileno(), stream)
+            try:
+                result = func()
+            except Exception:  # a learner's function may raise anything
+                result = None
+            sys.stdout.flush()
+            file.seek(0)
+            return result, file.read().decode(errors="replace")
+
+    return in_child(catch)
 
 
 def _view_after(change_root: Callable[[Path], object], root: Path) -> View | None:
