@@ -60,7 +60,10 @@ def _copy(master: int, end: int) -> None:
                 return
             _write_all(1, printed)
         elif end in ready:
-            return  # the program is gone, and all it printed has been read
+            # Its last words may have come between the looks at `master` and `end`.
+            while select.select([master], [], [], 0)[0] and (last := _read(master)):
+                _write_all(1, last)
+            return
 
 
 def _read(master: int) -> bytes:
@@ -81,11 +84,11 @@ def _write_all(fd: int, data: bytes) -> None:
 def _raw(fd: int) -> Generator[None]:
     """Take every key as it is, Ctrl-C too: the terminal inside knows what it means."""
     before = termios.tcgetattr(fd)
-    tty.setraw(fd)
+    tty.setraw(fd, termios.TCSADRAIN)  # not FLUSH: what was typed ahead is meant for us
     try:
         yield
     finally:
-        termios.tcsetattr(fd, termios.TCSAFLUSH, before)
+        termios.tcsetattr(fd, termios.TCSADRAIN, before)
 
 
 @contextmanager
