@@ -46,6 +46,6 @@ def _entry(file: Path, name: str) -> list[str]:
     lines = file.read_text().split("\n") if file.exists() else []
     for line in lines:
         fields = line.split(":")
-        if name and fields[0] == name:
+        if name and fields[0] == name and len(fields) > 3:  # fewer: a broken line
             return fields
     raise LookupError(f"no {name!r} in the container's {file}")
