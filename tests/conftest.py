@@ -4,6 +4,7 @@ needs_root              skips a test for an ordinary user
 needs_user_namespaces   ... where the machine forbids user namespaces
 needs_namespaces        ... where we can make no container at all
 own_world               unshare; as an ordinary user, with a user namespace
+in_own_mounts           call a function in a child with mounts of its own
 wait_until, is_alive    for what the kernel does a moment later
 """
 
@@ -12,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -19,6 +21,7 @@ from cfslib import building, forkclient, idmaps, mounts, procfs, syscalls
 from cfslib.children import in_child
 from cfslib.namespaces import Namespace
 
+T = TypeVar("T")
 ROOT = os.geteuid() == 0
 PATIENCE = 10  # seconds, for what should take milliseconds
 
@@ -31,6 +34,17 @@ def own_world(flags: int) -> None:
         idmaps.unshare_as_root(flags)
     if flags & Namespace.MNT:
         mounts.keep_private()
+
+
+def in_own_mounts(func: Callable[[], T], flags: int = 0) -> T:
+    """Call `func` in a child with mounts of its own."""
+
+    def child() -> T:
+        own_world(Namespace.MNT | flags)
+        # A PID namespace is for children.
+        return in_child(func) if flags & Namespace.PID else func()
+
+    return in_child(child)
 
 
 def wait_until(holds: Callable[[], bool]) -> bool:

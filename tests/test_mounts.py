@@ -2,32 +2,19 @@
 
 import os
 import re
-import stat
-from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
 
-from cfslib import idmaps, mounts, procfs, rootfs, syscalls
+from cfslib import idmaps, mounts, procfs, syscalls
 from cfslib.children import in_child
 from cfslib.mounts import MountFlag
 from cfslib.namespaces import Namespace
-from tests.conftest import needs_namespaces, needs_root, own_world
+from tests.conftest import in_own_mounts, needs_namespaces
 
 T = TypeVar("T")
 HEADER = Path("/usr/include/linux/mount.h")
-
-
-def in_own_mounts(func: Callable[[], T], flags: int = 0) -> T:
-    """Call `func` in a child with mounts of its own."""
-
-    def child() -> T:
-        own_world(Namespace.MNT | flags)
-        # A PID namespace is for children.
-        return in_child(func) if flags & Namespace.PID else func()
-
-    return in_child(child)
 
 
 # Flags
@@ -184,165 +171,3 @@ def test_a_sys_that_is_refused_is_left_out(tmp_path: Path) -> None:
         return os.listdir(tmp_path)
 
     assert in_child(listed) == []
-
-
-KINDS = [
-    pytest.param(True, marks=needs_root, id="made"),
-    pytest.param(False, id="bound"),
-]
-
-
-@needs_namespaces
-@pytest.mark.parametrize("may_make", KINDS)
-def test_dev_has_the_devices_that_programs_expect(
-    may_make: bool, tmp_path: Path
-) -> None:
-    def numbers() -> dict[str, int]:
-        mounts.dev(tmp_path, may_make_devices=may_make)
-        return {name: os.stat(tmp_path / name).st_rdev for name in mounts.DEVICES}
-
-    assert in_own_mounts(numbers) == {
-        name: os.stat(f"/dev/{name}").st_rdev for name in mounts.DEVICES
-    }
-
-
-@needs_namespaces
-@pytest.mark.parametrize("may_make", KINDS)
-def test_the_devices_work_for_everybody(may_make: bool, tmp_path: Path) -> None:
-    def use() -> tuple[bytes, bytes, str, int]:
-        os.umask(0o077)
-        mounts.dev(tmp_path, may_make_devices=may_make)
-        with pytest.raises(OSError, match="No space"):
-            (tmp_path / "full").write_bytes(b"x")
-        (tmp_path / "null").write_bytes(b"gone")
-        with (tmp_path / "zero").open("rb") as zero:
-            zeros = zero.read(3)
-        mode = stat.S_IMODE(os.stat(tmp_path / "null").st_mode)
-        return zeros, (tmp_path / "null").read_bytes(), os.ttyname(new_pty()), mode
-
-    def new_pty() -> int:
-        # /dev/pts is looked up by its name, so it has to be ours.
-        mounts.bind(tmp_path, "/dev")
-        return os.openpty()[1]
-
-    assert in_own_mounts(use) == (b"\0\0\0", b"", "/dev/pts/0", 0o666)
-
-
-@needs_namespaces
-def test_dev_shm_is_for_everybody_and_has_an_end(tmp_path: Path) -> None:
-    def shm() -> tuple[int, int]:
-        mounts.dev(tmp_path, may_make_devices=False)
-        status = os.statvfs(tmp_path / "shm")
-        mode = stat.S_IMODE(os.stat(tmp_path / "shm").st_mode)
-        return mode, status.f_blocks * status.f_frsize
-
-    assert in_own_mounts(shm) == (0o1777, 64 << 20)
-
-
-@needs_namespaces
-def test_the_links_in_dev_lead_to_the_process_that_looks(tmp_path: Path) -> None:
-    def links() -> dict[str, str]:
-        mounts.dev(tmp_path, may_make_devices=False)
-        return {name: os.readlink(tmp_path / name) for name in mounts.DEV_LINKS}
-
-    assert in_own_mounts(links) == mounts.DEV_LINKS
-
-
-@needs_namespaces
-def test_the_machine_is_hidden(rootfs_dir: Path) -> None:
-    def look() -> tuple[bytes, list[str], bool]:
-        enter(rootfs_dir)
-        mounts.hide_the_machine()
-        firmware = (
-            os.listdir("/sys/firmware") if os.path.exists("/sys/firmware") else []
-        )
-        changeable = True
-        try:
-            Path("/proc/sys/kernel/hostname").write_text("changed")
-        except OSError:
-            changeable = False
-        return Path("/proc/interrupts").read_bytes(), firmware, changeable
-
-    assert in_own_mounts(look, Namespace.PID | Namespace.UTS) == (b"", [], False)
-
-
-@needs_namespaces
-@pytest.mark.parametrize("path", mounts.READ_ONLY)
-def test_a_part_of_proc_that_changes_the_machine_is_read_only(
-    path: str, rootfs_dir: Path
-) -> None:
-    def is_read_only() -> bool:
-        enter(rootfs_dir)
-        if not os.path.exists(path):
-            return True
-        mounts.hide_the_machine()
-        return bool(os.statvfs(path).f_flag & os.ST_RDONLY)
-
-    assert in_own_mounts(is_read_only, Namespace.PID)
-
-
-def enter(root: Path) -> None:
-    """Make `root` our root, with a /proc, a /sys and a /dev."""
-    rootfs.layer(root)
-    rootfs.make_mount_points(root)
-    mounts.proc(root / "proc")
-    mounts.sys(root / "sys")
-    mounts.dev(root / "dev", may_make_devices=False)
-    rootfs.pivot(root)
-
-
-# Trees
-
-
-@needs_namespaces
-@pytest.mark.parametrize("read_only", [False, True], ids=["rw", "ro"])
-def test_a_detached_directory_can_be_attached(read_only: bool, tmp_path: Path) -> None:
-    (tmp_path / "from").mkdir()
-
-    def writable() -> bool:
-        tree = mounts.detached(tmp_path / "from", read_only=read_only)
-        mounts.attach(tree, tmp_path / "new/place")
-        return os.access(tmp_path / "new/place", os.W_OK)
-
-    assert in_own_mounts(writable) is not read_only
-
-
-@needs_namespaces
-def test_a_read_only_tree_is_so_in_all_that_is_mounted_below(tmp_path: Path) -> None:
-    (tmp_path / "below").mkdir()
-
-    def writable() -> bool:
-        syscalls.mount("x", tmp_path / "below", "tmpfs")
-        mounts.attach(mounts.detached(tmp_path, read_only=True), tmp_path)
-        return os.access(tmp_path / "below", os.W_OK)
-
-    assert in_own_mounts(writable) is False
-
-
-@needs_namespaces
-def test_a_single_file_can_be_attached(tmp_path: Path) -> None:
-    (tmp_path / "from").write_text("found")
-
-    def text() -> str:
-        mounts.attach(mounts.detached(tmp_path / "from"), tmp_path / "new/file")
-        return (tmp_path / "new/file").read_text()
-
-    assert in_own_mounts(text) == "found"
-
-
-@needs_namespaces
-def test_attaching_leaves_no_file_descriptor_open(tmp_path: Path) -> None:
-    (tmp_path / "from").mkdir()
-
-    def opened() -> bool:
-        before = os.listdir("/proc/self/fd")
-        mounts.attach(mounts.detached(tmp_path / "from"), tmp_path / "to")
-        return os.listdir("/proc/self/fd") == before
-
-    assert in_own_mounts(opened)
-
-
-@needs_namespaces
-def test_what_does_not_exist_cannot_be_detached(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="open_tree"):
-        in_own_mounts(lambda: mounts.detached(tmp_path / "missing"))

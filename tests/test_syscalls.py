@@ -12,7 +12,7 @@ import pytest
 
 from cfslib import mounts, namespaces, procfs, syscalls
 from cfslib.children import in_child
-from cfslib.mounts import MountFlag, TreeFlag, UmountFlag
+from cfslib.mounts import MountFlag, UmountFlag
 from cfslib.namespaces import Namespace
 from cfslib.syscalls import Prctl
 from tests.conftest import (
@@ -23,7 +23,6 @@ from tests.conftest import (
     wait_until,
 )
 
-MOUNT_ATTR_RDONLY = 1
 SYS_TIME = 25
 
 
@@ -136,34 +135,6 @@ def test_the_flags_and_options_of_a_mount_arrive(tmp_path: Path) -> None:
     )
     assert "noexec" in mount.options
     assert "size=64k" in mount.super_options
-
-
-@needs_namespaces
-def test_a_tree_of_mounts_can_be_copied_and_hung_elsewhere(tmp_path: Path) -> None:
-    (tmp_path / "from").mkdir()
-    (tmp_path / "from/file").write_text("found")
-    (tmp_path / "to").mkdir()
-
-    def copy() -> str:
-        own_world(Namespace.MNT)
-        tree = syscalls.open_tree(tmp_path / "from", TreeFlag.CLONE)
-        syscalls.move_mount(tree, tmp_path / "to", TreeFlag.FROM_FD)
-        return (tmp_path / "to/file").read_text()
-
-    assert in_child(copy) == "found"
-
-
-@needs_namespaces
-def test_a_tree_can_be_made_read_only_before_it_is_seen(tmp_path: Path) -> None:
-    def write_to_it() -> None:
-        own_world(Namespace.MNT)
-        tree = syscalls.open_tree(tmp_path, TreeFlag.CLONE)
-        syscalls.mount_setattr(tree, TreeFlag.EMPTY_PATH, MOUNT_ATTR_RDONLY)
-        syscalls.move_mount(tree, tmp_path, TreeFlag.FROM_FD)
-        Path(tmp_path, "file").touch()  # by its name: that leads to the new mount
-
-    with pytest.raises(OSError, match="Read-only file system"):
-        in_child(write_to_it)
 
 
 @needs_namespaces
@@ -330,8 +301,8 @@ def test_posix_spawn_starts_a_program() -> None:
             "UTS)",
             "user namespace",
         ),
-        (lambda: syscalls.posix_spawn(["/no"], {}), "posix_spawn(['/no'])", "program"),
-        (lambda: syscalls.posix_spawn(["/etc"], {}), "posix_spawn(['/etc'])", "execut"),
+        (lambda: syscalls.posix_spawn(["/no"], {}), 'posix_spawn(["/no"])', "program"),
+        (lambda: syscalls.posix_spawn(["/etc"], {}), 'posix_spawn(["/etc"])', "execut"),
     ],
     ids=[
         "unshare",

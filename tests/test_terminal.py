@@ -4,7 +4,6 @@ import fcntl
 import os
 import signal
 import struct
-import sys
 import termios
 from collections.abc import Callable
 
@@ -17,6 +16,7 @@ from tests.conftest import wait_until
 
 def test_a_pty_has_two_ends() -> None:
     def talk() -> bytes:
+        os.dup2(os.openpty()[1], 0)  # whose size it takes
         master, path = terminal.make()
         slave = os.open(path, os.O_RDWR | os.O_NOCTTY)
         os.write(master, b"typed\n")
@@ -33,7 +33,6 @@ def test_a_person_sits_in_front_of_a_terminal_only(
         _, end = make()
         for fd in (0, 1):
             os.dup2(end, fd)
-        sys.stdin, sys.stdout = open(0), open(1, "w")  # pytest has replaced them
         return terminal.is_ours()
 
     assert in_child(sit_down) is (make is os.openpty)

@@ -41,7 +41,7 @@ def test_a_refusal_is_pythons_own_error_with_the_call_as_its_text() -> None:
 
 def test_without_a_hint_there_is_no_note() -> None:
     with pytest.raises(FileNotFoundError) as caught:
-        ask("chdir", os.chdir, path="/no/such/place")
+        ask("rmdir", os.rmdir, path="/no/such/place")
 
     assert not hasattr(caught.value, "__notes__")
 
@@ -126,7 +126,7 @@ def test_a_trace_prints_as_a_table() -> None:
         (0x10000000, "0x10000000"),
         (MountFlag.REC | MountFlag.PRIVATE, "REC|PRIVATE"),
         (Prctl.SET_NAME, "SET_NAME"),
-        (["sh", "-c"], "['sh', '-c']"),
+        (["sh", "-c"], '["sh", "-c"]'),
     ],
     ids=ascii,
 )
