@@ -93,8 +93,8 @@ def interpreters(programs: Iterable[Path]) -> list[Path]:
     for program in programs:
         with program.open("rb") as file:
             line = file.readline(256)
-        if line.startswith(b"#!"):
-            found.append(Path(os.fsdecode(line[2:].split()[0])))
+        if line.startswith(b"#!") and (words := line[2:].split()):
+            found.append(Path(os.fsdecode(words[0])))
     return [path for path in dict.fromkeys(found) if path.exists()]
 
 

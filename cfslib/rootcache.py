@@ -68,7 +68,7 @@ def _up_to_date(cache: Path) -> Path | None:
         now = _stamps(note["sources"], note["absent"])
         if root.is_dir() and note["sources"] == now:
             return root
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         pass  # no build yet, or not one of ours: build
     return None
 
