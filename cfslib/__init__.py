@@ -33,6 +33,7 @@ is a call into one of the modules above it; a module uses only those above itsel
     container     all of it, in order
     obstacles     what stands in the way of a container, and the line that removes it
     trials        try what a container needs, each thing in a child of its own
+    extras        try what a container can do without: limits, ids beyond our own
     doctor        what this machine allows, and the line that mends what it does not
     lessons       the checks behind the exercises, one file a notebook
     values        what may stand after an option of `cfs run`, and what it means

@@ -13,7 +13,7 @@ import os
 import textwrap
 from collections.abc import Iterator
 
-from cfslib import children, idmaps, syscalls, trials
+from cfslib import children, extras, idmaps, syscalls, trials
 from cfslib.trials import Finding
 
 WIDTH = 80
@@ -47,9 +47,9 @@ def _findings() -> Iterator[Finding]:
         yield from trials.namespaces(unshare)
         yield trials.proc_inside(unshare)
         yield trials.layer(unshare)
-        yield trials.process_limit()
-        yield trials.other_limits()
-        yield trials.user_ids()
+        yield extras.process_limit()
+        yield extras.other_limits()
+        yield extras.user_ids()
     yield trials.whole()
 
 

@@ -211,8 +211,7 @@ def write(path: str | Path, text: str) -> None:
 def posix_spawn(argv: list[str], env: dict[str, str], **attributes: Any) -> int:
     """Start a program found in our own PATH as a child; return its pid.
 
-    `attributes` are those of `os.posix_spawnp`.  Unlike after a fork, an exec that
-    fails is an error here, in the parent.
+    Unlike after a fork, an exec that fails is an error here, in the parent.
     """
 
     def call(argv: list[str]) -> int:

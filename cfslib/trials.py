@@ -9,7 +9,6 @@ does.  A refusal goes to `obstacles`, which knows what usually stands behind it.
 
 import os
 import re
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,16 +20,13 @@ from cfslib import (
     capabilities,
     container,
     idmaps,
-    limits,
     mounts,
     obstacles,
     rootfs,
     syscalls,
 )
 from cfslib.capabilities import Capability
-from cfslib.cgroups import hierarchies
 from cfslib.children import in_child
-from cfslib.limits import Limits
 from cfslib.namespaces import Namespace
 from cfslib.obstacles import Obstacle
 from cfslib.spec import Spec
@@ -131,93 +127,16 @@ def layer(unshare: Unshare) -> Finding:
         return _tried("overlay", lambda: trial(root), obstacles.to_mount)
 
 
-def process_limit() -> Finding:
-    """Limit the number of processes, and fork until the limit is met."""
-    few = 4
-    wanted = Limits(pids_max=few)
-    try:
-        with limits.enforced(wanted, counted_alone=not may_do_it_alone()) as join:
-            forks = in_child(lambda: _forks_under(join, few))
-    except OSError as error:
-        return Finding("process limit", _text(error), _delegation())
-    if not 0 < forks < few:
-        state = f"does not count what it should: {forks} forks of at most {few - 1}"
-        return Finding("process limit", state, obstacles.newer_kernel())
-    return Finding("process limit", "holds")
-
-
-def _forks_under(join: Callable[[], None], limit: int) -> int:
-    """Return how many forks succeed; the limit counts us as well."""
-    if not may_do_it_alone():
-        idmaps.unshare_as_root(Namespace(0))
-    join()
-    for forks in range(limit + 1):
-        try:
-            pid = os.fork()
-        except BlockingIOError:
-            return forks
-        if pid == 0:
-            os._exit(0)  # and stay a zombie, which counts
-    return limit + 1
-
-
-def other_limits() -> Finding:
-    """Make a group that limits memory and processor time."""
-    version = hierarchies.version()
-    wanted = Limits(memory_max=64 << 20, cpu_max=0.5)
-    try:
-        with limits.enforced(wanted, counted_alone=False) as join:
-            in_child(join)
-    except OSError as error:
-        return Finding("cgroups", f"{version}; {_text(error)}", _delegation())
-    return Finding("cgroups", f"{version}; memory and cpu can be limited")
-
-
-def _delegation() -> str:
-    """Return how to get to where we may make groups."""
-    version = hierarchies.version()
-    if version == "none":
-        return "sudo mount -t cgroup2 cgroup2 /sys/fs/cgroup"
-    if os.geteuid() == 0 and obstacles.around():
-        return "docker run --cgroupns=host -v /sys/fs/cgroup:/sys/fs/cgroup ..."
-    if version == "v2" and shutil.which("systemd-run"):
-        return "systemd-run --user --scope cfs run ..."
-    return "sudo cfs run ..."
-
-
-def user_ids() -> Finding:
-    """Be a user other than root inside, which takes ids that are ours to give."""
-    about = "user ids"
-    if may_do_it_alone():
-        return Finding(about, "all of them are ours to give")
-    if not (shutil.which("newuidmap") and shutil.which("newgidmap")):
-        state = "root alone, no --user: there is no newuidmap"
-        return Finding(about, state, obstacles.newuidmap())
-    try:
-        idmaps.many("uid")
-        idmaps.many("gid")
-    except OSError:
-        state = "root alone, no --user: no ids for us in /etc/subuid and /etc/subgid"
-        add = "sudo usermod -v 100000-165535 -w 100000-165535 $(id -un)"
-        return Finding(about, state, add)
-    error = _run_true(user="1:1")
-    if error:
-        return Finding(
-            about, _text(error), "sudo chmod u+s $(which newuidmap newgidmap)"
-        )
-    return Finding(about, "we have more than our own to give")
-
-
 def whole() -> Finding:
     """Make a whole container."""
-    error = _run_true()
+    error = run_true()
     if error:
         remedy = "cfs run --trace true"  # shows which call was refused
-        return Finding("a container", f"failed: {_text(error)}", remedy, fatal=True)
+        return Finding("a container", f"failed: {cause_of(error)}", remedy, fatal=True)
     return Finding("a container", "was made, ran `true`, and is gone")
 
 
-def _run_true(user: str = "0") -> OSError | None:
+def run_true(user: str = "0") -> OSError | None:
     """Run `true` in a container; return what went wrong."""
     with tempfile.TemporaryDirectory(prefix="cfs-doctor-") as directory:
         root = Path(directory)
@@ -241,5 +160,6 @@ def _tried(
     return Finding(about, "allowed")
 
 
-def _text(error: OSError) -> str:
+def cause_of(error: OSError) -> str:
+    """Return what an error says, without its number."""
     return error.strerror or str(error)

@@ -1,8 +1,6 @@
 import ctypes
 import errno
-import os
 import platform
-import resource
 import struct
 from pathlib import Path
 
@@ -10,11 +8,8 @@ import pytest
 
 from cfslib import idmaps, mounts, obstacles, syscalls, trials
 from cfslib.children import in_child
-from cfslib.idmaps import IdMap
 from cfslib.namespaces import Namespace
 from cfslib.trials import Finding
-
-NOBODY = 65534
 
 
 def test_user_namespaces_that_a_limit_forbids_are_found() -> None:
@@ -86,60 +81,6 @@ def test_a_layer_is_tried_and_is_gone_afterwards() -> None:
     assert Path("/proc/self/mountinfo").read_text() == before
 
 
-def test_a_user_who_may_not_fork_at_all_is_told() -> None:
-    def examined() -> Finding:
-        if os.geteuid() == 0:
-            _become_nobody()
-        resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
-        return trials.process_limit()
-
-    found = in_child(examined)
-
-    assert found.state == "Resource temporarily unavailable"
-    assert found.remedy
-
-
-def test_limits_that_nobody_delegated_are_a_remark() -> None:
-    def examined() -> Finding:
-        if os.geteuid() == 0:
-            _become_nobody()
-        return trials.other_limits()
-
-    found = in_child(examined)
-
-    if "can be limited" not in found.state:
-        assert found.remedy
-    assert not found.fatal
-
-
-def test_ids_that_are_not_ours_are_a_remark() -> None:
-    def examined() -> Finding:
-        uid, gid = os.getuid(), os.getgid()
-        syscalls.unshare(Namespace.USER)
-        # Nobody has this id, so /etc/subuid gives it nothing.
-        idmaps.write("self", [IdMap(4_000_000, uid)], [IdMap(4_000_000, gid)])
-        return trials.user_ids()
-
-    found = in_child(examined)
-
-    assert found.state.startswith("root alone")
-    assert found.remedy.startswith("sudo ")
-    assert not found.fatal
-
-
-def test_without_newuidmap_the_package_is_named() -> None:
-    def examined() -> Finding:
-        if os.geteuid() == 0:
-            _become_nobody()
-        os.environ["PATH"] = "/nowhere"
-        return trials.user_ids()
-
-    found = in_child(examined)
-
-    assert "no newuidmap" in found.state
-    assert found.remedy
-
-
 def test_an_old_kernel_is_a_remark() -> None:
     assert trials.kernel("5.10.0-28-amd64").remedy
     assert not trials.kernel("5.10.0-28-amd64").fatal
@@ -155,13 +96,6 @@ def test_a_kernel_that_has_all_we_use_is_well(release: str, version: str) -> Non
 
 def test_a_whole_container_is_made() -> None:
     assert trials.whole() == Finding("a container", "was made, ran `true`, and is gone")
-
-
-def _become_nobody() -> None:
-    os.setgroups([])
-    os.setresgid(NOBODY, NOBODY, NOBODY)
-    os.setresuid(NOBODY, NOBODY, NOBODY)
-    syscalls.prctl(syscalls.Prctl.SET_DUMPABLE, 1)  # or /proc/self stays root's
 
 
 def _refuse_unshare() -> None:
