@@ -59,9 +59,12 @@ def _processes() -> Generator[str]:
 def _groups() -> Generator[str]:
     for mount in procfs.mounts():
         if mount.fstype in ("cgroup", "cgroup2"):
-            for group in Path(mount.target).rglob("cfs-*"):
-                if int(group.name.split("-")[1]) in STARTED:  # its maker's pid
-                    yield str(group)
+            # Not glob: groups of others may go while we look, and walk() minds not.
+            for directory, names, _ in os.walk(mount.target):
+                for name in names:
+                    maker = name.removeprefix("cfs-").partition("-")[0]
+                    if name.startswith("cfs-") and int(maker) in STARTED:
+                        yield os.path.join(directory, name)
 
 
 def _mounts() -> Generator[str]:
