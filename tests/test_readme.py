@@ -1,0 +1,155 @@
+"""What README.md says is so: its commands are run, its names are looked up.
+
+In a `console` block each line `$ COMMAND` is run, and the lines after it are what it
+prints.  In those, `...` stands for anything, on a line of its own for any lines; a line
+that is only a number stands for any number, and `laptop` for the name of this machine.
+In an `sh` block are commands that take too long to run; make knows their targets.
+"""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import needs_namespaces
+
+TOP = Path(__file__).parent.parent
+README = (TOP / "README.md").read_text()
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block of README.md."""
+
+    language: str
+    line: int  # of its first line in README.md
+    text: str
+
+    def __str__(self) -> str:
+        return f"line {self.line}"
+
+
+def blocks(language: str) -> list[Block]:
+    """Return the blocks of one language."""
+    fence = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+    found = [
+        Block(match[1], README.count("\n", 0, match.start()) + 2, match[2])
+        for match in fence.finditer(README)
+    ]
+    return [block for block in found if block.language == language]
+
+
+def steps(transcript: str) -> list[tuple[str, str]]:
+    """Split a transcript into commands, each with what it prints."""
+    parts = re.split(r"^\$ (.*)\n", transcript, flags=re.MULTILINE)
+    assert parts[0] == "", "a transcript starts with a command"
+    return list(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def matches(printed: str, expected: str) -> bool:
+    """Compare what was printed with what a transcript promises, but for spaces."""
+    pattern = "".join(map(_pattern_of_line, expected.splitlines()))
+    plain = "".join(f"{' '.join(line.split())}\n" for line in printed.splitlines())
+    return bool(re.fullmatch(pattern, plain))
+
+
+def _pattern_of_line(line: str) -> str:
+    if line == "...":
+        return r"(?:.*\n)*"
+    if line.strip().isdecimal():
+        return r"\d+\n"
+    here = line.replace("laptop", socket.gethostname())
+    pieces = [re.escape(piece) for piece in " ".join(here.split()).split("...")]
+    return ".*".join(pieces) + r"\n"
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> dict[str, str]:
+    """Return an environment in which `cfs` is the one of this checkout."""
+    (tmp_path / "bin").mkdir()
+    cfs = tmp_path / "bin/cfs"
+    cfs.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m cfslib.cli "$@"\n')
+    cfs.chmod(0o755)
+    (tmp_path / "here").mkdir()
+    path = f"{tmp_path}/bin:{os.environ['PATH']}"
+    return {**os.environ, "PATH": path, "PYTHONPATH": str(TOP)}
+
+
+@needs_namespaces
+@pytest.mark.parametrize("block", blocks("console"), ids=str)
+def test_a_transcript_is_real(
+    block: Block, shell: dict[str, str], tmp_path: Path
+) -> None:
+    for command, expected in steps(block.text):
+        done = subprocess.run(
+            ["sh", "-c", command],
+            env=shell,
+            cwd=tmp_path / "here",
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=60,
+        )
+
+        assert matches(done.stdout, expected), f"$ {command}\n{done.stdout}"
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="needs make")
+@pytest.mark.parametrize("block", blocks("sh"), ids=str)
+def test_a_long_command_is_one_that_make_knows(block: Block) -> None:
+    for line in block.text.splitlines():
+        command = line.partition("#")[0].split()
+        if command and command[0] not in ("git", "cd"):
+            assert command[0] == "make", "who would notice if this no longer worked?"
+            _try_out(command[1:])
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="needs make")
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"`make ([\w-]+)`", README))))
+def test_a_target_that_is_named_is_there(target: str) -> None:
+    _try_out([target])
+
+
+def _try_out(words: list[str]) -> None:
+    done = subprocess.run(["make", "-n", *words], cwd=TOP, capture_output=True)
+
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("word", sorted(set(re.findall(r"`cfs ([\w-]+)", README))))
+def test_a_command_of_cfs_that_is_named_is_there(word: str) -> None:
+    words = [sys.executable, "-m", "cfslib.cli", word, "--help"]
+    done = subprocess.run(words, cwd=TOP, capture_output=True)
+
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("name", sorted(set(re.findall(r"`(\w+(?:\.py|/))`", README))))
+def test_a_module_that_is_named_is_there(name: str) -> None:
+    assert (TOP / "cfslib" / name).exists()
+
+
+def test_every_notebook_is_listed_and_every_listed_one_is_there() -> None:
+    listed = set(re.findall(r"^\| `(\d\d-[\w-]+)` \|", README, re.MULTILINE))
+
+    assert listed == {path.stem for path in TOP.glob("notebooks/*.ipynb")}
+
+
+def test_the_readers_of_transcripts_are_strict() -> None:
+    assert matches("a  b\n", "a b\n")
+    assert matches("a\nx\ny\nb\n", "a\n...\nb\n")
+    assert matches(
+        "tmpfs on /dev type tmpfs (rw)\n", "tmpfs on /dev type tmpfs (...)\n"
+    )
+    assert matches("7\n", "42\n")
+    assert not matches("a\nb\n", "a\n")
+    assert not matches("a\n", "a\nb\n")
+    assert not matches("axb\n", "a.b\n")
+    assert not matches("many\n", "42\n")
