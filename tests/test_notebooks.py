@@ -1,0 +1,205 @@
+"""What nbval cannot see: the skeleton, saved outputs, exercises that can be solved."""
+
+import itertools
+import os
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+ROOT = Path(__file__).parent.parent
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+TAGS = {"exercise", "check", "nbval-ignore-output", "raises-exception"}
+SECONDS = 10  # for a whole notebook
+
+Notebook = Any  # nbformat has no types
+Cell = Any
+
+each = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+def read(path: Path) -> Notebook:
+    return nbformat.read(path, as_version=4)
+
+
+def tags(cell: Cell) -> list[str]:
+    return list(cell.metadata.get("tags", []))
+
+
+def cells(path: Path, kind: str, tag: str | None = None) -> list[Cell]:
+    return [
+        cell
+        for cell in read(path).cells
+        if cell.cell_type == kind and (tag is None or tag in tags(cell))
+    ]
+
+
+def text(path: Path) -> str:
+    return "\n\n".join(cell.source for cell in cells(path, "markdown"))
+
+
+def solutions(path: Path) -> list[str]:
+    """Return the code of every folded solution, in order."""
+    return re.findall(
+        r"<summary>Solution.*?```python\n(.*?)\n```.*?</details>", text(path), re.DOTALL
+    )
+
+
+def printed(cell: Cell) -> str:
+    return "".join(output.get("text", "") for output in cell.outputs)
+
+
+def run(notebook: Notebook, timeout: int = 60) -> None:
+    NotebookClient(
+        notebook,
+        timeout=timeout,
+        resources={"metadata": {"path": str(ROOT / "notebooks")}},
+    ).execute()
+
+
+def test_there_are_notebooks() -> None:
+    assert NOTEBOOKS
+
+
+# The skeleton
+
+
+@each
+def test_the_name_is_two_digits_and_a_topic(path: Path) -> None:
+    assert re.fullmatch(r"\d\d-[a-z-]+", path.stem)
+
+
+@each
+def test_the_title_is_a_question(path: Path) -> None:
+    first = read(path).cells[0]
+
+    assert first.cell_type == "markdown"
+    assert re.match(r"# .+\?\n", first.source)
+
+
+@each
+def test_the_start_says_how_long_it_takes(path: Path) -> None:
+    start = "\n".join(cell.source for cell in cells(path, "markdown")[:2])
+
+    assert re.search(r"\d+ minutes", start)
+
+
+@each
+def test_there_are_predictions_to_make(path: Path) -> None:
+    assert text(path).count("> **Predict.**") >= 3
+
+
+@each
+def test_a_prediction_comes_right_before_code(path: Path) -> None:
+    every = read(path).cells
+    for cell, following in itertools.pairwise(every):
+        if "> **Predict.**" in cell.source:
+            assert following.cell_type == "code", cell.source
+
+
+@each
+def test_there_are_exercises_with_hints_checks_and_solutions(path: Path) -> None:
+    exercises = cells(path, "code", "exercise")
+
+    assert len(exercises) >= 2
+    assert len(cells(path, "code", "check")) == len(exercises)
+    assert len(solutions(path)) == len(exercises)
+    assert text(path).count("<summary>Hint") >= len(exercises)
+
+
+@each
+def test_what_is_folded_can_be_unfolded(path: Path) -> None:
+    for cell in cells(path, "markdown"):
+        assert cell.source.count("<details>") == cell.source.count("</details>")
+        # Without an empty line after it, the text would not be Markdown.
+        assert not re.search(r"</summary>\n[^\n]", cell.source)
+
+
+@each
+def test_a_cell_is_short(path: Path) -> None:
+    for cell in cells(path, "code"):
+        assert len(cell.source.splitlines()) <= LONGEST
+
+
+LONGEST = 25  # a screenful; most have about twelve
+
+
+@each
+def test_links_to_other_notebooks_lead_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(([\w-]+\.ipynb)", text(path)):
+        assert (path.parent / target).exists(), target
+
+
+# The file
+
+
+@each
+def test_tags_are_known(path: Path) -> None:
+    for cell in read(path).cells:
+        assert set(tags(cell)) <= TAGS
+
+
+@each
+def test_outputs_are_committed(path: Path) -> None:
+    code = cells(path, "code")
+
+    assert all(cell.execution_count for cell in code), "some cells were never run"
+    assert sum(bool(cell.outputs) for cell in code) > len(code) / 2
+
+
+@each
+def test_an_experiment_that_should_fail_did(path: Path) -> None:
+    for cell in cells(path, "code"):
+        failed = any(output.output_type == "error" for output in cell.outputs)
+        assert failed == ("raises-exception" in tags(cell)), cell.source
+
+
+@each
+def test_nothing_volatile_is_committed(path: Path) -> None:
+    notebook = read(path)
+
+    assert set(notebook.metadata) <= {"kernelspec", "language_info"}
+    assert set(notebook.metadata.language_info) == {"name"}
+    for cell in notebook.cells:
+        assert set(cell.metadata) <= {"tags"}
+
+
+@each
+def test_no_output_names_this_machine(path: Path) -> None:
+    shown = "".join(str(cell.outputs) for cell in cells(path, "code"))
+
+    for secret in (
+        str(ROOT),
+        str(Path.home()),
+        os.uname().nodename,
+        os.uname().release,
+    ):
+        if len(secret) > len("/root"):
+            assert secret not in shown
+    assert not re.search(r"/home/\w|site-packages", shown)
+
+
+# What happens when it is run
+
+
+@each
+def test_the_solutions_are_right_and_the_stubs_are_not(path: Path) -> None:
+    notebook = read(path)
+    for cell in cells(path, "code", "check"):
+        assert "Not yet" in printed(cell), "the saved output is that of a solution"
+    stubs = [cell for cell in notebook.cells if "exercise" in tags(cell)]
+    for cell, solution in zip(stubs, solutions(path), strict=True):
+        cell.source = solution
+
+    started = time.monotonic()
+    run(notebook)
+    took = time.monotonic() - started
+
+    for cell in notebook.cells:
+        if "check" in tags(cell):
+            assert printed(cell).rstrip().endswith("Done."), printed(cell)
+    assert took < SECONDS, f"it took {took:.1f} seconds"
