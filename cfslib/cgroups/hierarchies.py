@@ -9,9 +9,10 @@ from cfslib import procfs
 class CannotLimit(OSError):
     """This user can set no such limit on this machine; the text says why."""
 
-    def __init__(self, why: str, hint: str) -> None:
+    def __init__(self, why: str, hint: str = "") -> None:
         super().__init__(why)
-        self.add_note(f"Hint: {hint}")
+        if hint:  # not when it comes home from a child: then it brings its note
+            self.add_note(f"Hint: {hint}")
 
 
 @dataclass(frozen=True)
