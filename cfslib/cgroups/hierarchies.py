@@ -9,9 +9,9 @@ from cfslib import procfs
 class CannotLimit(OSError):
     """This user can set no such limit on this machine; the text says why."""
 
-    def __init__(self, why: str, hint: str = "") -> None:
+    def __init__(self, why: str, hint: str | None = None) -> None:
         super().__init__(why)
-        if hint:  # not when it comes home from a child: then it brings its note
+        if hint:  # pickle makes us of the text alone, and puts the note back
             self.add_note(f"Hint: {hint}")
 
 
