@@ -52,11 +52,12 @@ class _Job:
             signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
 
     def finish(self) -> None:
-        """Tell the client how the child ended; closing is the end of the answer."""
+        """Tell the client how the child ended; that is the end of the answer."""
         _, status = os.waitpid(self.pid, 0)
-        with suppress(OSError):  # the client may be gone
-            os.write(self.client, pickle.dumps(status))
-        os.close(self.client)
+        with socket.socket(fileno=self.client) as client, suppress(OSError):
+            client.sendall(pickle.dumps(status))  # unless the client is gone
+            # Closing alone is no end where a child of the child's lives on.
+            client.shutdown(socket.SHUT_WR)
         os.close(self.pidfd)
 
 
@@ -130,6 +131,7 @@ def _be_the_child(client: int, output: int, server: int) -> None:
 def _keep_only(descriptor: int) -> int:
     """Close all else but 0, 1 and 2: other clients wait for the end of theirs."""
     os.dup2(descriptor, 3)
+    os.set_inheritable(3, False)  # nor is it for the programs that the child starts
     os.closerange(4, os.sysconf("SC_OPEN_MAX"))
     return 3
 
