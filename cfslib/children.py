@@ -13,6 +13,7 @@ child for ever.  It asks the fork server, a small process that does it in its pl
 import os
 import pickle
 import select
+import signal
 from collections.abc import Callable
 from typing import NoReturn, TypeVar
 
@@ -48,7 +49,12 @@ def _fork_and_ask(func: Callable[[], T]) -> T:
         os.close(reader)
         _report(func, writer)
     os.close(writer)
-    data = _read_until_end_of(pid, reader)
+    try:
+        data = _read_until_end_of(pid, reader)
+    except BaseException:  # such as Ctrl-C: nobody waits any more
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        raise
     _, status = os.waitpid(pid, 0)
     try:
         answer = pickle.loads(data)
