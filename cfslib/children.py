@@ -17,7 +17,8 @@ import signal
 from collections.abc import Callable
 from typing import NoReturn, TypeVar
 
-from cfslib import answers, forkclient, procfs, streams
+from cfslib import answers, forkclient, procfs, streams, syscalls
+from cfslib.syscalls import Prctl
 
 T = TypeVar("T")
 
@@ -66,6 +67,8 @@ def _fork_and_ask(func: Callable[[], T]) -> T:
 def _report(func: Callable[[], object], writer: int) -> NoReturn:
     """Be the child: call `func`, write down how it went, and end."""
     try:
+        # Nobody may wait for us any more: the notebook's user has interrupted it.
+        syscalls.prctl(Prctl.SET_PDEATHSIG, signal.SIGKILL)
         data = answers.packed(answers.answer(func))
         streams.flush()
         with open(writer, "wb") as pipe:
