@@ -8,6 +8,7 @@ reported here: a line of cause, a line of advice, never a traceback.
 import argparse
 import errno
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,6 +37,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         _report(error)
         return NOT_FOUND if error.errno == errno.ENOENT else NOT_EXECUTABLE
     except (OSError, ValueError, LookupError) as error:
+        _report(error)
+        return OUR_ERROR
+    except Exception as error:
+        error.add_note(f"Hint: this {type(error).__name__} is our mistake: report it.")
         _report(error)
         return OUR_ERROR
 
@@ -88,7 +93,11 @@ def build_rootfs(args: argparse.Namespace) -> int:
     """`cfs rootfs build DIR [TOOL...]`: make a root out of programs of this machine."""
     if args.directory.exists() and any(args.directory.iterdir()):
         raise FileExistsError(f"{args.directory} is not empty")
-    building.build(args.directory, args.tools or building.EVERYDAY)
+    try:
+        building.build(args.directory, args.tools or building.EVERYDAY)
+    except BaseException:  # a full disk, or Ctrl-C: half a root is none
+        shutil.rmtree(args.directory, ignore_errors=True)
+        raise
     print(f"built {args.directory}; try: cfs run --rootfs {args.directory} COMMAND")
     return 0
 

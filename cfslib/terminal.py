@@ -14,7 +14,7 @@ import signal
 import termios
 import tty
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 
 def make() -> tuple[int, str]:
@@ -88,7 +88,8 @@ def _raw(fd: int) -> Generator[None]:
     try:
         yield
     finally:
-        termios.tcsetattr(fd, termios.TCSADRAIN, before)
+        with suppress(termios.error):  # whoever closed the window has ended it
+            termios.tcsetattr(fd, termios.TCSADRAIN, before)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from subprocess import CompletedProcess, Popen
 
 import pytest
 
-from cfslib import building, container, procfs, syscalls
+from cfslib import building, cli, container, procfs, syscalls
 from cfslib.children import in_child
 from cfslib.namespaces import Namespace
 from cfslib.spec import Spec
@@ -669,6 +669,32 @@ def test_a_rootfs_of_tools_that_are_not_here_is_not_built(tmp_path: Path) -> Non
 
     assert complaint(done) == "cfs: not on this machine: nosuchtool"
     assert not (tmp_path / "root").exists()
+
+
+def test_a_rootfs_that_does_not_fit_leaves_nothing(tmp_path: Path) -> None:
+    def on_a_tiny_disk() -> tuple[CompletedProcess[str], list[str]]:
+        own_world(Namespace.MNT)
+        syscalls.mount("tmpfs", tmp_path, "tmpfs", options="size=400k")
+        return cfs("rootfs", "build", tmp_path / "root"), os.listdir(tmp_path)
+
+    done, left = in_child(on_a_tiny_disk)
+
+    assert "No space left on device" in complaint(done)
+    assert not left
+
+
+def test_a_mistake_of_ours_is_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def mistake(_spec: Spec) -> int:
+        raise ZeroDivisionError("what now")
+
+    monkeypatch.setattr(container, "run", mistake)
+
+    assert cli.main(["run", "true"]) == OUR_ERROR
+    assert capsys.readouterr().err == (
+        "cfs: what now\n  Hint: this ZeroDivisionError is our mistake: report it.\n"
+    )
 
 
 def test_trace_shows_the_calls_and_keeps_the_output_clean() -> None:
