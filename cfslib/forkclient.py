@@ -15,7 +15,8 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +37,16 @@ class _Server:
     process: subprocess.Popen[bytes]
     requests: socket.socket
     owner: int  # the pid that started it: a fork of us needs a server of its own
+
+    def took(self, descriptors: Sequence[int]) -> bool:
+        """Send a request's file descriptors; say if anybody is there to get them."""
+        if self.owner != os.getpid():
+            return False
+        try:
+            socket.send_fds(self.requests, [b"!"], descriptors)
+        except BrokenPipeError:
+            return False
+        return True
 
     def stop(self) -> None:
         self.requests.close()  # it ends when it sees this
@@ -63,7 +74,8 @@ def ask(func: Callable[[], object]) -> Any:
         finally:
             theirs.close()
             os.close(writer)
-        ours.sendall(pickle.dumps(request))
+        with suppress(BrokenPipeError):  # it was killed just now: `_open` says so
+            ours.sendall(pickle.dumps(request))
         data = _print_until_answered(output, ours)
     return _open(data)
 
@@ -81,14 +93,12 @@ def _hand_over(*descriptors: int) -> None:
     """Send a request's file descriptors to the server, a new one if it died."""
     global _server
     with _lock:
-        if _server and (
-            _server.owner != os.getpid() or _server.process.poll() is not None
-        ):
+        if _server and not _server.took(descriptors):
             _server.stop()
             _server = None
         if not _server:
             _server = _start()
-        socket.send_fds(_server.requests, [b"!"], descriptors)
+            _server.took(descriptors)
 
 
 def _start() -> _Server:
@@ -119,10 +129,18 @@ def _print_until_answered(output: io.FileIO, answer: socket.socket) -> bytes:
             sys.stdout.write(decoder.decode(text, final=not text))
             if not text:
                 events.unregister(output)
-        elif chunk := answer.recv(1 << 16):
+        elif chunk := _received(answer):
             data += chunk
         else:
             return data
+
+
+def _received(answer: socket.socket) -> bytes:
+    """Return what has come; nothing is the end, and so is a request never read."""
+    try:
+        return answer.recv(1 << 16)
+    except ConnectionResetError:
+        return b""
 
 
 def _open(data: bytes) -> Any:
