@@ -1,0 +1,212 @@
+import os
+import pickle
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Generator
+from pathlib import Path
+
+import cloudpickle
+import pytest
+
+from cfslib.answers import Answer
+from cfslib.forkserver import Request
+from tests.conftest import is_alive, wait_until
+
+PROGRAM = (
+    "import sys; from cfslib import forkserver; forkserver.serve(int(sys.argv[1]))"
+)
+
+
+class Client:
+    """A fork server, and the end of the socket that its client holds."""
+
+    def __init__(self) -> None:
+        self.requests, theirs = socket.socketpair()
+        with theirs:
+            words = [sys.executable, "-u", "-c", PROGRAM, str(theirs.fileno())]
+            self.server = subprocess.Popen(words, pass_fds=[theirs.fileno()])
+
+    def ask(self, func: object) -> tuple[socket.socket, int]:
+        """Ask for a call; return where the answer comes, and what is printed."""
+        ours, theirs = socket.socketpair()
+        reader, writer = os.pipe()
+        socket.send_fds(self.requests, [b"!"], [theirs.fileno(), writer])
+        theirs.close()
+        os.close(writer)
+        request = Request("/", dict(os.environ), sys.path, cloudpickle.dumps(func))
+        ours.sendall(pickle.dumps(request))
+        return ours, reader
+
+
+@pytest.fixture
+def client() -> Generator[Client]:
+    client = Client()
+    yield client
+    client.requests.close()
+    assert client.server.wait(10) == 0
+
+
+def _read(reader: int) -> bytes:
+    with open(reader, "rb") as stream:
+        return stream.read()
+
+
+def _answer(ours: socket.socket) -> list[object]:
+    """Return the answer and the wait status, as far as they came."""
+    with ours, ours.makefile("rb") as stream:
+        parts = []
+        while stream.peek():
+            parts.append(pickle.load(stream))
+        return parts
+
+
+def _pid_of(reader: int) -> int:
+    """Return the pid that a child printed first, while it runs."""
+    return int(os.read(reader, 100))
+
+
+def _sleeps() -> None:
+    import os
+    import time
+
+    os.write(1, str(os.getpid()).encode())
+    time.sleep(60)
+
+
+def test_it_sends_the_answer_and_then_how_the_child_ended(client: Client) -> None:
+    ours, reader = client.ask(lambda: 42)
+
+    assert _read(reader) == b""
+    assert _answer(ours) == [Answer(42), 0]
+
+
+def test_a_child_that_died_sends_how_it_ended_and_no_more(client: Client) -> None:
+    ours, reader = client.ask(lambda: os.abort())
+
+    _read(reader)
+    (status,) = _answer(ours)
+    assert isinstance(status, int)
+    assert os.WTERMSIG(status) == signal.SIGABRT
+
+
+def test_both_outputs_of_a_child_go_into_its_pipe(client: Client) -> None:
+    ours, reader = client.ask(lambda: os.system("echo out; echo err >&2"))
+
+    assert _read(reader) == b"out\nerr\n"
+    assert _answer(ours) == [Answer(0), 0]
+
+
+def test_it_has_one_thread(client: Client) -> None:
+    ours, reader = client.ask(lambda: None)
+    _read(reader)
+    _answer(ours)
+
+    assert len(os.listdir(f"/proc/{client.server.pid}/task")) == 1
+
+
+def test_children_work_side_by_side(client: Client) -> None:
+    slow, slow_reader = client.ask(_sleeps)
+    _pid_of(slow_reader)
+    fast, fast_reader = client.ask(lambda: "fast")
+
+    assert _answer(fast) == [Answer("fast"), 0]
+    slow.close()
+    _read(slow_reader)
+    _read(fast_reader)
+
+
+def test_a_child_that_nobody_waits_for_is_killed_alone(client: Client) -> None:
+    ours, reader = client.ask(_sleeps)
+    other, other_reader = client.ask(_sleeps)
+    pid, other_pid = _pid_of(reader), _pid_of(other_reader)
+    ours.close()
+
+    assert wait_until(lambda: not is_alive(pid))
+    assert is_alive(other_pid)
+    _read(reader)
+    other.close()
+    _read(other_reader)
+
+
+def test_without_its_client_it_kills_the_children_and_ends(client: Client) -> None:
+    ours, reader = client.ask(_sleeps)
+    pid = _pid_of(reader)
+    client.requests.close()
+
+    assert client.server.wait(10) == 0
+    assert wait_until(lambda: not is_alive(pid))
+    assert _read(reader) == b""
+    ours.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_when_it_is_killed_its_children_are_too(number: int) -> None:
+    client = Client()
+    ours, reader = client.ask(_sleeps)
+    pid = _pid_of(reader)
+    client.server.send_signal(number)
+
+    assert client.server.wait(10) == -number
+    assert _read(reader) == b""
+    assert wait_until(lambda: not is_alive(pid))
+    ours.close()
+    client.requests.close()
+
+
+def test_children_that_ended_leave_no_zombie_and_no_open_file(client: Client) -> None:
+    place = Path(f"/proc/{client.server.pid}")
+
+    def ask_once() -> tuple[list[str], str]:
+        ours, reader = client.ask(lambda: None)
+        _read(reader)
+        _answer(ours)
+        children = place / f"task/{client.server.pid}/children"
+        wait_until(lambda: not children.read_text())
+        wait_until(lambda: len(os.listdir(place / "fd")) <= len(first))
+        return sorted(os.listdir(place / "fd")), children.read_text()
+
+    first: list[str] = ["0"] * 100
+    first, _ = ask_once()
+    assert [ask_once() for _ in range(3)] == [(first, "")] * 3
+
+
+def test_a_client_that_never_asks_for_anything_is_no_harm(client: Client) -> None:
+    ours, theirs = socket.socketpair()
+    reader, writer = os.pipe()
+    socket.send_fds(client.requests, [b"!"], [theirs.fileno(), writer])
+    theirs.close()
+    os.close(writer)
+    ours.shutdown(socket.SHUT_WR)
+
+    _read(reader)
+    ours.close()
+    ours, reader = client.ask(lambda: "and well")
+    _read(reader)
+    assert _answer(ours) == [Answer("and well"), 0]
+
+
+def test_what_a_child_imports_and_changes_is_unknown_to_the_next(
+    client: Client,
+) -> None:
+    def change() -> str:
+        import os
+        import sys
+
+        before = os.environ.get("CHANGED", "no"), "antigravity" in sys.modules
+        os.environ["CHANGED"] = "yes"
+        sys.modules["antigravity"] = sys
+        return str(before)
+
+    for _ in range(2):
+        ours, reader = client.ask(change)
+        _read(reader)
+        assert _answer(ours) == [Answer("('no', False)"), 0]
+
+
+def test_a_container_is_imported_before_it_is_asked_for(client: Client) -> None:
+    ours, reader = client.ask(lambda: "cfslib.container" in sys.modules)
+
+    _read(reader)
+    assert _answer(ours) == [Answer(True), 0]
