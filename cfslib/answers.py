@@ -60,12 +60,13 @@ def packed(answer: Answer, dumps: Callable[[Answer], bytes] = pickle.dumps) -> b
 def died(status: int) -> ChildProcessError:
     """Return the error for a child that ended without an answer."""
     code = os.waitstatus_to_exitcode(status)
-    how = (
-        f"exit status {code}"
-        if code >= 0
-        else f"killed by {signal.Signals(-code).name}"
-    )
+    how = f"exit status {code}" if code >= 0 else f"killed by {_signal_name(-code)}"
     return ChildProcessError(f"the child ended without an answer: {how}")
+
+
+def _signal_name(number: int) -> str:
+    named = number in set(signal.Signals)  # most realtime signals have no name
+    return signal.Signals(number).name if named else f"signal {number}"
 
 
 def _say_where(error: BaseException) -> None:
