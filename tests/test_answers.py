@@ -6,7 +6,11 @@ import pytest
 
 from cfslib import answers, syscalls, tracing
 from cfslib.answers import Answer
+from cfslib.building import MissingTool
+from cfslib.cgroups.hierarchies import CannotLimit
 from cfslib.children import in_child
+from cfslib.init import CannotExecute
+from cfslib.options import Usage
 
 
 def _fails() -> None:
@@ -51,6 +55,23 @@ def test_an_error_keeps_class_number_file_and_notes_on_a_journey() -> None:
     assert isinstance(error, FileNotFoundError)
     assert (error.errno, error.filename) == (2, "/nowhere")
     assert error.__notes__ == answer.error.__notes__  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        CannotLimit("why", "what to do"),
+        CannotExecute(2, "sh: not there"),
+        MissingTool("not on this machine: x"),
+        Usage("what?"),
+    ],
+)
+def test_our_own_errors_keep_all_they_say(error: Exception) -> None:
+    arrived = pickle.loads(answers.packed(Answer(error=error))).error
+
+    assert type(arrived) is type(error)
+    assert str(arrived) == str(error)
+    assert vars(arrived) == vars(error)
 
 
 def test_the_line_is_the_readers_and_not_ours() -> None:

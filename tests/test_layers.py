@@ -52,6 +52,22 @@ def ours_imported_by(path: Path) -> set[str]:
     return {words[1] for words in parts if words[0] == "cfslib"}
 
 
+# Imports that no `import` shows.  The fork server imports a container before anybody
+# asks for one, so that no child has to; and cloudpickle only where there are threads.
+BY_NAME = {"forkserver": {"cloudpickle", "cfslib.container"}}
+
+
+@pytest.mark.parametrize("path", FILES, ids=shown)
+def test_what_is_imported_by_name_is_known(path: Path) -> None:
+    tree = ast.parse(path.read_text())
+    calls = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    strings = {str(n.value) for n in ast.walk(tree) if isinstance(n, ast.Constant)}
+
+    assert "__import__" not in calls
+    assert ("import_module" in calls) == (name(path) in BY_NAME)
+    assert strings >= BY_NAME.get(name(path), set())
+
+
 @pytest.mark.parametrize("path", FILES, ids=shown)
 def test_imports_point_down(path: Path) -> None:
     # Modules of one package know each other.

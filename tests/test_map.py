@@ -1,10 +1,12 @@
 """The map in cfslib/__init__.py is complete."""
 
 import ast
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from cfslib import cli
 from tests.test_layers import FILES, HEIGHT, PACKAGE, modules_on_the_map, shown
 
 
@@ -29,3 +31,9 @@ def test_a_module_opens_with_what_it_is(path: Path) -> None:
     assert docstring
     first_line = docstring.splitlines()[0]
     assert first_line.endswith(".")
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text())["project"]
+
+    assert project["version"] == cli.VERSION

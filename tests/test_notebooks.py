@@ -112,6 +112,35 @@ def test_there_are_exercises_with_hints_checks_and_solutions(path: Path) -> None
 
 
 @each
+def test_every_exercise_has_two_hints_before_its_solution(path: Path) -> None:
+    folded = re.findall(r"<summary>(Hint|Solution)", text(path))
+    hints = "".join(word[0] for word in folded).split("S")[:-1]
+
+    assert all(len(some) >= 2 for some in hints), folded
+
+
+@each
+def test_an_exercise_is_followed_by_hints_a_check_and_the_solution(
+    path: Path,
+) -> None:
+    order = "".join(_step(cell) for cell in read(path).cells)
+
+    assert re.fullmatch(r"(ehcs)+", order), order
+
+
+def _step(cell: Cell) -> str:
+    """Return a letter for what a cell is to an exercise, if it is anything."""
+    for tag in ("exercise", "check"):
+        if tag in tags(cell):
+            return tag[0]
+    if cell.cell_type == "code":
+        return ""
+    return "h" * ("<summary>Hint 1" in cell.source) + "s" * (
+        "<summary>Solution" in cell.source
+    )
+
+
+@each
 def test_what_is_folded_can_be_unfolded(path: Path) -> None:
     for cell in cells(path, "markdown"):
         assert cell.source.count("<details>") == cell.source.count("</details>")
