@@ -13,10 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from cfslib import children, forkclient, syscalls
+from cfslib import children, forkclient, procfs, syscalls
 from cfslib.children import in_child
 from cfslib.namespaces import Namespace
 from tests.conftest import is_alive, wait_until
+
+
+def alone() -> bool:
+    """Wait for threads that have ended: the kernel takes a moment to forget them."""
+    return wait_until(lambda: procfs.thread_count() == 1)
+
 
 WAYS = ["forked", "by the fork server"]
 
@@ -28,6 +34,8 @@ def way(request: pytest.FixtureRequest) -> Generator[str]:
     thread = threading.Thread(target=end.wait)
     if request.param == "by the fork server":
         thread.start()
+    else:
+        assert alone()
     yield request.param
     end.set()
     if thread.ident:
@@ -460,6 +468,7 @@ def test_a_grandchild_that_lives_on_does_not_hide_how_its_parent_died() -> None:
 
 
 def test_with_one_thread_the_function_is_called_here() -> None:
+    assert alone()
     assert children.on_one_thread(os.getpid) == os.getpid()
 
 
@@ -472,6 +481,7 @@ def test_with_more_threads_it_is_called_in_a_child() -> None:
 
 def test_one_thread_needs_no_fork_server() -> None:
     forkclient.stop()
+    assert alone()
     in_child(lambda: None)
 
     assert forkclient._server is None
