@@ -67,12 +67,18 @@ class Channel:
             with tracing.trace() as self._calls:
                 syscalls.prctl(Prctl.SET_PDEATHSIG, signal.SIGKILL)
                 self._outside.close()
-                if self._inside.recv(1):  # else the maker ended before it could say so
+                if self._inside.recv(1) and self._maker_lives():
                     code = story()
         except BaseException as error:  # whatever it is, the maker raises it
             self._say(Answer(error=error, calls=self._calls))
         finally:
             os._exit(code)
+
+    def _maker_lives(self) -> bool:
+        """Say if the maker has not ended before the kernel knew our wish to end too."""
+        with suppress(BlockingIOError):  # nothing to read, and no end of the file
+            return bool(self._inside.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
+        return True
 
     def say_started(self, master: int | None) -> None:
         """Tell the maker that the command is running, and hand over its terminal."""
