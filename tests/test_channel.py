@@ -2,6 +2,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -168,6 +169,30 @@ def test_when_the_maker_ends_pid_1_is_killed() -> None:
 
     assert was_alive
     assert wait_until(lambda: not is_alive(pid))
+
+
+def test_a_maker_that_dies_before_pid_1_asked_to_die_too_is_missed() -> None:
+    def be_killed() -> None:
+        with Channel() as channel:
+            pid = os.fork()
+            if pid == 0:
+                time.sleep(0.1)  # so that the kernel learns our wish too late
+                channel.live(_sleep)
+            channel.let_go()
+            os.write(told, str(pid).encode())
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    heard, told = os.pipe()
+    with pytest.raises(ChildProcessError, match="SIGKILL"):
+        in_child(be_killed)
+    pid = int(os.read(heard, 10))
+    os.close(heard)
+    os.close(told)
+    ended = wait_until(lambda: not is_alive(pid))
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+    assert ended
 
 
 def test_pid_1_keeps_its_end_and_the_standard_streams_open() -> None:
