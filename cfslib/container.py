@@ -120,15 +120,15 @@ def _become(
     masks.hide_the_machine()  # after the volumes, so that none uncovers it
     if spec.read_only:
         mounts.make_read_only("/")  # after the last directory was made in it
-    master, tty = terminal.make() if spec.terminal else (None, None)
     uid, gid = users.look_up(spec.user)
+    master = terminal.make(owner=uid) if spec.terminal else None
     syscalls.chdir(spec.workdir)
     init.forget_the_host(spec.environment(os.environ.get("TERM", "dumb")))
     # Last, because all of the above takes root's rights.
     capabilities.keep_only(spec.capabilities)
     users.become(uid, gid)
     syscalls.prctl(Prctl.SET_PDEATHSIG, signal.SIGKILL)  # a new uid has cleared it
-    return init.run_as_init(spec.argv, tty, lambda: channel.say_started(master))
+    return init.run_as_init(spec.argv, lambda: channel.say_started(master))
 
 
 def _let_go_of_the_maker(channel: Channel, pipes: Pipes | None) -> None:

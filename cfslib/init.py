@@ -13,13 +13,14 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from cfslib import syscalls
 from cfslib.syscalls import Prctl
 
 # Signals that report our own mistakes must end us, not wait in a queue.
 FAULTS = {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT}
+# What the keys of a terminal, and its window, send to all processes in front of it.
+KEYS = {signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP, signal.SIGWINCH}
 NAME = "cfs"
 
 
@@ -27,31 +28,34 @@ class CannotExecute(OSError):
     """The command itself could not be started: not found, or not executable."""
 
 
-def run_as_init(
-    argv: Sequence[str],
-    terminal: str | None = None,
-    started: Callable[[], None] = lambda: None,
-) -> int:
+def run_as_init(argv: Sequence[str], started: Callable[[], None] = lambda: None) -> int:
     """Run `argv` as the main process, stay until it ends, return its exit code.
 
-    With the path of a `terminal` (a pty), that becomes its controlling terminal.
     `started` is called when the program is running.
     """
     syscalls.prctl(Prctl.SET_NAME, NAME)
     waited_for = signal.valid_signals() - FAULTS
     signal.pthread_sigmask(signal.SIG_BLOCK, waited_for)
-    main = start(argv, terminal)
+    main = start(argv)
     started()
     while True:
-        received = signal.sigwait(waited_for)
-        if received != signal.SIGCHLD:
-            with suppress(PermissionError):  # a setuid program may be out of our reach
-                os.kill(main, received)
+        received = signal.sigwaitinfo(waited_for)
+        if received.si_signo != signal.SIGCHLD:
+            _pass_on(received, main)
             continue
         # One SIGCHLD can stand for many deaths, so ask until nobody is left.
         for pid, status in reap():
             if pid == main:
                 return shell_code(status)
+
+
+def _pass_on(received: signal.struct_siginfo, main: int) -> None:
+    """Send the main process what was sent to us, unless it has it already."""
+    by_the_kernel = received.si_code > 0  # SI_KERNEL; 0 or less is somebody's kill(2)
+    if by_the_kernel and received.si_signo in KEYS:
+        return
+    with suppress(PermissionError):  # a setuid program may be out of our reach
+        os.kill(main, received.si_signo)
 
 
 def forget_the_host(env: dict[str, str]) -> None:
@@ -69,26 +73,19 @@ def forget_the_host(env: dict[str, str]) -> None:
     syscalls.prctl(Prctl.SET_DUMPABLE, 0)
 
 
-def start(argv: Sequence[str], terminal: str | None = None) -> int:
+def start(argv: Sequence[str]) -> int:
     """Start a program as our child, with signals as a fresh process has them."""
-    attributes: dict[str, Any] = {
-        "setsigmask": (),
-        # Python ignores SIGPIPE and SIGXFSZ, and an ignored signal survives exec.
-        "setsigdef": signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP},
-    }
-    if terminal:
-        # The first terminal that the leader of a new session opens is its own.
-        opened = (os.POSIX_SPAWN_OPEN, 0, terminal, os.O_RDWR, 0)
-        copies = [(os.POSIX_SPAWN_DUP2, 0, fd) for fd in (1, 2)]
-        attributes |= {"setsid": True, "file_actions": [opened, *copies]}
+    # Python ignores SIGPIPE and SIGXFSZ, and an ignored signal survives exec.
+    defaults = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
     try:
-        return syscalls.posix_spawn(list(argv), dict(os.environ), **attributes)
+        return syscalls.posix_spawn(
+            list(argv), dict(os.environ), setsigmask=(), setsigdef=defaults
+        )
     except OSError as error:
         if error.errno in (errno.EAGAIN, errno.ENOMEM):
             raise
-        cannot = CannotExecute(
-            error.errno, f"{argv[0]}: {os.strerror(error.errno or 0)}"
-        )
+        reason = os.strerror(error.errno or 0)
+        cannot = CannotExecute(error.errno, f"{argv[0]}: {reason}")
         cannot.__notes__ = getattr(error, "__notes__", [])
         raise cannot from None
 

@@ -17,16 +17,21 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 
 
-def make() -> tuple[int, str]:
-    """Make a pty in the /dev/pts we see; return its master and the slave's path.
+def make(owner: int) -> int:
+    """Make a pty, of the user id `owner`; move to its slave end, return the master.
 
-    It starts with the size of the terminal at our standard input.
+    It has the size of the terminal that we leave.  We must be the leader of a session
+    without a terminal.  It becomes that of PID 1 and not of the command alone, so that
+    `ps` shows both.
     """
     master, slave = os.openpty()
     _copy_size(0, slave)
-    path = os.ttyname(slave)
+    os.fchown(slave, owner, -1)  # its group is that of /dev/pts
+    fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
+    for fd in range(3):
+        os.dup2(slave, fd)
     os.close(slave)
-    return master, path
+    return master
 
 
 def is_ours() -> bool:

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import signal
+import socket
 import struct
 import termios
 from collections.abc import Callable
@@ -17,10 +18,10 @@ from tests.conftest import wait_until
 def test_a_pty_has_two_ends() -> None:
     def talk() -> bytes:
         os.dup2(os.openpty()[1], 0)  # whose size it takes
-        master, path = terminal.make()
-        slave = os.open(path, os.O_RDWR | os.O_NOCTTY)
+        os.setsid()
+        master = terminal.make(owner=os.getuid())
         os.write(master, b"typed\n")
-        return os.read(slave, 100)
+        return os.read(0, 100)
 
     assert in_child(talk) == b"typed\n"
 
@@ -75,9 +76,14 @@ def run_with_terminal(ours: int, script: str) -> None:
     for fd in (0, 1):
         os.dup2(ours, fd)
     before = termios.tcgetattr(0)
-    master, path = terminal.make()
-    pid = init.start(["sh", "-c", script], path)
-    terminal.relay(master, pid)
+    here, there = socket.socketpair()
+    pid = os.fork()
+    if pid == 0:
+        os.close(ours)
+        os.setsid()
+        socket.send_fds(there, [b"!"], [terminal.make(owner=os.getuid())])
+        os._exit(init.run_as_init(["sh", "-c", script]))
+    terminal.relay(socket.recv_fds(here, 1, maxfds=1)[1][0], pid)
     os.waitpid(pid, 0)
     assert termios.tcgetattr(0) == before, "the terminal was not put back"
     for fd in (0, 1, ours):
@@ -105,6 +111,12 @@ def test_ctrl_c_goes_to_the_program_not_to_us() -> None:
     assert "caught" in with_a_person(script, b"\x03", prompt=b"ready")
 
 
+def test_ctrl_c_arrives_once_though_pid_1_hears_it_too() -> None:
+    script = 'trap "n=x$n" INT; echo ready; sleep 0.3; read line; echo "<$n>"'
+
+    assert "<x>" in with_a_person(script, b"\x03\n", prompt=b"ready")
+
+
 def test_what_was_typed_ahead_is_not_lost() -> None:
     assert "<hello>" in with_a_person('sleep 0.1; read l; echo "<$l>"', b"hello\n")
 
@@ -119,7 +131,7 @@ def test_a_window_that_changes_is_followed(size: tuple[int, int]) -> None:
     def resize() -> tuple[int, int]:
         _, ours = os.openpty()
         os.dup2(ours, 0)
-        master, _ = terminal.make()
+        master, _slave = os.openpty()
         with terminal._size_follows(master):
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
             signal.raise_signal(signal.SIGWINCH)

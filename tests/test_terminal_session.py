@@ -84,6 +84,21 @@ def test_the_terminal_is_one_of_the_containers_own() -> None:
         assert answer(person, "echo $TERM") == [os.environ.get("TERM", "dumb")]
 
 
+def test_ps_sees_two_processes_there_too() -> None:
+    # Without options ps shows what has the same terminal.
+    with session("ps", "-o", "pid=,tty=,comm=") as person:
+        person.expect(pexpect.EOF)
+
+        assert person.before.split() == ["1", "pts/0", "cfs", "2", "pts/0", "ps"]
+
+
+def test_the_terminal_belongs_to_who_uses_it() -> None:
+    with session("sh", "-c", "stat -c %U /dev/pts/0; : > /dev/tty && echo mine") as one:
+        one.expect(pexpect.EOF)
+
+        assert one.before.split() == ["root", "mine"]
+
+
 def test_the_exit_code_of_the_shell_is_ours() -> None:
     with bash() as person:
         person.sendline("exit 7")

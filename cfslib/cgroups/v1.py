@@ -52,7 +52,7 @@ def parent_for(home: Home, controller: str) -> Path:
     if not os.access(home.ours, os.W_OK):
         raise CannotLimit(
             f"cannot limit {controller}: only root may make groups in {home.ours}",
-            "be root; cgroup v1 cannot be delegated safely, v2 can.",
+            "be root; or lift the limit with `max`, if it is that of processes.",
         )
     return home.ours
 

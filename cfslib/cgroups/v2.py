@@ -46,25 +46,34 @@ class Cgroup:
 def parent_for(home: Home, controllers: Collection[str]) -> Path:
     """Return the nearest group around ours in which we may make groups with limits.
 
-    A group with processes of its own cannot hand on controllers, so ours is no
-    place, unless it is the root.  systemd gives a user a part of the tree for this;
-    the name is "delegation".
+    systemd gives a user a part of the tree for this; the name is "delegation".
     """
     for group in (home.ours, *home.ours.parents):
-        if _hands_on(group, controllers):
+        if _may_have_groups(group) and _hands_on(group, controllers):
             return group
         if group == home.top:
             break
     raise CannotLimit(
         f"cannot limit {', '.join(sorted(controllers))}: "
         f"no cgroup around {home.ours} is delegated to us",
-        "be root, or let systemd delegate: `systemd-run --user --scope cfs run ...`",
+        "be root, or ask systemd: `systemd-run --user --scope cfs run ...`",
     )
 
 
-def _hands_on(group: Path, controllers: Collection[str]) -> bool:
+def _may_have_groups(group: Path) -> bool:
+    """Say if we may write there, and if no process is in the way.
+
+    A group has processes or groups with limits, not both; only the root, which has no
+    type, may have both.
+    """
     if not all(os.access(path, os.W_OK) for path in (group, group / "cgroup.procs")):
         return False
+    is_root = not (group / "cgroup.type").exists()
+    return is_root or not (group / "cgroup.procs").read_text()
+
+
+def _hands_on(group: Path, controllers: Collection[str]) -> bool:
+    """Say if the groups below may have these limits; see to it if we can."""
     control = group / "cgroup.subtree_control"
     missing = set(controllers) - set(control.read_text().split())
     if not missing:
@@ -72,5 +81,5 @@ def _hands_on(group: Path, controllers: Collection[str]) -> bool:
     try:
         syscalls.write(control, " ".join(f"+{name}" for name in sorted(missing)))
     except OSError:
-        return False  # it has processes, or its parent hands it none
+        return False  # its parent hands it none
     return True
