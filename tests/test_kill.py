@@ -21,7 +21,8 @@ from cfslib import procfs, rootcache
 from tests.conftest import ROOT, is_alive, needs_namespaces, wait_until
 
 CFS = [sys.executable, "-m", "cfslib.cli"]
-SECONDS = 20  # for all the random kills together
+SECONDS = 20  # for all the random kills together, unless the machine is slow
+FEWEST = 20
 ROUNDS = 300
 MARK = "CFS_TEST_OF_KILLS"  # in the environment of all that we start, cfs included
 STARTED: set[int] = set()
@@ -105,11 +106,9 @@ def test_killed_at_any_moment_cfs_leaves_nothing(number: signal.Signals) -> None
     typical = _time_of_a_container()
     end = time.monotonic() + SECONDS / 3
     done = 0
-    while done < ROUNDS / 3 and time.monotonic() < end:
+    while done < FEWEST or (done < ROUNDS / 3 and time.monotonic() < end):
         _start_and_kill(number, chance, typical)
         done += 1
-
-    assert done >= 20, "this machine is too slow to tell"
 
 
 def _time_of_a_container() -> float:
