@@ -18,13 +18,15 @@ from cfslib.answers import Answer
 from cfslib.syscalls import Prctl
 from cfslib.tracing import Call
 
+PATIENCE = 30.0  # seconds: a hostile rootfs may have something that never opens
 OUR_ERROR = 125  # the exit code for "the container could not be made"
 
 
 class Channel:
     """One end belongs to the maker, the other to PID 1."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience: float = PATIENCE) -> None:
+        self._patience = patience
         self._outside, self._inside = socket.socketpair()
         self._calls: list[Call] = []
 
@@ -45,12 +47,18 @@ class Channel:
 
     def hear(self) -> int | None:
         """Wait for the answer: raise what went wrong, or return a terminal's master."""
+        self._outside.settimeout(self._patience)
         data = b""
         descriptors: list[int] = []
-        with suppress(ConnectionResetError):  # it died before it read our word
+        try:
             _, descriptors, _, _ = socket.recv_fds(self._outside, 1, maxfds=1)
             with self._outside.makefile("rb") as stream:
                 data = stream.read()
+        except ConnectionResetError:
+            pass  # it died before it read our word
+        except TimeoutError:
+            text = f"the container did not start within {self._patience:g} s"
+            raise TimeoutError(text) from None
         if not data:
             error = ChildProcessError("the container was killed before it started")
             error.add_note("Hint: --memory may be too low: PID 1 itself takes 2 MB.")

@@ -43,9 +43,13 @@ def become(uid: int, gid: int) -> None:
 
 
 def _entry(file: Path, name: str) -> list[str]:
-    lines = file.read_text().split("\n") if file.exists() else []
-    for line in lines:
+    for line in _read(file).split("\n"):
         fields = line.split(":")
         if name and fields[0] == name and len(fields) > 3:  # fewer: a broken line
             return fields
     raise LookupError(f"no {name!r} in the container's {file}")
+
+
+def _read(file: Path) -> str:
+    """Read a file, unless it is one that we would wait for, such as a FIFO."""
+    return file.read_text() if file.is_file() else ""

@@ -224,3 +224,9 @@ def test_a_channel_leaves_nothing_open() -> None:
         _code(pid)
 
     assert os.listdir("/proc/self/fd") == before
+
+
+def test_a_pid_1_that_says_nothing_is_not_waited_for_for_ever() -> None:
+    silence = pytest.raises(TimeoutError, match=r"did not start within 0\.05 s")
+    with Channel(patience=0.05) as channel, silence:
+        channel.hear()

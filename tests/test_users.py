@@ -72,3 +72,10 @@ def test_becoming_somebody_who_is_not_mapped_is_refused_with_a_hint() -> None:
     with pytest.raises(OSError, match="setuid") as caught:
         in_child(become)
     assert "uid_map" in caught.value.__notes__[0]
+
+
+def test_a_passwd_that_never_opens_is_none(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "passwd")
+
+    with pytest.raises(LookupError, match="bob"):
+        users.look_up("bob", etc=tmp_path)
