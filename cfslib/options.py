@@ -24,7 +24,7 @@ EPILOG = """\
 examples:
   cfs run ps          two processes: cfs, which is PID 1, and ps
   cfs run bash        a shell; leave it with Ctrl-D
-  cfs run --memory 64m --volume .:/work --workdir /work ls
+  cfs run --memory 64m --volume .:/data --workdir /data ls
 
 environment:
   CFS_ROOTFS, CFS_HOSTNAME and CFS_PIDS_LIMIT are defaults for these options

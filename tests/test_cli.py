@@ -354,7 +354,7 @@ def test_a_volume_shows_the_hosts_files_and_keeps_changes(tmp_path: Path) -> Non
     program = "cat list; echo milk >> list"
 
     assert (
-        printed("run", "-v", f"{tmp_path}:/work", "-w", "/work", "sh", "-c", program)
+        printed("run", "-v", f"{tmp_path}:/data", "-w", "/data", "sh", "-c", program)
         == "eggs\n"
     )
     assert (tmp_path / "list").read_text() == "eggs\nmilk\n"
@@ -363,11 +363,11 @@ def test_a_volume_shows_the_hosts_files_and_keeps_changes(tmp_path: Path) -> Non
 def test_a_relative_volume_starts_where_we_are(tmp_path: Path) -> None:
     (tmp_path / "here").touch()
 
-    assert printed("run", "-v", ".:/work", "ls", "/work", cwd=tmp_path) == "here\n"
+    assert printed("run", "-v", ".:/data", "ls", "/data", cwd=tmp_path) == "here\n"
 
 
 def test_a_read_only_volume_is_not_written_to(tmp_path: Path) -> None:
-    done = cfs("run", "-v", f"{tmp_path}:/work:ro", "touch", "/work/x")
+    done = cfs("run", "-v", f"{tmp_path}:/data:ro", "touch", "/data/x")
 
     assert done.returncode == 1
     assert "Read-only file system" in done.stderr

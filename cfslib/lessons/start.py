@@ -59,12 +59,12 @@ def check_note(left: Callable[[Path], Spec]) -> None:
         Point(
             "afterwards the directory has a file `note`",
             text is not None,
-            'A volume shows it inside: volumes=[Volume(directory, Path("/work"))].',
+            'A volume shows it inside: volumes=[Volume(directory, Path("/data"))].',
         ),
         Point(
             "the container wrote `kept` into it",
             text == "kept\n",
-            'A shell can redirect: ["sh", "-c", "echo kept > /work/note"].',
+            'A shell can redirect: ["sh", "-c", "echo kept > /data/note"].',
         ),
     )
 

@@ -13,7 +13,7 @@ from tests.conftest import needs_namespaces
 
 pytestmark = needs_namespaces
 
-WORK = Path("/work")
+DATA = Path("/data")
 
 
 def named() -> Spec:
@@ -46,12 +46,12 @@ def cannot_run() -> Spec:
 
 
 def left(directory: Path) -> Spec:
-    volumes = [Volume(directory, WORK)]
-    return Spec(["sh", "-c", "echo kept > /work/note"], volumes=volumes)
+    volumes = [Volume(directory, DATA)]
+    return Spec(["sh", "-c", "echo kept > /data/note"], volumes=volumes)
 
 
 def left_inside(directory: Path) -> Spec:
-    return Spec(["sh", "-c", "echo kept > /note"], volumes=[Volume(directory, WORK)])
+    return Spec(["sh", "-c", "echo kept > /note"], volumes=[Volume(directory, DATA)])
 
 
 def left_from_outside(directory: Path) -> Spec:
@@ -60,13 +60,13 @@ def left_from_outside(directory: Path) -> Spec:
 
 
 def left_something_else(directory: Path) -> Spec:
-    volumes = [Volume(directory, WORK)]
-    return Spec(["sh", "-c", "echo lost > /work/note"], volumes=volumes)
+    volumes = [Volume(directory, DATA)]
+    return Spec(["sh", "-c", "echo lost > /data/note"], volumes=volumes)
 
 
 def left_read_only(directory: Path) -> Spec:
-    volumes = [Volume(directory, WORK, read_only=True)]
-    return Spec(["sh", "-c", "echo kept > /work/note"], volumes=volumes)
+    volumes = [Volume(directory, DATA, read_only=True)]
+    return Spec(["sh", "-c", "echo kept > /data/note"], volumes=volumes)
 
 
 def test_a_name_of_its_own_is_accepted(capsys: pytest.CaptureFixture[str]) -> None:
