@@ -10,6 +10,7 @@ See open_tree(2), move_mount(2), mount_setattr(2).
 
 import ctypes
 import enum
+import errno
 import os
 import stat
 from ctypes import c_char_p, c_int, c_long, c_size_t, c_uint, c_void_p
@@ -56,6 +57,10 @@ def detached(source: Path, *, read_only: bool = False) -> int:
 
 def attach(tree: int, target: Path) -> None:
     """Hang the mounts at `target`, and make that if need be; close the descriptor."""
+    # A link in a hostile rootfs could lead it over files that PID 1 still trusts.
+    target = target.resolve()
+    if target == Path("/") or target.is_relative_to("/proc"):
+        raise PermissionError(errno.EPERM, f"a volume cannot cover {target}")
     if stat.S_ISDIR(os.fstat(tree).st_mode):
         if not target.exists():
             target.mkdir(parents=True)
