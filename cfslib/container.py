@@ -145,10 +145,10 @@ def _namespaces(spec: Spec) -> Namespace:
     for needed in (Namespace.MNT, Namespace.UTS, Namespace.PID):
         if needed not in spec.namespaces:
             raise ValueError(f"without a {needed} namespace this would change the host")
-    return spec.namespaces | (Namespace(0) if _may_do_it_alone() else Namespace.USER)
+    return spec.namespaces | (Namespace(0) if may_do_it_alone() else Namespace.USER)
 
 
-def _may_do_it_alone() -> bool:
+def may_do_it_alone() -> bool:
     """Say if we have root's rights over the machine; root in Docker has not."""
     return idmaps.in_initial_namespace() and capabilities.has(Capability.SYS_ADMIN)
 

@@ -13,7 +13,7 @@ import os
 import textwrap
 from collections.abc import Iterator
 
-from cfslib import children, extras, idmaps, syscalls, trials
+from cfslib import children, container, extras, idmaps, syscalls, trials
 from cfslib.trials import Finding
 
 WIDTH = 80
@@ -43,7 +43,7 @@ def _findings() -> Iterator[Finding]:
     yield user
     # The notebooks use them as root too, so they are what the rest is tried with.
     unshare = syscalls.unshare if user.remedy else idmaps.unshare_as_root
-    if trials.may_do_it_alone() or not user.remedy:
+    if container.may_do_it_alone() or not user.remedy:
         yield from trials.namespaces(unshare)
         yield trials.proc_inside(unshare)
         yield trials.layer(unshare)

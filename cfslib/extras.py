@@ -7,7 +7,7 @@ import os
 import shutil
 from collections.abc import Callable
 
-from cfslib import idmaps, limits, obstacles, trials
+from cfslib import container, idmaps, limits, obstacles, trials
 from cfslib.cgroups import hierarchies
 from cfslib.children import in_child
 from cfslib.limits import Limits
@@ -21,7 +21,7 @@ def process_limit() -> Finding:
     wanted = Limits(pids_max=few)
     try:
         with limits.enforced(
-            wanted, counted_alone=not trials.may_do_it_alone()
+            wanted, counted_alone=not container.may_do_it_alone()
         ) as join:
             forks = in_child(lambda: _forks_under(join, few))
     except OSError as error:
@@ -34,7 +34,7 @@ def process_limit() -> Finding:
 
 def _forks_under(join: Callable[[], None], limit: int) -> int:
     """Return how many forks succeed; the limit counts us as well."""
-    if not trials.may_do_it_alone():
+    if not container.may_do_it_alone():
         idmaps.unshare_as_root(Namespace(0))
     join()
     for forks in range(limit + 1):
@@ -74,7 +74,7 @@ def _delegation() -> str:
 def user_ids() -> Finding:
     """Be a user other than root inside, which takes ids that are ours to give."""
     about = "user ids"
-    if trials.may_do_it_alone():
+    if container.may_do_it_alone():
         return Finding(about, "all of them are ours to give")
     if not (shutil.which("newuidmap") and shutil.which("newgidmap")):
         state = "root alone, no --user: there is no newuidmap"

@@ -35,7 +35,6 @@ class TreeFlag(enum.IntFlag):
     """For the calls on trees of mounts.  Values: <linux/mount.h>, <linux/fcntl.h>."""
 
     CLONE = 0x1  # OPEN_TREE_CLONE: a copy, as a bind mount is
-    TO_SYMLINKS = 0x10  # MOVE_MOUNT_T_SYMLINKS: the target may be a symbolic link
     FROM_FD = 0x4  # MOVE_MOUNT_F_EMPTY_PATH: the source is the descriptor
     EMPTY_PATH = 0x1000  # AT_EMPTY_PATH: the descriptor itself
     RECURSIVE = 0x8000  # AT_RECURSIVE: with all mounts below
@@ -67,7 +66,7 @@ def attach(tree: int, target: Path) -> None:
     else:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.touch()
-    move_mount(tree, target, TreeFlag.FROM_FD | TreeFlag.TO_SYMLINKS)
+    move_mount(tree, target, TreeFlag.FROM_FD)
     os.close(tree)
 
 

@@ -17,7 +17,6 @@ from pathlib import Path
 
 from cfslib import (
     building,
-    capabilities,
     container,
     idmaps,
     mounts,
@@ -25,7 +24,6 @@ from cfslib import (
     rootfs,
     syscalls,
 )
-from cfslib.capabilities import Capability
 from cfslib.children import in_child
 from cfslib.namespaces import Namespace
 from cfslib.obstacles import Obstacle
@@ -58,7 +56,7 @@ def kernel(release: str) -> Finding:
 def surroundings() -> Iterator[Finding]:
     """Say who we are, and what is around us."""
     name = "root" if os.geteuid() == 0 else "an ordinary user"
-    if name == "root" and not may_do_it_alone():
+    if name == "root" and not container.may_do_it_alone():
         name = "root, but without root's rights over the machine"
     yield Finding("user", name)
     if obstacles.wsl() == 1:
@@ -67,11 +65,6 @@ def surroundings() -> Iterator[Finding]:
         yield Finding("machine", "WSL 2")
     if engine := obstacles.around():
         yield Finding("machine", f"we are in a container ourselves: {engine}")
-
-
-def may_do_it_alone() -> bool:
-    """Say if we have root's rights over the machine, and need no user namespace."""
-    return idmaps.in_initial_namespace() and capabilities.has(Capability.SYS_ADMIN)
 
 
 def user_namespaces() -> Finding:
