@@ -73,8 +73,17 @@ def build(root: Path, tools: Sequence[str] = EVERYDAY) -> list[Path]:
 
 def find(tool: str) -> Path | None:
     """Return where a program is on this machine: the usual places, then our PATH."""
-    found = shutil.which(tool, path=f"{PATH}:{os.environ.get('PATH', '')}")
+    found = shutil.which(tool, path=_search_path())
     return Path(found).absolute() if found else None
+
+
+def places(tool: str) -> list[Path]:
+    """Return all places where `find` looks for a program."""
+    return [Path(directory, tool).absolute() for directory in _search_path().split(":")]
+
+
+def _search_path() -> str:
+    return f"{PATH}:{os.environ.get('PATH', '')}"
 
 
 def libraries(programs: Iterable[Path]) -> list[Path]:

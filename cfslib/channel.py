@@ -6,14 +6,13 @@ side only learns that the other is gone.
 """
 
 import os
-import pickle
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import NoReturn, Self
 
-from cfslib import answers, syscalls, tracing
+from cfslib import answers, pid1, syscalls, tracing
 from cfslib.answers import Answer
 from cfslib.syscalls import Prctl
 from cfslib.tracing import Call
@@ -63,7 +62,7 @@ class Channel:
             error = ChildProcessError("the container was killed before it started")
             error.add_note("Hint: --memory may be too low: PID 1 itself takes 2 MB.")
             raise error
-        pickle.loads(data).open()
+        answers.unpacked(data).open()
         return descriptors[0] if descriptors else None
 
     # Inside:
@@ -92,11 +91,12 @@ class Channel:
         """Tell the maker that the command is running, and hand over its terminal."""
         self._say(Answer(calls=self._calls), *([] if master is None else [master]))
 
-    def keep_nothing_else(self) -> None:
-        """Close what we inherited, but for standard input, output and error."""
-        ours = self._inside.fileno()
-        os.closerange(3, ours)
-        os.closerange(ours + 1, os.sysconf("SC_OPEN_MAX"))
+    def keep_nothing_else(self, streams: Sequence[int] = ()) -> None:
+        """Let go of the maker, but for this channel; see `pid1.let_go_of_the_maker`."""
+        pid1.let_go_of_the_maker(self._inside.fileno(), streams)
+        if self._inside.fileno() != pid1.CHANNEL:
+            self._inside.detach()  # that one is closed; this is the same:
+            self._inside = socket.socket(fileno=pid1.CHANNEL)
 
     def _say(self, answer: Answer, *descriptors: int) -> None:
         socket.send_fds(self._inside, [b"!"], descriptors)

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from cfslib import building, container, options, syscalls, terminal
+from cfslib import building, container, options, recipes, shelf, syscalls, terminal
 from cfslib.channel import OUR_ERROR
 from cfslib.init import CannotExecute
 from cfslib.namespaces import shared, snapshot
@@ -47,7 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _execute(argv: Sequence[str] | None) -> int:
     try:
-        args = _parser().parse_args(argv)
+        words = list(sys.argv[1:] if argv is None else argv)
+        args = _parser().parse_args(words, argparse.Namespace(words=words))
         return int(args.command(args))
     except SystemExit:
         return 0  # after --help or --version
@@ -61,7 +62,10 @@ def run(args: argparse.Namespace) -> int:
         raise options.Usage("--tty: standard input is no terminal")
     spec = options.spec_from(args, terminal=args.tty or terminal.is_ours())
     if not args.trace:
-        return container.run(spec)
+        code = container.run(spec)
+        options_typed = args.words[1 : len(args.words) - len(args.argv)]
+        recipes.also_as(shelf.alias(options_typed, os.environb), spec)
+        return code
     with syscalls.trace() as calls:
         try:
             return container.run(spec)

@@ -9,7 +9,6 @@ If one of them fails, the command is not run, and nothing is left behind.
 import os
 import signal
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 from cfslib import (
@@ -18,21 +17,26 @@ from cfslib import (
     devices,
     idmaps,
     init,
-    lifeline,
     limits,
     masks,
     mounts,
+    pid1,
+    recipes,
+    replay,
     rootcache,
     rootfs,
     streams,
     syscalls,
     terminal,
+    tracing,
     trees,
     users,
 )
 from cfslib.capabilities import Capability
 from cfslib.channel import Channel
 from cfslib.idmaps import IdMap
+from cfslib.lifeline import KilledOnError, SignalsKeptBack, SignalsPassedOn
+from cfslib.limits import Guard
 from cfslib.namespaces import Namespace
 from cfslib.spec import Spec
 from cfslib.streams import Finished, Pipes
@@ -46,6 +50,8 @@ def run(spec: Spec) -> int:
     not be started, another `OSError` if the container could not be made.
     """
     __tracebackhide__ = True
+    if (code := _again(spec)) is not None:
+        return code
     return children.on_one_thread(lambda: _run(spec))
 
 
@@ -55,7 +61,8 @@ def capture(spec: Spec) -> Finished:
 
     def captured() -> Finished:
         with Pipes() as pipes:
-            return pipes.finished(_run(spec, pipes))
+            code = _again(spec, pipes)
+            return pipes.finished(_run(spec, pipes) if code is None else code)
 
     return children.on_one_thread(captured)
 
@@ -68,9 +75,10 @@ def _run(spec: Spec, pipes: Pipes | None = None) -> int:
     kinds = _namespaces(spec)
     with (
         rootcache.in_use(root),
+        tracing.trace() as calls,
         limits.enforced(spec.limits, counted_alone=_is_counted_alone(kinds)) as join,
         Channel() as channel,
-        lifeline.signals_kept_back() as mask,  # until PID 1 can have them
+        SignalsKeptBack() as mask,  # until PID 1 can have them
     ):
         streams.flush()
         # One call for all namespaces but one: a cgroup namespace starts at the group
@@ -78,32 +86,41 @@ def _run(spec: Spec, pipes: Pipes | None = None) -> int:
         pid = syscalls.clone(kinds & ~Namespace.CGROUP)
         if pid == 0:
             channel.live(lambda: _become(spec, root, kinds, join, channel, pipes))
-        with lifeline.killed_on_error(pid):
+        with KilledOnError(pid):
             if Namespace.USER in kinds:
                 idmaps.write(pid, *_id_maps(spec))  # until then, PID 1 is nobody
             channel.let_go()
             master = channel.hear()  # or raise what went wrong inside
-        with lifeline.signals_passed_on(pid, mask):
+        recipes.keep(spec, root, kinds & ~Namespace.CGROUP, join.groups, calls)
+        with SignalsPassedOn(pid, mask):
             if pipes:
                 pipes.read()
             if master is not None:
                 terminal.relay(master, pid)
             _, status = os.waitpid(pid, 0)
-        return init.shell_code(status)
+        return pid1.shell_code(status)
+
+
+def _again(spec: Spec, pipes: Pipes | None = None) -> int | None:
+    """Make it as we made one like it before; None if there was none: see `replay`."""
+    if tracing.is_on() or not (recipe := recipes.find(spec)):
+        return None
+    streams.have_all_three()
+    streams.flush()
+    inside, read = (pipes.inside(), pipes.read) if pipes else ((), lambda: None)
+    return replay.run(recipe, spec.argv, os.environb, inside, read)
 
 
 def _become(
     spec: Spec,
     root: Path,
     kinds: Namespace,
-    join: Callable[[], None],
+    join: Guard,
     channel: Channel,
     pipes: Pipes | None,
 ) -> int:
     """Turn this process, PID 1 in its own world, into the container."""
-    _let_go_of_the_maker(channel, pipes)
-    join()  # first, while the host's /sys/fs/cgroup is in sight
-    syscalls.unshare(kinds & Namespace.CGROUP)
+    channel.keep_nothing_else(pipes.inside() if pipes else ())
     mounts.keep_private()  # before any mount, or the host sees it
     syscalls.sethostname(spec.hostname)
     volumes = [trees.detached(v.source, read_only=v.read_only) for v in spec.volumes]
@@ -113,6 +130,8 @@ def _become(
     mounts.proc(root / "proc")
     mounts.sys(root / "sys")
     devices.mount(root / "dev", may_make_devices=Namespace.USER not in kinds)
+    join()  # as late as the host's /sys/fs/cgroup is in sight
+    syscalls.unshare(kinds & Namespace.CGROUP)  # which starts at our group
     rootfs.pivot(root)  # from here on the host's files are gone
     sys.meta_path.clear()  # and a module of the container's would run with our rights
     for tree, volume in zip(volumes, spec.volumes, strict=True):
@@ -123,21 +142,12 @@ def _become(
     uid, gid = users.look_up(spec.user)
     master = terminal.make(owner=uid) if spec.terminal else None
     syscalls.chdir(spec.workdir)
-    init.forget_the_host(spec.environment(os.environ.get("TERM", "dumb")))
+    init.take_environment(spec.environment(os.environ.get("TERM", "dumb")))
     # Last, because all of the above takes root's rights.
     capabilities.keep_only(spec.capabilities)
     users.become(uid, gid)
     syscalls.prctl(Prctl.SET_PDEATHSIG, signal.SIGKILL)  # a new uid has cleared it
     return init.run_as_init(spec.argv, lambda: channel.say_started(master))
-
-
-def _let_go_of_the_maker(channel: Channel, pipes: Pipes | None) -> None:
-    """Cut what ties PID 1 to the process it was cloned from."""
-    os.setsid()  # away from the terminal: its Ctrl-C reaches us through the maker
-    os.umask(0o022)
-    if pipes:
-        pipes.take_over()
-    channel.keep_nothing_else()
 
 
 def _namespaces(spec: Spec) -> Namespace:

@@ -3,7 +3,6 @@
 Manual pages: null(4), random(4), pts(4); mknod(2) for who may make device files.
 """
 
-import os
 import stat
 from pathlib import Path
 
@@ -31,23 +30,23 @@ def mount(target: Path, *, may_make_devices: bool) -> None:
         make = _make_device if may_make_devices else _bind_device
         make(Path("/dev", name), target / name)
     for name, destination in DEV_LINKS.items():
-        (target / name).symlink_to(destination)
+        syscalls.symlink(destination, target / name)
     _mount_below(target, "pts", "devpts", "newinstance,ptmxmode=0666,mode=0620")
     _mount_below(target, "shm", "tmpfs", "mode=1777,size=64m")
 
 
 def _make_device(source: Path, target: Path) -> None:
-    os.mknod(target, 0o666 | stat.S_IFCHR, source.stat().st_rdev)
-    target.chmod(0o666)  # mknod obeys the umask, chmod does not
+    syscalls.mknod(target, 0o666 | stat.S_IFCHR, source.stat().st_rdev)
+    syscalls.chmod(target, 0o666)  # mknod obeys the umask, chmod does not
 
 
 def _bind_device(source: Path, target: Path) -> None:
-    target.touch()
+    syscalls.mknod(target, 0o666 | stat.S_IFREG)  # an empty file to mount on
     syscalls.mount(source, target, flags=MountFlag.BIND)
 
 
 def _mount_below(parent: Path, name: str, fstype: str, options: str) -> None:
-    (parent / name).mkdir()
+    syscalls.mkdir(parent / name)
     flags = MountFlag.NOSUID | MountFlag.NOEXEC
     flags |= MountFlag.NODEV if fstype == "tmpfs" else 0
     syscalls.mount(fstype, parent / name, fstype, flags, options)

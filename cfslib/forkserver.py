@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import NoReturn
 
-from cfslib import answers, syscalls
+from cfslib import answers, libc, syscalls
 from cfslib.syscalls import Prctl
 
 
@@ -132,7 +132,7 @@ def _keep_only(descriptor: int) -> int:
     """Close all else but 0, 1 and 2: other clients wait for the end of theirs."""
     os.dup2(descriptor, 3)
     os.set_inheritable(3, False)  # nor is it for the programs that the child starts
-    os.closerange(4, os.sysconf("SC_OPEN_MAX"))
+    libc.close_from(4)
     return 3
 
 

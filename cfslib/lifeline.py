@@ -1,13 +1,13 @@
 """lifeline: what joins the end of a container to that of its maker.
 
 Signals that are sent to the maker go on to PID 1, and if the maker fails, PID 1 is
-killed.  The other direction is the kernel's work: PR_SET_PDEATHSIG, in `channel`.
+killed.  The other direction is the kernel's work: PR_SET_PDEATHSIG, in `maker`.
+
+On the way of every `cfs run`, and so without `contextlib` and `signal`: see `libc`.
 """
 
-import os
-import signal
-from collections.abc import Generator
-from contextlib import contextmanager, suppress
+import _signal as signal
+import posix as os
 
 PASSED_ON = (
     signal.SIGHUP,
@@ -19,43 +19,56 @@ PASSED_ON = (
 )
 
 
-@contextmanager
-def killed_on_error(pid: int) -> Generator[None]:
+class KilledOnError:
     """Kill and reap a child if anything goes wrong in a `with` block."""
-    try:
-        yield
-    except BaseException:
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
-        raise
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is not None:
+            os.kill(self._pid, signal.SIGKILL)
+            os.waitpid(self._pid, 0)
 
 
-@contextmanager
-def signals_kept_back() -> Generator[set[int]]:
-    """Let signals wait, so that none falls between our start and the command's."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, PASSED_ON)
-    try:
-        yield before
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+class SignalsKeptBack:
+    """Let signals wait, so that none falls between our start and the command's.
+
+    As a context, it is the mask of signals that there was before.
+    """
+
+    def __enter__(self) -> "set[int]":
+        before: set[int] = signal.pthread_sigmask(signal.SIG_BLOCK, PASSED_ON)
+        self._before = before
+        return before
+
+    def __exit__(self, *_: object) -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._before)
 
 
-@contextmanager
-def signals_passed_on(pid: int, mask: set[int]) -> Generator[None]:
+class SignalsPassedOn:
     """Give PID 1 what is sent to us: whoever signals us means the container."""
-    pidfd = os.pidfd_open(pid)  # a pid may belong to somebody else by then
 
-    def pass_on(number: int, _frame: object) -> None:
-        with suppress(ProcessLookupError):
-            signal.pidfd_send_signal(pidfd, number)
+    def __init__(self, pid: int, mask: "set[int]") -> None:
+        self._pidfd = os.pidfd_open(pid)  # a pid may belong to somebody else by then
+        self._mask = mask
 
-    # What our caller ignores we do too: nohup(1) must keep its word.
-    heard = [n for n in PASSED_ON if signal.getsignal(n) != signal.SIG_IGN]
-    before = {number: signal.signal(number, pass_on) for number in heard}
-    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
+    def __enter__(self) -> None:
+        # What our caller ignores we do too: nohup(1) must keep its word.
+        heard = [n for n in PASSED_ON if signal.getsignal(n) != signal.SIG_IGN]
+        self._before = {n: signal.signal(n, self._pass_on) for n in heard}
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
             signal.signal(number, handler)
-        os.close(pidfd)
+        os.close(self._pidfd)
+
+    def _pass_on(self, number: int, _frame: object) -> None:
+        try:
+            signal.pidfd_send_signal(self._pidfd, number)
+        except ProcessLookupError:
+            pass  # it has ended, and we shall hear of it

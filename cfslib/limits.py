@@ -7,12 +7,13 @@ the container's processes alone.  See getrlimit(2).
 """
 
 import resource
-from collections.abc import Callable, Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from cfslib import cgroups
+from cfslib import cgroups, syscalls
 from cfslib.cgroups.hierarchies import CannotLimit
+from cfslib.syscalls import Resource
 
 CPU_PERIOD = 100_000  # microseconds: the kernel's default
 
@@ -41,8 +42,23 @@ class Limits:
         return settings
 
 
+@dataclass(frozen=True)
+class Guard:
+    """What holds a container to its limits."""
+
+    groups: Sequence[cgroups.Group] = ()
+    processes: int | None = None  # by RLIMIT_NPROC, where there is no group for it
+
+    def __call__(self) -> None:
+        """Be under these limits, with all children to come."""
+        for group in self.groups:
+            group.join()
+        if self.processes is not None:
+            _limit_processes(self.processes)
+
+
 @contextmanager
-def enforced(limits: Limits, *, counted_alone: bool) -> Generator[Callable[[], None]]:
+def enforced(limits: Limits, *, counted_alone: bool) -> Generator[Guard]:
     """Prepare limits for a `with` block; yield what a process calls to be under them.
 
     `counted_alone` says whether RLIMIT_NPROC would count the container's processes and
@@ -54,19 +70,14 @@ def enforced(limits: Limits, *, counted_alone: bool) -> Generator[Callable[[], N
     except CannotLimit:
         if not counted_alone or set(settings) != {"pids.max"}:
             raise
-        yield lambda: _limit_processes(int(settings["pids.max"]))
+        yield Guard(processes=int(settings["pids.max"]))
         return
     with cgroups.made(groups, settings):
-
-        def join() -> None:
-            for group in groups:
-                group.join()
-
-        yield join
+        yield Guard(groups)
 
 
 def _limit_processes(number: int) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NPROC)
     if hard != resource.RLIM_INFINITY:
         number = min(number, hard)  # a hard limit only ever goes down
-    resource.setrlimit(resource.RLIMIT_NPROC, (number, number))
+    syscalls.setrlimit(Resource.NPROC, number, number)

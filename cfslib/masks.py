@@ -4,24 +4,26 @@ Many of their files belong to no namespace.  Root inside would read and write th
 root outside does.
 """
 
-import os
+from contextlib import suppress
 
 from cfslib import syscalls
 from cfslib.mounts import INERT, MountFlag, make_read_only
 
 # Parts of /proc and /sys that speak of the whole machine, not of the container.
 # The lists are those of the OCI runtimes: runc(8), "maskedPaths", "readonlyPaths".
-MASKED = (
-    "/proc/acpi",
-    "/proc/asound",
+MASKED_FILES = (
     "/proc/interrupts",
     "/proc/kcore",
     "/proc/keys",
     "/proc/latency_stats",
     "/proc/sched_debug",
-    "/proc/scsi",
     "/proc/timer_list",
     "/proc/timer_stats",
+)
+MASKED_DIRECTORIES = (
+    "/proc/acpi",
+    "/proc/asound",
+    "/proc/scsi",
     "/sys/devices/virtual/powercap",
     "/sys/firmware",
 )
@@ -39,13 +41,17 @@ def hide_the_machine() -> None:
 
     Call it in the new root.
     """
-    for path in MASKED:
-        if os.path.isdir(path):
+    # Which of them there are depends on the machine, so try them all.
+    for path in MASKED_FILES:
+        with suppress(FileNotFoundError):
+            syscalls.mount("/dev/null", path, flags=MountFlag.BIND)
+    for path in MASKED_DIRECTORIES:
+        with suppress(FileNotFoundError):
             flags = INERT | MountFlag.RDONLY
             syscalls.mount("tmpfs", path, "tmpfs", flags, "size=0,nr_inodes=1")
-        elif os.path.lexists(path):
-            syscalls.mount("/dev/null", path, flags=MountFlag.BIND)
     for path in READ_ONLY:
-        if os.path.lexists(path):
+        try:
             syscalls.mount(path, path, flags=MountFlag.BIND | MountFlag.REC)
-            make_read_only(path, INERT)
+        except FileNotFoundError:
+            continue
+        make_read_only(path, INERT)

@@ -50,6 +50,13 @@ def current(cache: Path | None = None) -> Path:
         raise
 
 
+def made_from(cache: Path | None = None) -> tuple[list[str], list[str]]:
+    """Return the files that the last build came from, and where more might appear."""
+    note = json.loads(((cache or directory()) / "current.json").read_text())
+    sources = [path for path, *_ in note["sources"]]
+    return sources, [str(p) for tool in note["absent"] for p in building.places(tool)]
+
+
 @contextmanager
 def in_use(root: Path) -> Generator[None]:
     """Keep a rootfs from being cleared away while a container runs in it."""

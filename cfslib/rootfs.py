@@ -14,6 +14,7 @@ overlayfs.rst.
 
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from cfslib import idmaps, mounts, syscalls
@@ -47,25 +48,26 @@ def layer(root: Path, size: str = "1g") -> None:
     gone with the namespace: a container never changes the directory it started
     from, and two may use one at the same time.
     """
-    below = os.open(root, os.O_PATH | os.O_CLOEXEC)
+    below = syscalls.open_path(root)
     syscalls.mount("tmpfs", root, "tmpfs", MountFlag.NODEV, f"mode=755,size={size}")
     # Relative names, because in mount options a comma or a colon in a path would
     # end it, and because everybody inside can read them in /proc/mounts.
     syscalls.chdir(root)
-    os.mkdir("upper")
-    os.mkdir("work")
+    syscalls.mkdir("upper")
+    syscalls.mkdir("work")
     layers = f"lowerdir=/proc/self/fd/{below},upperdir=upper,workdir=work"
     # The attributes that mark deleted files are root's, or under "user." anybody's.
     if not idmaps.in_initial_namespace():
         layers += ",userxattr"
     syscalls.mount("overlay", root, "overlay", MountFlag.NODEV, layers)
-    os.close(below)
+    syscalls.close(below)
 
 
 def make_mount_points(root: Path) -> None:
     """Make the directories that a container's own filesystems are mounted on."""
     for name in MOUNT_POINTS:
-        (root / name).mkdir(exist_ok=True)
+        with suppress(FileExistsError):
+            syscalls.mkdir(root / name)
 
 
 def pivot(root: Path) -> None:

@@ -24,20 +24,19 @@ class Pipes:
         self._readers = [reader for reader, _ in pairs]
         self._writers = [writer for _, writer in pairs]
         self._caught = dict.fromkeys(self._readers, b"")
+        self._nothing = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._close_writers()
-        for reader in self._readers:
-            os.close(reader)
+        for fd in (*self._readers, self._nothing):
+            os.close(fd)
 
-    def take_over(self) -> None:
-        """Be the container: print into the pipes, read from nothing."""
-        os.dup2(os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC), 0)
-        for fd, writer in zip((1, 2), self._writers, strict=True):
-            os.dup2(writer, fd)
+    def inside(self) -> list[int]:
+        """Return what the container has as 0, 1 and 2: it reads from nothing."""
+        return [self._nothing, *self._writers]
 
     def read(self) -> None:
         """Be outside: take what is printed until nobody is left who could print."""

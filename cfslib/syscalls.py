@@ -12,16 +12,13 @@ have are here too, so that `trace()` shows all that made a container:
     'prctl(SET_NAME, "demo") = 0'
 """
 
-import ctypes
 import enum
-import errno
 import os
-import signal
-from collections.abc import Callable
-from ctypes import c_char_p, c_int, c_long, c_size_t, c_ulong, c_void_p
+import resource
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
+from cfslib import libc, pid1
 from cfslib.tracing import Trace, ask, trace
 
 __all__ = ["Trace", "trace"]
@@ -40,48 +37,35 @@ class Prctl(enum.IntEnum):
         return self.name
 
 
-# libc's own clone() wants a stack for the child, so we use the number.  It differs
-# between processors: <asm/unistd.h>.
-_NR_CLONE = {"x86_64": 56, "aarch64": 220, "riscv64": 220, "ppc64le": 120}
+class Resource(enum.IntEnum):
+    """What setrlimit(2) limits.  Values: <sys/resource.h>."""
 
-_libc = ctypes.CDLL(None, use_errno=True)
+    NPROC = resource.RLIMIT_NPROC  # processes of this user, in this user namespace
 
-
-def _raise_errno(result: int, _function: object, _arguments: object) -> int:
-    if result == -1:
-        raise OSError(ctypes.get_errno(), "")
-    return result
+    def __str__(self) -> str:
+        return self.name
 
 
-def declare(
-    name: str, *argument_types: object, libc: Any = _libc
-) -> Callable[..., int]:
-    """Return a function of libc that raises `OSError` where C returns -1."""
-    function: Any = libc[name]  # [], not getattr: a fresh object with its own types
-    function.argtypes = argument_types
-    function.restype = c_long if name == "syscall" else c_int
-    function.errcheck = _raise_errno
-    return function  # type: ignore[no-any-return]
+class OpenFlag(enum.IntFlag):
+    """How open(2) opens.  Values: <fcntl.h>, where O_ comes before them."""
+
+    PATH = os.O_PATH  # not the file, only its place
+    CLOEXEC = os.O_CLOEXEC  # closed in the programs that we start
+
+    def __str__(self) -> str:
+        return self.name or "none"
 
 
-_unshare = declare("unshare", c_int)
-_setns = declare("setns", c_int, c_int)
-_mount = declare("mount", c_char_p, c_char_p, c_char_p, c_ulong, c_char_p)
-_umount2 = declare("umount2", c_char_p, c_int)
-_pivot_root = declare("pivot_root", c_char_p, c_char_p)
-_chroot = declare("chroot", c_char_p)
-_sethostname = declare("sethostname", c_char_p, c_size_t)
-_prctl = declare("prctl", c_int, c_void_p, c_ulong, c_ulong, c_ulong)
-_capset = declare("capset", c_void_p, c_void_p)
-# PyDLL keeps Python's lock during the call: the child must own it when it wakes up.
-_clone = declare(
-    "syscall", c_long, c_ulong, *[c_void_p] * 4, libc=ctypes.PyDLL(None, use_errno=True)
-)
+class Mode(int):
+    """The permissions of a file, and its kind: see inode(7)."""
+
+    def __str__(self) -> str:
+        return f"0{int(self):o}"
 
 
 def unshare(flags: int) -> None:
     """Swap the namespaces in `flags` for fresh, private ones."""
-    ask("unshare", _unshare, flags=flags)
+    ask("unshare", libc.unshare, flags=flags)
 
 
 def clone(flags: int) -> int:
@@ -90,32 +74,12 @@ def clone(flags: int) -> int:
     The difference to `unshare` and `os.fork` is that the caller stays where it is.
     A process with threads must not do this, for the reasons in fork(2).
     """
-    machine = os.uname().machine
-    if machine not in _NR_CLONE:
-        raise OSError(
-            errno.ENOSYS, f"clone: its number on {machine} is not in _NR_CLONE"
-        )
-    number = _NR_CLONE[machine]
-
-    def call(flags: int) -> int:
-        # What os.fork does around its own call: <Python.h>, "PyOS_BeforeFork".
-        ctypes.pythonapi.PyOS_BeforeFork()
-        pid = -1
-        try:
-            pid = _clone(number, flags | signal.SIGCHLD, None, None, None, None)
-        finally:
-            if pid == 0:
-                ctypes.pythonapi.PyOS_AfterFork_Child()
-            else:
-                ctypes.pythonapi.PyOS_AfterFork_Parent()
-        return pid
-
-    return ask("clone", call, flags=flags)
+    return ask("clone", libc.clone, flags=flags)
 
 
 def setns(fd: int, flags: int = 0) -> None:
     """Move into the namespace behind `fd`, or into those in `flags` of a pidfd."""
-    ask("setns", _setns, fd=fd, flags=flags)
+    ask("setns", libc.setns, fd=fd, flags=flags)
 
 
 def mount(
@@ -128,7 +92,7 @@ def mount(
     """Show a filesystem, or a directory once more, at `target`; or change a mount."""
     ask(
         "mount",
-        _mount,
+        libc.mount,
         source=source,
         target=target,
         fstype=fstype,
@@ -139,82 +103,104 @@ def mount(
 
 def umount2(target: str | Path, flags: int = 0) -> None:
     """Take the topmost mount at `target` away."""
-    ask("umount2", _umount2, target=target, flags=flags)
+    ask("umount2", libc.umount2, target=target, flags=flags)
 
 
 def pivot_root(new_root: str | Path, put_old: str | Path) -> None:
     """Make `new_root` the root mount and hang the old one at `put_old`."""
-    ask("pivot_root", _pivot_root, new_root=new_root, put_old=put_old)
+    ask("pivot_root", libc.pivot_root, new_root=new_root, put_old=put_old)
 
 
 def chroot(path: str | Path) -> None:
     """Start the absolute paths of this process at `path`; change nothing else."""
-    ask("chroot", _chroot, path=path)
+    ask("chroot", libc.chroot, path=path)
 
 
 def chdir(path: str | Path) -> None:
     """Start the relative paths of this process at `path`."""
-    ask("chdir", os.chdir, path=path)
+    ask("chdir", libc.chdir, path=path)
+
+
+def mkdir(path: str | Path, mode: int = 0o777) -> None:
+    """Make a directory; the umask takes its bits from `mode`."""
+    ask("mkdir", libc.mkdir, path=path, mode=Mode(mode))
+
+
+def symlink(target: str, path: str | Path) -> None:
+    """Make a symbolic link at `path`."""
+    ask("symlink", libc.symlink, target=target, path=path)
+
+
+def mknod(path: str | Path, mode: int, device: int = 0) -> None:
+    """Make a device file, or an empty file; the umask takes its bits from `mode`."""
+    ask("mknod", libc.mknod, path=path, mode=Mode(mode), device=device)
+
+
+def chmod(path: str | Path, mode: int) -> None:
+    """Set the permissions of a file."""
+    ask("chmod", libc.chmod, path=path, mode=Mode(mode))
+
+
+def open_path(path: str | Path) -> int:
+    """Return a file descriptor that stands for a place: see O_PATH in open(2)."""
+    flags = OpenFlag.PATH | OpenFlag.CLOEXEC
+    return ask("open", libc.open, path=path, flags=flags)
+
+
+def close(fd: int) -> None:
+    """Close a file descriptor."""
+    ask("close", libc.close, fd=fd)
 
 
 def sethostname(name: str) -> None:
     """Rename the UTS namespace this process is in; at most 64 bytes."""
-    ask("sethostname", lambda name: _sethostname(name, len(name)), name=name)
+    ask("sethostname", libc.sethostname, name=name)
 
 
 def prctl(option: Prctl, value: int | str) -> None:
     """Change one property of this process."""
-    ask("prctl", lambda *pair: _prctl(*pair, 0, 0, 0), option=option, value=value)
+    ask("prctl", libc.prctl, option=option, value=value)
 
 
 def capset(effective: int, permitted: int, inheritable: int) -> None:
     """Set the capabilities of this process, one bit each: see capabilities(7)."""
-
-    def call(*sets: int) -> int:
-        # Version 3 of the format: two structs of 32 bits, the low halves first.
-        header = (ctypes.c_uint32 * 2)(0x2008_0522, 0)
-        halves = [bits >> shift & 0xFFFF_FFFF for shift in (0, 32) for bits in sets]
-        return _capset(header, (ctypes.c_uint32 * 6)(*halves))
-
     ask(
         "capset",
-        call,
+        libc.capset,
         effective=effective,
         permitted=permitted,
         inheritable=inheritable,
     )
 
 
+def setrlimit(resource: Resource, soft: int, hard: int) -> None:
+    """Limit how much of a resource this process may take."""
+    ask("setrlimit", libc.setrlimit, resource=resource, soft=soft, hard=hard)
+
+
+def setgroups() -> None:
+    """Leave all groups but one's own."""
+    ask("setgroups", libc.setgroups)
+
+
 def setuid(uid: int) -> None:
     """Become user `uid`, for good."""
-    ask("setuid", lambda uid: os.setresuid(uid, uid, uid), uid=uid)
+    ask("setuid", libc.setuid, uid=uid)
 
 
 def setgid(gid: int) -> None:
     """Become a member of group `gid`, for good."""
-    ask("setgid", lambda gid: os.setresgid(gid, gid, gid), gid=gid)
+    ask("setgid", libc.setgid, gid=gid)
 
 
 def write(path: str | Path, text: str) -> None:
     """Set a file of the kernel's, such as uid_map or pids.max, in one go."""
-
-    def call(path: bytes, text: bytes) -> int:
-        fd = os.open(path, os.O_WRONLY)
-        try:
-            return os.write(fd, text)
-        finally:
-            os.close(fd)
-
-    ask("write", call, path=path, text=text)
+    ask("write", libc.write, path=path, text=text)
 
 
-def posix_spawn(argv: list[str], env: dict[str, str], **attributes: Any) -> int:
+def posix_spawn(argv: Sequence[str], env: Mapping[str, str]) -> int:
     """Start a program found in our own PATH as a child; return its pid.
 
-    Unlike after a fork, an exec that fails is an error here, in the parent.
+    Signals are to it as to a fresh process.  See `pid1.spawn`.
     """
-
-    def call(argv: list[str]) -> int:
-        return os.posix_spawnp(argv[0], argv, env, **attributes)
-
-    return ask("posix_spawn", call, argv=argv)
+    return ask("posix_spawn", lambda argv: pid1.spawn(argv, env), argv=list(argv))

@@ -16,7 +16,6 @@ import time
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import IntEnum
 from pathlib import PurePath
 
 from cfslib.hints import hint_for
@@ -62,6 +61,11 @@ def trace() -> Generator[Trace]:
         _listeners[:] = [other for other in _listeners if other is not calls]
 
 
+def is_on() -> bool:
+    """Say if anybody is tracing."""
+    return bool(_listeners)
+
+
 def record(calls: Iterable[Call]) -> None:
     """Add calls that were made elsewhere on our behalf."""
     calls = list(calls)
@@ -71,7 +75,7 @@ def record(calls: Iterable[Call]) -> None:
 
 def ask(name: str, function: Callable[..., int | None], /, **arguments: object) -> int:
     """Make one call, note it down, and raise with text and hint if it fails."""
-    plain = [_for_c(value) for value in arguments.values()]
+    plain = [for_c(value) for value in arguments.values()]
     started = time.perf_counter_ns()
     result, error = 0, 0
     try:
@@ -112,10 +116,10 @@ def _shown(value: object) -> str:
     return str(value)
 
 
-def _for_c(value: object) -> object:
+def for_c(value: object) -> object:
     """Turn text into the bytes that C wants, and refuse what C would cut short."""
     if isinstance(value, str | PurePath):
         value = os.fsencode(value)
         if b"\0" in value:
             raise ValueError(f"a NUL byte in {value!r}: the kernel would stop there")
-    return int(value) if isinstance(value, IntEnum) else value
+    return int(value) if isinstance(value, int) else value

@@ -8,27 +8,16 @@ Linux 5.2 brought these calls, 5.12 the last; libc has no wrappers for all of th
 See open_tree(2), move_mount(2), mount_setattr(2).
 """
 
-import ctypes
 import enum
 import errno
 import os
 import stat
-from ctypes import c_char_p, c_int, c_long, c_size_t, c_uint, c_void_p
 from pathlib import Path
 
-from cfslib.syscalls import declare
+from cfslib import libc
 from cfslib.tracing import ask
 
-# Newer than number 424, and so alike on every machine: <asm-generic/unistd.h>.
-_NR_OPEN_TREE = 428
-_NR_MOVE_MOUNT = 429
-_NR_MOUNT_SETATTR = 442
-_AT_FDCWD = -100  # paths start at the current directory
 _MOUNT_ATTR_RDONLY = 1
-
-_open_tree = declare("syscall", c_long, c_int, c_char_p, c_uint)
-_move_mount = declare("syscall", c_long, c_int, c_char_p, c_int, c_char_p, c_uint)
-_mount_setattr = declare("syscall", c_long, c_int, c_char_p, c_uint, c_void_p, c_size_t)
 
 
 class TreeFlag(enum.IntFlag):
@@ -72,29 +61,20 @@ def attach(tree: int, target: Path) -> None:
 
 def open_tree(path: str | Path, flags: int) -> int:
     """Return a file descriptor of the mounts at `path`, or of a copy of them."""
-
-    def call(path: bytes, flags: int) -> int:
-        return _open_tree(_NR_OPEN_TREE, _AT_FDCWD, path, flags)
-
-    return ask("open_tree", call, path=path, flags=flags)
+    return ask("open_tree", libc.open_tree, path=path, flags=flags)
 
 
 def move_mount(tree: int, target: str | Path, flags: int) -> None:
     """Hang the mounts behind the file descriptor `tree` at `target`."""
-
-    def call(tree: int, target: bytes, flags: int) -> int:
-        return _move_mount(_NR_MOVE_MOUNT, tree, b"", _AT_FDCWD, target, flags)
-
-    ask("move_mount", call, tree=tree, target=target, flags=flags)
+    ask("move_mount", libc.move_mount, tree=tree, target=target, flags=flags)
 
 
 def mount_setattr(tree: int, flags: int, attributes: int) -> None:
     """Set attributes such as read-only on the mounts behind `tree`."""
-
-    def call(tree: int, flags: int, attributes: int) -> int:
-        # struct mount_attr: to set, to clear, propagation, user namespace.
-        wanted = (ctypes.c_uint64 * 4)(attributes, 0, 0, 0)
-        size = ctypes.sizeof(wanted)
-        return _mount_setattr(_NR_MOUNT_SETATTR, tree, b"", flags, wanted, size)
-
-    ask("mount_setattr", call, tree=tree, flags=flags, attributes=attributes)
+    ask(
+        "mount_setattr",
+        libc.mount_setattr,
+        tree=tree,
+        flags=flags,
+        attributes=attributes,
+    )

@@ -5,7 +5,6 @@
 from the container's root, which is not to be trusted with PID 1's rights.
 """
 
-import os
 from pathlib import Path
 
 from cfslib import syscalls
@@ -37,7 +36,7 @@ def become(uid: int, gid: int) -> None:
     """Be this user for good, in no group but its own."""
     # In a user namespace of an ordinary user this is denied: see idmaps.write.
     if Path("/proc/self/setgroups").read_text() == "allow\n":
-        os.setgroups([])
+        syscalls.setgroups()
     syscalls.setgid(gid)
     syscalls.setuid(uid)
 

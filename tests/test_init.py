@@ -2,8 +2,6 @@ import errno
 import os
 import select
 import signal
-import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +11,7 @@ from cfslib import init, procfs, syscalls
 from cfslib.children import in_child
 from cfslib.init import CannotExecute
 from cfslib.namespaces import Namespace
-from tests.conftest import PATIENCE, is_alive, needs_namespaces, own_world, wait_until
+from tests.conftest import PATIENCE, needs_namespaces, own_world, wait_until
 
 
 def shell(script: str) -> int:
@@ -163,25 +161,9 @@ def test_the_process_is_called_cfs() -> None:
     assert in_child(name) == "cfs"
 
 
-def test_what_we_knew_of_the_host_is_forgotten() -> None:
-    def forget() -> tuple[str, bytes, bytes]:
-        with (
-            open("/proc/self/cmdline", "rb") as line,
-            open("/proc/self/environ", "rb") as environ,
-        ):
-            init.forget_the_host({"ONLY": "this"})
-            return os.environ["ONLY"], line.read(), environ.read()
-
-    only, line, environ = in_child(forget)
-
-    assert only == "this"
-    assert line.strip(b"\0") == b"cfs"
-    assert environ.strip(b"\0") == b""
-
-
 def test_the_command_has_the_new_environment_only() -> None:
     def run() -> int:
-        init.forget_the_host({"PATH": os.environ["PATH"], "ONLY": "this"})
+        init.take_environment({"PATH": os.environ["PATH"], "ONLY": "this"})
         return init.run_as_init(["sh", "-c", '[ "$ONLY" = this ] && [ -z "$HOME" ]'])
 
     assert in_child(run) == 0
@@ -192,23 +174,7 @@ def test_others_with_our_id_may_not_look_into_us() -> None:
         if os.geteuid() == 0:
             os.setresuid(65534, 65534, 65534)
         syscalls.prctl(syscalls.Prctl.SET_DUMPABLE, 1)
-        init.forget_the_host({})
+        init.take_environment({})
         return os.stat("/proc/self/mem").st_uid
 
     assert in_child(owner) == 0
-
-
-def test_reap_yields_all_that_has_ended_and_does_not_wait() -> None:
-    def reap() -> tuple[int, int]:
-        living = subprocess.Popen(["sleep", "60"])
-        dead = [subprocess.Popen(["true"]).pid for _ in range(3)]
-        wait_until(lambda: not any(map(is_alive, dead)))
-        started = time.monotonic()
-        found = {pid for pid, _ in init.reap()}
-        took = time.monotonic() - started
-        living.kill()
-        living.wait()
-        return len(found & set(dead)), round(took)
-
-    assert in_child(reap) == (3, 0)
-    assert in_child(lambda: list(init.reap())) == []

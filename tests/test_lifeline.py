@@ -18,7 +18,7 @@ def child_that_waits() -> int:
 def test_an_error_takes_the_child_along() -> None:
     def fail() -> bool:
         pid = child_that_waits()
-        with pytest.raises(KeyboardInterrupt), lifeline.killed_on_error(pid):
+        with pytest.raises(KeyboardInterrupt), lifeline.KilledOnError(pid):
             raise KeyboardInterrupt
         return is_alive(pid)
 
@@ -28,7 +28,7 @@ def test_an_error_takes_the_child_along() -> None:
 def test_without_an_error_the_child_lives_on() -> None:
     def work() -> bool:
         pid = child_that_waits()
-        with lifeline.killed_on_error(pid):
+        with lifeline.KilledOnError(pid):
             pass
         alive = is_alive(pid)
         os.kill(pid, signal.SIGKILL)
@@ -42,7 +42,7 @@ def test_a_signal_to_us_is_one_to_the_child(number: signal.Signals) -> None:
     def send() -> int:
         signal.signal(number, signal.SIG_DFL)
         pid = child_that_waits()
-        with lifeline.signals_passed_on(pid, set()):
+        with lifeline.SignalsPassedOn(pid, set()):
             os.kill(os.getpid(), number)
             _, status = os.waitpid(pid, 0)
         return os.waitstatus_to_exitcode(status)
@@ -52,13 +52,13 @@ def test_a_signal_to_us_is_one_to_the_child(number: signal.Signals) -> None:
 
 def test_a_signal_that_comes_early_waits_for_the_child() -> None:
     def send() -> int:
-        with lifeline.signals_kept_back() as mask:
+        with lifeline.SignalsKeptBack() as mask:
             os.kill(os.getpid(), signal.SIGTERM)
             pid = os.fork()
             if pid == 0:
                 signal.pthread_sigmask(signal.SIG_SETMASK, mask)
                 signal.pause()
-            with lifeline.signals_passed_on(pid, mask):
+            with lifeline.SignalsPassedOn(pid, mask):
                 _, status = os.waitpid(pid, 0)
         return os.waitstatus_to_exitcode(status)
 
@@ -70,7 +70,7 @@ def test_a_signal_for_a_child_that_has_ended_is_dropped() -> None:
         pid = child_that_waits()
         os.kill(pid, signal.SIGKILL)
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-        with lifeline.signals_passed_on(pid, set()):
+        with lifeline.SignalsPassedOn(pid, set()):
             os.waitpid(pid, 0)
             os.kill(os.getpid(), signal.SIGTERM)
         return "still here"
@@ -82,7 +82,7 @@ def test_what_our_caller_ignores_is_ignored() -> None:
     def send() -> bool:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         pid = child_that_waits()
-        with lifeline.signals_passed_on(pid, set()):
+        with lifeline.SignalsPassedOn(pid, set()):
             os.kill(os.getpid(), signal.SIGHUP)
             alive = is_alive(pid)
         os.kill(pid, signal.SIGKILL)
@@ -94,7 +94,7 @@ def test_what_our_caller_ignores_is_ignored() -> None:
 def test_handlers_are_put_back() -> None:
     def handlers() -> bool:
         before = {number: signal.getsignal(number) for number in lifeline.PASSED_ON}
-        with lifeline.signals_passed_on(os.getpid(), set()):
+        with lifeline.SignalsPassedOn(os.getpid(), set()):
             pass
         return {number: signal.getsignal(number) for number in before} == before
 

@@ -18,7 +18,8 @@ def _caught(*programs: str) -> Finished:
         with Pipes() as pipes:
             pid = os.fork()
             if pid == 0:
-                pipes.take_over()
+                for fd, ours in enumerate(pipes.inside()):
+                    os.dup2(ours, fd)
                 os.execvp("sh", ["sh", "-c", *programs])
             pipes.read()
             return pipes.finished(os.waitpid(pid, 0)[1])

@@ -7,7 +7,7 @@ There are two kinds, and a machine may have both mounted:
     v1   a tree for each controller, some files named otherwise
 
 `hierarchies` finds out which tree holds which controller, `v1` and `v2` make groups
-there, `janitor` sees to it that they go away again:
+there, and a `janitor` sees to it that they go away again:
 
     settings = {"pids.max": "20", "memory.max": "67108864"}
     groups = plan(settings)
@@ -21,7 +21,8 @@ import os
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 
-from cfslib.cgroups import hierarchies, janitor, v1, v2
+from cfslib.cgroups import hierarchies, v1, v2
+from cfslib.janitor import Janitor
 
 Group = v1.Cgroup | v2.Cgroup
 
@@ -58,14 +59,16 @@ def made(groups: Sequence[Group], settings: Mapping[str, str]) -> Generator[None
         yield
         return
 
-    def remove() -> None:
-        for group in groups:
-            group.remove()
-
-    with janitor.afterwards(remove):
+    names = [os.fsencode(group.path) for group in groups]
+    janitor = Janitor()
+    janitor.look_after(names)
+    try:
         for group in groups:
             group.create()
             for setting, value in settings.items():
                 if group.holds(setting):
                     group.set(setting, value)
         yield
+    finally:
+        janitor.remove(names)
+        janitor.dismiss()

@@ -1,13 +1,11 @@
 """cgroup v1: a tree for each controller, so that one limit is one group."""
 
 import os
-import signal
-import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from cfslib import syscalls
+from cfslib import janitor, syscalls
 from cfslib.cgroups.hierarchies import CannotLimit, Home
 
 
@@ -20,7 +18,8 @@ class Cgroup:
 
     def create(self) -> None:
         """Make the group, unless it is already there."""
-        self.path.mkdir(exist_ok=True)
+        with suppress(FileExistsError):
+            syscalls.mkdir(self.path)
 
     def holds(self, setting: str) -> bool:
         """Say whether a limit belongs to the controller of this tree."""
@@ -38,13 +37,7 @@ class Cgroup:
 
     def remove(self) -> None:
         """Kill what still runs in the group, then end it."""
-        with suppress(FileNotFoundError):
-            while pids := (self.path / "cgroup.procs").read_text().split():
-                for pid in pids:
-                    with suppress(ProcessLookupError):
-                        os.kill(int(pid), signal.SIGKILL)
-                time.sleep(0.001)  # a killed process leaves its group a moment later
-            os.rmdir(self.path)
+        janitor.remove(os.fsencode(self.path))
 
 
 def parent_for(home: Home, controller: str) -> Path:

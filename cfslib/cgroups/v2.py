@@ -1,13 +1,12 @@
 """cgroup v2: one tree; a group's directory holds the files of all controllers."""
 
 import os
-import time
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from cfslib import syscalls
+from cfslib import janitor, syscalls
 from cfslib.cgroups.hierarchies import CannotLimit, Home
 
 
@@ -19,7 +18,8 @@ class Cgroup:
 
     def create(self) -> None:
         """Make the group, unless it is already there."""
-        self.path.mkdir(exist_ok=True)
+        with suppress(FileExistsError):
+            syscalls.mkdir(self.path)
 
     def holds(self, _setting: str) -> bool:
         """Say whether this group is where a limit belongs; here, it always is."""
@@ -35,12 +35,7 @@ class Cgroup:
 
     def remove(self) -> None:
         """Kill what still runs in the group, then end it."""
-        with suppress(FileNotFoundError):
-            syscalls.write(self.path / "cgroup.kill", "1")
-            while "populated 1" in (self.path / "cgroup.events").read_text():
-                time.sleep(0.001)  # a killed process leaves its group a moment later
-        with suppress(FileNotFoundError):
-            os.rmdir(self.path)
+        janitor.remove(os.fsencode(self.path))
 
 
 def parent_for(home: Home, controllers: Collection[str]) -> Path:

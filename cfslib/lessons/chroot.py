@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from cfslib import building, idmaps, init, mounts, procfs, rootfs, syscalls, trees
+from cfslib import building, idmaps, init, mounts, pid1, procfs, rootfs, syscalls, trees
 from cfslib.children import in_child
 from cfslib.lessons import Point, verdict
 from cfslib.mounts import MountFlag
@@ -126,7 +126,7 @@ def _run(argv: Sequence[str]) -> int:
         _, status = os.waitpid(init.start(argv), 0)
     except init.CannotExecute:
         return 127
-    return init.shell_code(status)
+    return pid1.shell_code(status)
 
 
 def _identity(place: str | Path) -> tuple[int, int]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
-from cfslib import idmaps, init, mounts, procfs, syscalls
+from cfslib import idmaps, mounts, pid1, procfs, syscalls
 from cfslib.children import in_child
 from cfslib.lessons import Point, verdict
 from cfslib.namespaces import Namespace
@@ -146,7 +146,7 @@ def _terminated(obey: Callable[[], object]) -> _End:
     by_itself = pidfd in select.select([pidfd], [], [], MOMENT)[0]
     signal.pidfd_send_signal(pidfd, signal.SIGKILL)
     _, status = os.waitpid(pid, 0)
-    return _End(too_soon, by_itself, init.shell_code(status))
+    return _End(too_soon, by_itself, pid1.shell_code(status))
 
 
 def _obey_and_wait(obey: Callable[[], object], ready: int) -> NoReturn:

@@ -1,0 +1,105 @@
+"""janitor: a process that removes cgroups after us, even if we are killed.
+
+A cgroup is a directory, and directories do not go away with the process that made
+them.  So before one is made, a child is forked that sleeps until the kernel says that
+we died; then it removes what it finds on a list in memory that it shares with us.
+
+On the way of every `cfs run`, and so without `os` and `signal`: see `libc`.
+"""
+
+import _signal as signal
+import errno
+import posix
+import time
+
+from cfslib import libc
+
+SET_PDEATHSIG, SET_NAME = 1, 15  # <linux/prctl.h>
+
+
+class Janitor:
+    """Looks after the groups on its list until it is dismissed."""
+
+    def __init__(self) -> None:
+        self._list = posix.memfd_create("cfs-janitor", posix.MFD_CLOEXEC)
+        self._groups: list[bytes] = []
+        maker = posix.getpid()
+        self._pid = posix.fork()
+        if self._pid == 0:
+            try:
+                self._sleep_until_the_end_of(maker)
+                for group in self._read():
+                    remove(group)
+            finally:
+                posix._exit(0)
+
+    def look_after(self, groups: list[bytes]) -> None:
+        """Put groups on the list; do it before they are made."""
+        self._groups += groups
+        self._write()
+
+    def remove(self, groups: list[bytes]) -> None:
+        """Remove groups, and forget about them."""
+        for group in reversed(groups):  # what is inside another one comes after it
+            remove(group)
+        self._groups = [group for group in self._groups if group not in groups]
+        self._write()
+
+    def dismiss(self) -> None:
+        """Need it no more."""
+        posix.close(self._list)
+        posix.kill(self._pid, signal.SIGKILL)
+        posix.waitpid(self._pid, 0)
+
+    def _write(self) -> None:
+        data = b"\n".join(self._groups)
+        posix.pwrite(self._list, data, 0)
+        posix.ftruncate(self._list, len(data))
+
+    def _read(self) -> list[bytes]:
+        data = posix.pread(self._list, posix.fstat(self._list).st_size, 0)
+        return data.split(b"\n")[::-1] if data else []
+
+    def _sleep_until_the_end_of(self, maker: int) -> None:
+        """Keep no descriptor of the maker's but the list, and heed no other signal."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        libc.prctl(SET_PDEATHSIG, signal.SIGTERM)
+        libc.prctl(SET_NAME, b"cfs-janitor")
+        posix.setsid()  # the terminal's Ctrl-C is not for us
+        posix.chdir("/")
+        posix.closerange(0, self._list)
+        libc.close_from(self._list + 1)
+        while posix.getppid() == maker:  # else it ended before the kernel knew our wish
+            signal.sigwait({signal.SIGTERM})
+
+
+def remove(group: bytes) -> None:
+    """End every process in a cgroup and in those below it, and then the group."""
+    while True:
+        try:
+            posix.rmdir(group)
+            return
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            if error.errno != errno.EBUSY:
+                raise
+            _empty(group)  # it has processes, or groups
+            time.sleep(0.001)  # a killed process leaves its group a moment later
+
+
+def _empty(group: bytes) -> None:
+    with posix.scandir(group) as entries:
+        below = [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+    for path in below:
+        remove(path)
+    fd = posix.open(group + b"/cgroup.procs", posix.O_RDONLY)
+    try:
+        pids = posix.read(fd, 1 << 16).split()
+    finally:
+        posix.close(fd)
+    for pid in pids:
+        try:
+            posix.kill(int(pid), signal.SIGKILL)
+        except ProcessLookupError:
+            pass  # it has just ended by itself

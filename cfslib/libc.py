@@ -1,0 +1,243 @@
+"""libc: the calls that put a container together, as plain functions.
+
+They take what C takes: numbers, and bytes for text.  One that fails raises `OSError`
+with errno and no text.  `syscalls` gives them names for their arguments, and errors
+that a reader can use; `replay` makes recorded calls again, by their names here.
+
+Everything on the way of `cfs run` counts in milliseconds, so this module imports what
+`ctypes`, `os` and `signal` are made of: those three take as long as Python's own start.
+"""
+
+import _ctypes
+import posix
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+# libc's own clone() wants a stack for the child, so we use the number.  It differs
+# between processors: <asm/unistd.h>.
+_NR_CLONE = {"x86_64": 56, "aarch64": 220, "riscv64": 220, "ppc64le": 120}
+# Newer than number 424, and so alike on every machine: <asm-generic/unistd.h>.
+_NR_OPEN_TREE = 428
+_NR_MOVE_MOUNT = 429
+_NR_CLOSE_RANGE = 436
+_NR_MOUNT_SETATTR = 442
+_AT_FDCWD = -100  # paths start at the current directory
+_SIGCHLD = 17
+_AF_UNIX = 1
+_SOCK_STREAM = 1
+_ENOSYS = 38
+
+
+class _Int(_ctypes._SimpleCData):  # type: ignore[type-arg]
+    _type_ = "i"
+
+
+class _UnsignedInt(_ctypes._SimpleCData):  # type: ignore[type-arg]
+    _type_ = "I"
+
+
+class _Long(_ctypes._SimpleCData):  # type: ignore[type-arg]
+    _type_ = "l"
+
+
+class _UnsignedLong(_ctypes._SimpleCData):  # type: ignore[type-arg]
+    _type_ = "L"
+
+
+class _Text(_ctypes._SimpleCData):  # type: ignore[type-arg]
+    _type_ = "z"  # char *: bytes, or None for NULL
+
+
+class _Pointer(_ctypes._SimpleCData):  # type: ignore[type-arg]
+    _type_ = "P"
+
+
+class _Pair(_ctypes.Array):  # type: ignore[type-arg]
+    _type_ = _Int
+    _length_ = 2
+
+
+class _Function(_ctypes.CFuncPtr):
+    _flags_ = _ctypes.FUNCFLAG_CDECL | _ctypes.FUNCFLAG_USE_ERRNO
+    _restype_ = _Long
+
+
+class _KeepsTheLock(_ctypes.CFuncPtr):
+    """A function during which no other Python thread runs: fork's child needs that."""
+
+    _flags_ = _Function._flags_ | _ctypes.FUNCFLAG_PYTHONAPI
+    _restype_ = _Long
+
+
+_everything = _ctypes.dlopen(None, 0)  # type: ignore[arg-type]
+
+
+def _raise_errno(result: int, _function: object, _arguments: object) -> int:
+    if result == -1:
+        raise OSError(_ctypes.get_errno(), "")
+    return result
+
+
+def _declare(
+    name: str, result: object, *arguments: object, kind: "Any" = _Function
+) -> "Callable[..., int]":
+    function = kind(_ctypes.dlsym(_everything, name))
+    function.restype = result
+    function.argtypes = arguments
+    function.errcheck = _raise_errno
+    return function  # type: ignore[no-any-return]
+
+
+def _syscall(*arguments: object, kind: "Any" = _Function) -> "Callable[..., int]":
+    return _declare("syscall", _Long, _Long, *arguments, kind=kind)
+
+
+unshare = _declare("unshare", _Int, _Int)
+setns = _declare("setns", _Int, _Int, _Int)
+mount = _declare("mount", _Int, _Text, _Text, _Text, _UnsignedLong, _Text)
+umount2 = _declare("umount2", _Int, _Text, _Int)
+pivot_root = _declare("pivot_root", _Int, _Text, _Text)
+_sethostname = _declare("sethostname", _Int, _Text, _UnsignedLong)
+_prctl = _declare("prctl", _Int, _Int, _Pointer, *[_UnsignedLong] * 3)
+_capset = _declare("capset", _Int, _Text, _Text)
+_setrlimit = _declare("setrlimit", _Int, _Int, _Text)
+_socketpair = _declare("socketpair", _Int, _Int, _Int, _Int, _Pointer)
+_close_range = _syscall(_UnsignedInt, _UnsignedInt, _UnsignedInt)
+_flock = _declare("flock", _Int, _Int, _Int)
+_memset = _declare("memset", None, _Pointer, _Int, _UnsignedLong)
+_memmove = _declare("memmove", None, _Pointer, _Text, _UnsignedLong)
+_clone = _syscall(_UnsignedLong, *[_Pointer] * 4, kind=_KeepsTheLock)
+_before_fork = _declare("PyOS_BeforeFork", None, kind=_KeepsTheLock)
+_after_fork_child = _declare("PyOS_AfterFork_Child", None, kind=_KeepsTheLock)
+_after_fork_parent = _declare("PyOS_AfterFork_Parent", None, kind=_KeepsTheLock)
+_open_tree = _syscall(_Int, _Text, _Int)
+_move_mount = _syscall(_Int, _Text, _Int, _Text, _Int)
+_mount_setattr = _syscall(_Int, _Text, _Int, _Text, _UnsignedLong)
+
+chdir = posix.chdir
+chroot = posix.chroot
+chmod = posix.chmod
+close = posix.close
+mkdir = posix.mkdir
+mknod = posix.mknod
+open = posix.open
+symlink = posix.symlink
+
+
+def clone(flags: int) -> int:
+    """Fork, with the child in new namespaces; return its pid here and 0 there."""
+    machine = posix.uname().machine
+    if machine not in _NR_CLONE:
+        raise OSError(_ENOSYS, f"clone: its number on {machine} is not in _NR_CLONE")
+    # What os.fork does around its own call: <Python.h>, "PyOS_BeforeFork".
+    _before_fork()
+    pid = -1
+    try:
+        pid = _clone(_NR_CLONE[machine], flags | _SIGCHLD, None, None, None, None)
+    finally:
+        if pid == 0:
+            _after_fork_child()
+        else:
+            _after_fork_parent()
+    return pid
+
+
+def sethostname(name: bytes) -> int:
+    """Rename the UTS namespace that we are in."""
+    return _sethostname(name, len(name))
+
+
+def prctl(option: int, value: "int | bytes") -> int:
+    """Change one property of this process."""
+    return _prctl(option, value, 0, 0, 0)
+
+
+def capset(effective: int, permitted: int, inheritable: int) -> int:
+    """Set the capabilities of this process, one bit each."""
+    # Version 3 of the format: two structs of 32 bits, the low halves first.
+    halves = [
+        bits >> shift & 0xFFFF_FFFF
+        for shift in (0, 32)
+        for bits in (effective, permitted, inheritable)
+    ]
+    return _capset(_packed(4, 0x2008_0522, 0), _packed(4, *halves))
+
+
+def setrlimit(resource: int, soft: int, hard: int) -> int:
+    """Limit what this process, or its user, may take of something."""
+    return _setrlimit(resource, _packed(8, soft, hard))
+
+
+def setgroups(*groups: int) -> None:
+    """Be a member of these groups and of no others but one's own."""
+    posix.setgroups(groups)
+
+
+def setuid(uid: int) -> None:
+    """Become this user, for good."""
+    posix.setresuid(uid, uid, uid)
+
+
+def setgid(gid: int) -> None:
+    """Become a member of this group, for good."""
+    posix.setresgid(gid, gid, gid)
+
+
+def write(path: bytes, text: bytes) -> int:
+    """Set a file of the kernel's in one go."""
+    fd = posix.open(path, posix.O_WRONLY)
+    try:
+        return posix.write(fd, text)
+    finally:
+        posix.close(fd)
+
+
+def open_tree(path: bytes, flags: int) -> int:
+    """Return a file descriptor of the mounts at `path`, or of a copy of them."""
+    return _open_tree(_NR_OPEN_TREE, _AT_FDCWD, path, flags)
+
+
+def move_mount(tree: int, target: bytes, flags: int) -> int:
+    """Hang the mounts behind a file descriptor at `target`."""
+    return _move_mount(_NR_MOVE_MOUNT, tree, b"", _AT_FDCWD, target, flags)
+
+
+def mount_setattr(tree: int, flags: int, attributes: int) -> int:
+    """Set attributes such as read-only on the mounts behind a file descriptor."""
+    # struct mount_attr: to set, to clear, propagation, user namespace.
+    wanted = _packed(8, attributes, 0, 0, 0)
+    return _mount_setattr(_NR_MOUNT_SETATTR, tree, b"", flags, wanted, len(wanted))
+
+
+def socketpair() -> "tuple[int, int]":
+    """Return two sockets that are connected with each other, closed on exec."""
+    pair = _Pair()
+    _socketpair(_AF_UNIX, _SOCK_STREAM | posix.O_CLOEXEC, 0, pair)
+    return pair[0], pair[1]
+
+
+def flock(fd: int, operation: int) -> int:
+    """Lock an open file, or unlock it."""
+    return _flock(fd, operation)
+
+
+def close_from(first: int) -> None:
+    """Close every descriptor from this number on.
+
+    A process may have more of them than its limit, by now, allows.
+    """
+    _close_range(_NR_CLOSE_RANGE, first, 2**32 - 1, 0)
+
+
+def overwrite(address: int, size: int, text: bytes) -> None:
+    """Fill memory of this process with zeros, but for `text` at its start."""
+    _memset(address, 0, size)
+    _memmove(address, text, min(size, len(text)))
+
+
+def _packed(size: int, *numbers: int) -> bytes:
+    return b"".join(number.to_bytes(size, sys.byteorder) for number in numbers)

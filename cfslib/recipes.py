@@ -1,0 +1,163 @@
+"""recipes: write down how a container was made, for `replay` to make more like it.
+
+`shelf` says what is in a recipe.  Only containers are recorded whose making asks the
+kernel for everything, and nothing of the files inside: no volumes, no other user than
+root, no terminal.  The others are made the plain way each time.
+"""
+
+import hashlib
+import marshal
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from cfslib import rootcache, shelf
+from cfslib.cgroups import Group
+from cfslib.namespaces import Namespace
+from cfslib.shelf import Recipe
+from cfslib.spec import Spec
+from cfslib.tracing import Call, for_c
+
+ENOUGH = 100  # more lie there only if somebody makes up new options all the time
+
+
+def name_of(spec: Spec) -> str | None:
+    """Return the name of the recipe for a container; None if there can be none."""
+    if spec.volumes or spec.user != "0" or spec.terminal:
+        return None
+    root = spec.rootfs.absolute() if spec.rootfs else None
+    alike = replace(spec, argv=(), rootfs=root)
+    return hashlib.sha256(repr(alike).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def find(spec: Spec) -> Recipe | None:
+    """Return the recipe for a container, if there is one."""
+    name = name_of(spec)
+    return shelf.load(shelf.directory(os.environb), name) if name else None
+
+
+def keep(
+    spec: Spec,
+    root: Path,
+    namespaces: Namespace,
+    groups: Sequence[Group],
+    calls: Sequence[Call],
+) -> None:
+    """Write down how a container was made, from all the calls that it took."""
+    if not (name := name_of(spec)):
+        return
+    before, (made, *after) = _split(calls, "clone")
+    between, (_, *inside) = _split(after, "prctl")
+    paths = [os.fsencode(group.path) for group in groups]
+    varying = {os.path.basename(path): shelf.NAME for path in paths}
+    varying[b"/%d/" % made.result] = b"/" + shelf.PID + b"/"
+    save(
+        name,
+        {
+            "circumstances": shelf.circumstances(os.environb),
+            "root": str(root),
+            "namespaces": int(namespaces),
+            "groups": [_vary(path, varying) for path in paths],
+            "before": _plain(before, varying),
+            "between": _plain(between, varying),
+            **_inside(inside[:-1], namespaces, varying),  # without the command's start
+            **_environment(spec),
+            **_files(spec, root),
+        },
+    )
+
+
+def also_as(alias: str, spec: Spec) -> None:
+    """Put the recipe for a container under a second name, for who knows that one."""
+    recipe = find(spec)
+    if recipe and shelf.load(shelf.directory(os.environb), alias) != recipe:
+        save(alias, recipe)
+
+
+def save(name: str, recipe: Recipe) -> None:
+    """Put a recipe on the shelf, if there is one and room on it."""
+    directory = shelf.directory(os.environb)
+    if directory is None:
+        return
+    try:
+        os.makedirs(directory, 0o700, exist_ok=True)
+        if len(lying := os.listdir(directory)) > ENOUGH:
+            for other in lying:
+                os.unlink(os.path.join(directory, other))
+        draft = os.path.join(directory, b"new-%d" % os.getpid())
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        with open(os.open(draft, flags, 0o600), "wb") as file:
+            marshal.dump(recipe | {"name": name}, file)
+        os.replace(draft, os.path.join(directory, os.fsencode(name)))
+    except OSError:
+        pass  # the next container is made the plain way too, and no worse for it
+
+
+def _split(calls: Sequence[Call], name: str) -> tuple[list[Call], list[Call]]:
+    """Return the calls before the first one of this name, and those from it on."""
+    first = next(number for number, call in enumerate(calls) if call.name == name)
+    return list(calls[:first]), list(calls[first:])
+
+
+def _plain(
+    calls: Sequence[Call], varying: Mapping[bytes, bytes]
+) -> list[tuple[str, Sequence[object], int, int]]:
+    """Return calls as `replay` wants them: numbers and bytes, no names for flags."""
+    return [
+        (call.name, _arguments(call, varying), call.result, call.error)
+        for call in calls
+    ]
+
+
+def _arguments(call: Call, varying: Mapping[bytes, bytes]) -> Sequence[object]:
+    """Return arguments as a tuple; as a list if one of them is another each time."""
+    once = tuple(for_c(value) for value in call.arguments.values())
+    always = [_vary(value, varying) for value in once]
+    return once if once == tuple(always) else always
+
+
+def _inside(
+    calls: Sequence[Call], namespaces: Namespace, varying: Mapping[bytes, bytes]
+) -> Recipe:
+    """Say what PID 1 can begin with, and what has to wait for its maker."""
+    plain = _plain(calls, varying)
+    number = 0
+    if Namespace.USER not in namespaces:  # else it is nobody until there are id maps
+        kinds = [type(arguments) for _, arguments, *_ in plain]
+        number = kinds.index(list) if list in kinds else len(plain)
+    return {"begin": plain[:number], "inside": plain[number:]}
+
+
+def _vary(value: object, varying: Mapping[bytes, bytes]) -> object:
+    if isinstance(value, bytes):
+        for once, always in varying.items():
+            value = value.replace(once, always)
+    return value
+
+
+def _environment(spec: Spec) -> Recipe:
+    variables = spec.environment()
+    path = variables["PATH"]
+    if "TERM" not in spec.env:
+        del variables["TERM"]  # it is that of whoever runs the container
+    return {
+        "path": path,
+        "environment": {os.fsencode(k): os.fsencode(v) for k, v in variables.items()},
+    }
+
+
+def _files(spec: Spec, root: Path) -> Recipe:
+    """Return the files whose change makes a recipe a thing of the past."""
+    package = os.path.dirname(__file__)
+    files = [str(getattr(module, "__file__", "")) for module in [*sys.modules.values()]]
+    files = [file for file in files if file.startswith(package)]
+    absent: list[str] = []
+    if spec.rootfs is None:
+        sources, absent = rootcache.made_from()
+        files += sources
+    return {
+        "stamps": [(file, shelf.stamp(file)) for file in [str(root), *files]],
+        "absent": absent,
+    }

@@ -1,0 +1,142 @@
+"""shelf: where recipes lie, and whether they are still good.
+
+A recipe is how one container was made: a dict, written by `recipes`, for `replay`.
+
+    name           what it lies under: the options of a container, in some form
+    circumstances  what it depends on, besides files
+    stamps         (path, stamp) of each file that it depends on
+    absent         paths where no file may have appeared
+    root           the rootfs
+    namespaces     the flags for clone
+    groups         the container's cgroups
+    before         the maker's calls before the clone
+    between        and after it, until PID 1 may go on
+    begin          the calls of PID 1 for which it waits for nothing
+    inside         its other calls
+    environment    what the command finds there; without TERM, if it may have ours
+    path           the PATH in which the command is looked up
+
+A call is (name, arguments, result, errno), with its name in `libc`, and as arguments a
+list, not a tuple, if NAME or PID is in one of them.  All this is on the
+way of every `cfs run`, and so does without `os`, `json` and the like: see `libc`.
+"""
+
+import marshal
+import posix as os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    Recipe = dict[str, Any]
+else:
+    Recipe = dict
+
+# What differs each time.  In a text for the kernel there is no NUL byte but in these.
+NAME = b"\0name"  # of the container's cgroups
+PID = b"\0pid"  # of PID 1, as we see it
+DEFAULTS = (b"CFS_ROOTFS", b"CFS_HOSTNAME", b"CFS_PIDS_LIMIT")
+
+
+def directory(environ: "Mapping[bytes, bytes]") -> "bytes | None":
+    """Return where the recipes of this user are; None if we cannot tell."""
+    cache = environ.get(b"XDG_CACHE_HOME")
+    if not cache and (home := environ.get(b"HOME")):
+        cache = home + b"/.cache"
+    return cache + b"/cfs/recipes" if cache else None
+
+
+def alias(words: "Sequence[str]", environ: "Mapping[bytes, bytes]") -> str:
+    """Return the name of the recipe for what is typed between `cfs run` and a command.
+
+    >>> alias(["--hostname", "a/b"], {}).rpartition(" ")[0]
+    'run --hostname a%2Fb'
+    """
+    parts = list(words)
+    for variable in DEFAULTS:
+        if value := environ.get(variable):
+            text = value.decode("utf-8", "surrogateescape")
+            parts += ["", variable.decode(), text]
+    if parts:
+        parts.append(os.getcwd())  # a path among them may be relative
+    escaped = [
+        part.replace("%", "%25").replace("/", "%2F").replace(" ", "%20")
+        for part in ("run", *parts)
+    ]
+    return " ".join(escaped)
+
+
+def load(directory: "bytes | None", name: str) -> "Recipe | None":
+    """Return what lies under a name, if nobody but us can have put it there.
+
+    A recipe runs with our rights, and under sudo the cache may be another user's.
+    """
+    if directory is None:
+        return None
+    try:
+        fd = os.open(
+            directory + b"/" + name.encode("utf-8", "surrogateescape"),
+            os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK,
+        )
+    except OSError:
+        return None
+    try:
+        status = os.fstat(fd)
+        if status.st_uid != os.geteuid() or status.st_mode & 0o022:
+            return None
+        recipe = marshal.loads(os.read(fd, status.st_size))
+        # By name too: who owns the directory can rename what we wrote.
+        return recipe if recipe["name"] == name else None
+    except (OSError, ValueError, EOFError, TypeError, KeyError):
+        return None  # cut short, or of another version of Python
+    finally:
+        os.close(fd)
+
+
+def is_fresh(recipe: "Recipe", environ: "Mapping[bytes, bytes]") -> bool:
+    """Say if nothing has changed since a recipe was written."""
+    if recipe["circumstances"] != circumstances(environ):
+        return False
+    try:
+        if any(stamp(path) != seen for path, seen in recipe["stamps"]):
+            return False
+    except OSError:
+        return False
+    return not any(_exists(path) for path in recipe["absent"])
+
+
+def circumstances(environ: "Mapping[bytes, bytes]") -> "list[bytes | str]":
+    """Return what the making of a container depends on, besides files."""
+    status = _read("/proc/self/status")
+    return [
+        environ.get(b"PATH", b""),
+        _read("/proc/sys/kernel/random/boot_id"),
+        _read("/proc/self/cgroup"),
+        _read("/proc/self/uid_map"),
+        status[status.find(b"Uid:") : status.find(b"FDSize:")],
+        status[status.find(b"CapInh:") : status.find(b"Speculation")],
+        *(os.readlink(f"/proc/self/ns/{kind}") for kind in ("user", "mnt", "cgroup")),
+    ]
+
+
+def stamp(path: str) -> "tuple[int, int]":
+    """Return what is another whenever a file has been changed, or replaced."""
+    status = os.stat(path)
+    return status.st_size, status.st_ctime_ns
+
+
+def _read(path: str) -> bytes:
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(fd, 1 << 16)
+    finally:
+        os.close(fd)
+
+
+def _exists(path: str) -> bool:
+    try:
+        os.stat(path)
+    except OSError:
+        return False
+    return True

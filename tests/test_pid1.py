@@ -1,0 +1,37 @@
+import subprocess
+import time
+
+from cfslib import pid1
+from cfslib.children import in_child
+from tests.conftest import is_alive, wait_until
+
+
+def test_what_we_knew_of_the_host_is_forgotten() -> None:
+    def forget() -> tuple[bytes, bytes]:
+        with (
+            open("/proc/self/cmdline", "rb") as line,
+            open("/proc/self/environ", "rb") as environ,
+        ):
+            pid1.forget_the_host()
+            return line.read(), environ.read()
+
+    line, environ = in_child(forget)
+
+    assert line.strip(b"\0") == b"cfs"
+    assert environ.strip(b"\0") == b""
+
+
+def test_reap_yields_all_that_has_ended_and_does_not_wait() -> None:
+    def reap() -> tuple[int, int]:
+        living = subprocess.Popen(["sleep", "60"])
+        dead = [subprocess.Popen(["true"]).pid for _ in range(3)]
+        wait_until(lambda: not any(map(is_alive, dead)))
+        started = time.monotonic()
+        found = {pid for pid, _ in pid1.reap()}
+        took = time.monotonic() - started
+        living.kill()
+        living.wait()
+        return len(found & set(dead)), round(took)
+
+    assert in_child(reap) == (3, 0)
+    assert in_child(lambda: list(pid1.reap())) == []
