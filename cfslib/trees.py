@@ -15,9 +15,8 @@ import stat
 from pathlib import Path
 
 from cfslib import libc
+from cfslib.mounts import MountFlag
 from cfslib.tracing import ask
-
-_MOUNT_ATTR_RDONLY = 1
 
 
 class TreeFlag(enum.IntFlag):
@@ -34,12 +33,21 @@ class TreeFlag(enum.IntFlag):
 
 
 def detached(source: Path, *, read_only: bool = False) -> int:
-    """Return a copy of the mounts at a directory or file, as a file descriptor."""
+    """Return a copy of the mounts at a directory or file, as a file descriptor.
+
+    No device file of the host works in it, and no setuid program.  Raise
+    `PermissionError` for a device itself.
+    """
     clone = TreeFlag.CLONE | TreeFlag.CLOEXEC
     tree = open_tree(source, clone | TreeFlag.RECURSIVE)
+    mode = os.fstat(tree).st_mode
+    if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
+        raise PermissionError(errno.EPERM, f"{source} is a device, so it is no volume")
+    # Docker allows both, and guards devices by a cgroup that we do not have.
+    attributes = MountFlag.NODEV | MountFlag.NOSUID
     if read_only:
-        everything = TreeFlag.EMPTY_PATH | TreeFlag.RECURSIVE
-        mount_setattr(tree, everything, _MOUNT_ATTR_RDONLY)
+        attributes |= MountFlag.RDONLY
+    mount_setattr(tree, TreeFlag.EMPTY_PATH | TreeFlag.RECURSIVE, attributes)
     return tree
 
 
@@ -70,7 +78,10 @@ def move_mount(tree: int, target: str | Path, flags: int) -> None:
 
 
 def mount_setattr(tree: int, flags: int, attributes: int) -> None:
-    """Set attributes such as read-only on the mounts behind `tree`."""
+    """Set attributes on the mounts behind `tree`: RDONLY, NOSUID, NODEV, NOEXEC.
+
+    They have the numbers of `MountFlag`, as MOUNT_ATTR_RDONLY and so on.
+    """
     ask(
         "mount_setattr",
         libc.mount_setattr,

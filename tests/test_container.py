@@ -1,6 +1,8 @@
 import os
+import shutil
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import textwrap
@@ -396,6 +398,37 @@ def test_a_read_only_volume_is_not_written_to(tmp_path: Path) -> None:
 
     assert "Read-only file system" in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+@needs_root
+def test_a_device_file_in_a_volume_is_no_device(tmp_path: Path) -> None:
+    try:
+        os.mknod(tmp_path / "zero", 0o666 | stat.S_IFCHR, os.stat("/dev/zero").st_rdev)
+        (tmp_path / "zero").open("rb").close()
+    except PermissionError:
+        pytest.skip("needs a place where device files can be made, and work")
+    volume = Volume(tmp_path, Path("/mnt"))
+    done = container.capture(Spec(["head", "-c", "1", "/mnt/zero"], volumes=[volume]))
+
+    assert done.stdout == ""
+    assert "Permission denied" in done.stderr
+
+
+@needs_root
+def test_a_setuid_program_in_a_volume_gives_nobody_its_rights(tmp_path: Path) -> None:
+    program = Path(shutil.copy(shutil.which("id") or "", tmp_path))
+    program.chmod(0o4755)
+    tmp_path.chmod(0o755)
+    volumes = [Volume(tmp_path, Path("/mnt"))]
+
+    assert shell("/mnt/id -u", volumes=volumes, user="1234") == "1234\n"
+
+
+def test_a_volume_that_is_a_device_stops_the_container() -> None:
+    volumes = [Volume(Path("/dev/null"), Path("/mnt/null"))]
+
+    with pytest.raises(PermissionError, match="/dev/null is a device"):
+        container.run(Spec(["true"], volumes=volumes))
 
 
 def test_a_link_in_the_rootfs_leads_a_volume_to_a_place_inside(

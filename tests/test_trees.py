@@ -66,6 +66,32 @@ def test_a_read_only_tree_is_so_in_all_that_is_mounted_below(tmp_path: Path) -> 
 
 
 @needs_namespaces
+def test_no_device_and_no_setuid_program_works_in_any_mount_of_it(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "below").mkdir()
+
+    def flags() -> list[int]:
+        syscalls.mount("x", tmp_path / "below", "tmpfs")
+        trees.attach(trees.detached(tmp_path), tmp_path)
+        both = os.ST_NODEV | os.ST_NOSUID
+        places = (tmp_path, tmp_path / "below")
+        return [os.statvfs(place).f_flag & both ^ both for place in places]
+
+    assert in_own_mounts(flags) == [0, 0]
+
+
+@needs_namespaces
+@pytest.mark.parametrize("device", ["/dev/null", "/dev/fuse", "/dev/vda"])
+def test_a_device_is_no_volume(device: str) -> None:
+    if not Path(device).exists():
+        pytest.skip(f"needs {device}")
+
+    with pytest.raises(PermissionError, match=f"{device} is a device"):
+        in_own_mounts(lambda: trees.detached(Path(device)))
+
+
+@needs_namespaces
 def test_a_single_file_can_be_attached(tmp_path: Path) -> None:
     (tmp_path / "from").write_text("found")
 
