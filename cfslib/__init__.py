@@ -5,6 +5,13 @@ is a call into one of the modules above it; a module uses only those above itsel
 
     hints         what a refused call usually means, and what to do about it
     procfs        what the kernel says about processes and mounts, read from /proc
+    libc          the calls that put a container together, as plain functions
+    pid1          what PID 1 does while the command runs
+    janitor       a process that removes cgroups after us, even if we are killed
+    lifeline      what joins the end of a container to that of its maker
+    shelf         where recipes for containers lie, and whether they still hold
+    replay        make a container again, from a recipe
+    playserver    a small process that plays recipes for a process with threads
     tracing       a record of what the kernel was asked, and what it answered
     syscalls      the system calls that Python's standard library leaves out
     cgroups       how much of the machine a group of processes may use: v1, v2
@@ -15,21 +22,26 @@ is a call into one of the modules above it; a module uses only those above itsel
     trees         mounts that are held by a file descriptor, and are nowhere yet
     devices       a small /dev, with nothing that leads to the machine's hardware
     masks         cover what /proc and /sys tell about the machine
+    keyring       a session of its own, without the keys of the host's
     users         who the command runs as
     terminal      a terminal for the container, joined to ours
     building      a rootfs made of this machine's own programs
     rootcache     the rootfs that `cfs run` uses when none is named
     rootfs        what a container sees at /, and the two ways to get in
-    init          PID 1: start the command, pass on signals, reap orphans
+    init          become PID 1, and start the command
     streams       standard input, output and error, and how to catch what is printed
+    printing      print what a child prints, until it has answered
     answers       what a child process brings home
     forkserver    a small process that forks where its client must not
+    helpers       a process beside ours that does what one with threads must not
     forkclient    ask the fork server for a child
     children      a fresh process to try things in
     limits        what a container may use, and who enforces it
     spec          what to run, and in what kind of box
-    lifeline      what joins the end of a container to that of its maker
     channel       what a container's PID 1 and its maker say to each other
+    recipes       write down how a container was made, to make more like it
+    playclient    have the play server make a container from a recipe
+    playback      make a container from a recipe, here or next door
     container     all of it, in order
     obstacles     what stands in the way of a container, and the line that removes it
     trials        try what a container needs, each thing in a child of its own
@@ -39,4 +51,5 @@ is a call into one of the modules above it; a module uses only those above itsel
     values        what may stand after an option of `cfs run`, and what it means
     options       what was typed after `cfs run`, as a `Spec`
     cli           the `cfs` command
+    entry         where the `cfs` command begins
 """

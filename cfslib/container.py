@@ -17,12 +17,13 @@ from cfslib import (
     devices,
     idmaps,
     init,
+    keyring,
     limits,
     masks,
     mounts,
     pid1,
+    playback,
     recipes,
-    replay,
     rootcache,
     rootfs,
     streams,
@@ -50,7 +51,7 @@ def run(spec: Spec) -> int:
     not be started, another `OSError` if the container could not be made.
     """
     __tracebackhide__ = True
-    if (code := _again(spec)) is not None:
+    if (code := playback.run(spec)) is not None:
         return code
     return children.on_one_thread(lambda: _run(spec))
 
@@ -58,11 +59,13 @@ def run(spec: Spec) -> int:
 def capture(spec: Spec) -> Finished:
     """Run a container to its end; return its exit code and what it printed."""
     __tracebackhide__ = True
+    with Pipes() as pipes:
+        if (code := playback.run(spec, pipes)) is not None:
+            return pipes.finished(code)
 
     def captured() -> Finished:
         with Pipes() as pipes:
-            code = _again(spec, pipes)
-            return pipes.finished(_run(spec, pipes) if code is None else code)
+            return pipes.finished(_run(spec, pipes))
 
     return children.on_one_thread(captured)
 
@@ -101,16 +104,6 @@ def _run(spec: Spec, pipes: Pipes | None = None) -> int:
         return pid1.shell_code(status)
 
 
-def _again(spec: Spec, pipes: Pipes | None = None) -> int | None:
-    """Make it as we made one like it before; None if there was none: see `replay`."""
-    if tracing.is_on() or not (recipe := recipes.find(spec)):
-        return None
-    streams.have_all_three()
-    streams.flush()
-    inside, read = (pipes.inside(), pipes.read) if pipes else ((), lambda: None)
-    return replay.run(recipe, spec.argv, os.environb, inside, read)
-
-
 def _become(
     spec: Spec,
     root: Path,
@@ -121,6 +114,7 @@ def _become(
 ) -> int:
     """Turn this process, PID 1 in its own world, into the container."""
     channel.keep_nothing_else(pipes.inside() if pipes else ())
+    keyring.join_new_session()
     mounts.keep_private()  # before any mount, or the host sees it
     syscalls.sethostname(spec.hostname)
     volumes = [trees.detached(v.source, read_only=v.read_only) for v in spec.volumes]

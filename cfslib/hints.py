@@ -45,6 +45,9 @@ HINTS = {
     ("chroot", errno.EPERM): _NEEDS_ROOT,
     ("chdir", errno.ENOENT): "there is no such directory in what is now the root.",
     ("open_tree", errno.ENOENT): "there is no such directory or file on the host.",
+    ("keyctl", errno.EDQUOT): (
+        "a container takes one key; see maxkeys in /proc/sys/kernel/keys."
+    ),
     ("setuid", errno.EINVAL): "this id has no place in the container's uid_map.",
     ("setgid", errno.EINVAL): "this id has no place in the container's gid_map.",
     ("write", errno.EPERM): (

@@ -85,7 +85,6 @@ def remove(group: bytes) -> None:
             if error.errno != errno.EBUSY:
                 raise
             _empty(group)  # it has processes, or groups
-            time.sleep(0.001)  # a killed process leaves its group a moment later
 
 
 def _empty(group: bytes) -> None:
@@ -93,6 +92,8 @@ def _empty(group: bytes) -> None:
         below = [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
     for path in below:
         remove(path)
+    if below:
+        return
     fd = posix.open(group + b"/cgroup.procs", posix.O_RDONLY)
     try:
         pids = posix.read(fd, 1 << 16).split()
@@ -103,3 +104,4 @@ def _empty(group: bytes) -> None:
             posix.kill(int(pid), signal.SIGKILL)
         except ProcessLookupError:
             pass  # it has just ended by itself
+    time.sleep(0.001)  # a killed process leaves its group a moment later

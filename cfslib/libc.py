@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-# libc's own clone() wants a stack for the child, so we use the number.  It differs
-# between processors: <asm/unistd.h>.
+# libc has no keyctl(), and its clone() wants a stack for the child, so we use the
+# numbers.  They differ between processors: <asm/unistd.h>.
 _NR_CLONE = {"x86_64": 56, "aarch64": 220, "riscv64": 220, "ppc64le": 120}
+_NR_KEYCTL = {"x86_64": 250, "aarch64": 219, "riscv64": 219, "ppc64le": 271}
 # Newer than number 424, and so alike on every machine: <asm-generic/unistd.h>.
 _NR_OPEN_TREE = 428
 _NR_MOVE_MOUNT = 429
@@ -114,6 +115,7 @@ _clone = _syscall(_UnsignedLong, *[_Pointer] * 4, kind=_KeepsTheLock)
 _before_fork = _declare("PyOS_BeforeFork", None, kind=_KeepsTheLock)
 _after_fork_child = _declare("PyOS_AfterFork_Child", None, kind=_KeepsTheLock)
 _after_fork_parent = _declare("PyOS_AfterFork_Parent", None, kind=_KeepsTheLock)
+_keyctl = _syscall(_Int, _Text)
 _open_tree = _syscall(_Int, _Text, _Int)
 _move_mount = _syscall(_Int, _Text, _Int, _Text, _Int)
 _mount_setattr = _syscall(_Int, _Text, _Int, _Text, _UnsignedLong)
@@ -130,20 +132,23 @@ symlink = posix.symlink
 
 def clone(flags: int) -> int:
     """Fork, with the child in new namespaces; return its pid here and 0 there."""
-    machine = posix.uname().machine
-    if machine not in _NR_CLONE:
-        raise OSError(_ENOSYS, f"clone: its number on {machine} is not in _NR_CLONE")
+    number = _number("clone", _NR_CLONE)
     # What os.fork does around its own call: <Python.h>, "PyOS_BeforeFork".
     _before_fork()
     pid = -1
     try:
-        pid = _clone(_NR_CLONE[machine], flags | _SIGCHLD, None, None, None, None)
+        pid = _clone(number, flags | _SIGCHLD, None, None, None, None)
     finally:
         if pid == 0:
             _after_fork_child()
         else:
             _after_fork_parent()
     return pid
+
+
+def keyctl(operation: int, name: "bytes | None") -> None:
+    """Do something with the keys of this process; what, is a number."""
+    _keyctl(_number("keyctl", _NR_KEYCTL), operation, name)
 
 
 def sethostname(name: bytes) -> int:
@@ -237,6 +242,13 @@ def overwrite(address: int, size: int, text: bytes) -> None:
     """Fill memory of this process with zeros, but for `text` at its start."""
     _memset(address, 0, size)
     _memmove(address, text, min(size, len(text)))
+
+
+def _number(call: str, numbers: "dict[str, int]") -> int:
+    machine = posix.uname().machine
+    if machine not in numbers:
+        raise OSError(_ENOSYS, f"the number of {call} on {machine} is unknown")
+    return numbers[machine]
 
 
 def _packed(size: int, *numbers: int) -> bytes:

@@ -20,6 +20,7 @@ from cfslib.shelf import Recipe
 from cfslib.spec import Spec
 from cfslib.tracing import Call, for_c
 
+_found: dict[str, Recipe] = {}
 ENOUGH = 100  # more lie there only if somebody makes up new options all the time
 
 
@@ -35,7 +36,16 @@ def name_of(spec: Spec) -> str | None:
 def find(spec: Spec) -> Recipe | None:
     """Return the recipe for a container, if there is one."""
     name = name_of(spec)
-    return shelf.load(shelf.directory(os.environb), name) if name else None
+    if name and name not in _found:
+        if not (recipe := shelf.load(shelf.directory(os.environb), name)):
+            return None
+        _found[name] = recipe
+    return _found.get(name) if name else None
+
+
+def forget(spec: Spec) -> None:
+    """Look on the shelf again next time: this recipe did not hold."""
+    _found.pop(name_of(spec) or "", None)
 
 
 def keep(
@@ -50,8 +60,8 @@ def keep(
         return
     before, (made, *after) = _split(calls, "clone")
     between, (_, *inside) = _split(after, "prctl")
-    paths = [os.fsencode(group.path) for group in groups]
-    varying = {os.path.basename(path): shelf.NAME for path in paths}
+    paths = [os.fsencode(path) for group in groups for path in group.paths]
+    varying = {os.fsencode(group.path.name): shelf.NAME for group in groups}
     varying[b"/%d/" % made.result] = b"/" + shelf.PID + b"/"
     save(
         name,

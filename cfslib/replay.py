@@ -141,6 +141,10 @@ class Made:
         if not heard:
             raise Deviation("PID 1 has ended")
 
+    def kill(self) -> None:
+        """End it now."""
+        os.kill(self.pid, signal.SIGKILL)  # nobody else has its pid: we have not waited
+
     def wait(self) -> int:
         """Wait for its end; return its wait status."""
         if self._status is None:
@@ -152,7 +156,7 @@ class Made:
 
     def __exit__(self, *_: object) -> None:
         if self._status is None:
-            os.kill(self.pid, signal.SIGKILL)
+            self.kill()
             self.wait()
         os.close(self._channel)
         os.close(self._root)
@@ -172,12 +176,12 @@ def _be_pid_1(
     code = OUR_ERROR
     try:
         libc.prctl(pid1.SET_PDEATHSIG, signal.SIGKILL)
+        signal.pthread_sigmask(signal.SIG_BLOCK, pid1.WAITED_FOR)
         pid1.let_go_of_the_maker(channel, streams)
         os.putenv("PATH", recipe["path"])
         again(recipe["begin"])
         _hear_a_word()
         again(recipe["inside"], name)
-        signal.pthread_sigmask(signal.SIG_BLOCK, pid1.WAITED_FOR)
         _hear_a_word()
         _hear_that_the_maker_lives()
         ours = {b"TERM": environ.get(b"TERM", b"dumb")}
@@ -217,7 +221,7 @@ def again(calls: "Calls", name: bytes = b"", pid: bytes = b"") -> None:
         try:
             answer = getattr(libc, call)(*arguments) or 0, 0
         except OSError as refusal:
-            answer = -1, refusal.errno
+            answer = -1, refusal.errno or 0
         if answer != (result, code):
             raise Deviation(call)
 

@@ -21,6 +21,15 @@ from cfslib.namespaces import Namespace, inode
 from cfslib.spec import Spec, Volume
 from cfslib.streams import Finished
 from tests.conftest import ROOT, is_alive, needs_namespaces, needs_root, wait_until
+from tests.test_keyring import (
+    KEYCTL,
+    MACHINE,
+    NAME,
+    SEARCH,
+    SESSION,
+    keyring_with_a_key,
+    needs_keys,
+)
 
 pytestmark = needs_namespaces
 
@@ -260,6 +269,18 @@ def test_what_pid_1_holds_cannot_be_reached(name: str) -> None:
     assert "Permission denied" in done.stderr
 
 
+@needs_keys
+def test_the_keys_of_our_session_stay_outside(python_inside: Spec) -> None:
+    arguments = (KEYCTL[MACHINE], SEARCH, SESSION, b"user", NAME, 0)
+    search = f"call('syscall', *{arguments})"
+
+    def told_inside() -> str:
+        keyring_with_a_key()
+        return _told(python_inside, f"print(attempt({search!r}))")
+
+    assert in_child(told_inside) == "ENOKEY"
+
+
 # What root inside tries, and may not.  The programs are Python's, with this machine's
 # own files in sight for it, because no everyday tool makes all of these calls.
 
@@ -341,6 +362,34 @@ for action in {[REFUSED["unmount a mask"], REFUSED["make /proc/sys writable"]]}:
 """
 
     assert _told(python_inside, program).split() == ["EINVAL", "EPERM"]
+
+
+@needs_root
+def test_root_of_a_cgroup_namespace_inside_does_not_find_its_limit(
+    python_inside: Spec,
+) -> None:
+    program = """
+idmaps.unshare_as_root(Namespace.MNT | Namespace.CGROUP)
+os.mkdir("/tmp")
+for kind, options in (("cgroup", "pids"), ("cgroup2", None)):
+    try:
+        syscalls.mount(kind, "/tmp", kind, options=options)
+        open("/tmp/pids.max", "w").write("max")
+        os.mkdir("/tmp/below")
+    except OSError:
+        pass
+pids = 0
+try:
+    while pids < 30:
+        if os.fork() == 0:
+            time.sleep(60)
+        pids += 1
+except BlockingIOError:
+    pass
+print(pids)
+"""
+
+    assert _told(python_inside, program) == "18"  # and PID 1, and the one that forks
 
 
 def test_the_classic_escape_from_chroot_ends_at_the_containers_root(
@@ -645,7 +694,7 @@ def test_a_fork_server_that_is_killed_takes_the_container_along(
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(container.capture, spec)
         assert wait_until((tmp_path / "up").exists)
-        server = forkclient._server
+        server = forkclient._server._process
         assert server
         below = _descendants(server.process.pid)
         server.process.kill()

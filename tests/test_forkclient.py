@@ -26,8 +26,8 @@ def _a_server_of_its_own() -> Generator[None]:
 
 def server() -> int:
     """Return the pid of the fork server."""
-    assert forkclient._server
-    return forkclient._server.process.pid
+    assert forkclient._server._process
+    return forkclient._server._process.process.pid
 
 
 PREAMBLE = """

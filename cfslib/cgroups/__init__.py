@@ -59,7 +59,7 @@ def made(groups: Sequence[Group], settings: Mapping[str, str]) -> Generator[None
         yield
         return
 
-    names = [os.fsencode(group.path) for group in groups]
+    names = [os.fsencode(path) for group in groups for path in group.paths]
     janitor = Janitor()
     janitor.look_after(names)
     try:

@@ -11,15 +11,31 @@ from cfslib.cgroups.hierarchies import CannotLimit, Home
 
 @dataclass(frozen=True)
 class Cgroup:
-    """One group.  Every method may be called twice with the same effect as once."""
+    """A group with a limit, and one in it for the processes.
+
+    A cgroup namespace starts at the inner one: who mounts the tree inside, as root of
+    a user namespace can, does not find the limit.  Every method may be called twice
+    with the same effect as once.
+    """
 
     path: Path
     controller: str
 
+    @property
+    def inner(self) -> Path:
+        """The group of the processes."""
+        return self.path / "inner"
+
+    @property
+    def paths(self) -> tuple[Path, Path]:
+        """Both directories, in the order in which they are made."""
+        return self.path, self.inner
+
     def create(self) -> None:
         """Make the group, unless it is already there."""
-        with suppress(FileExistsError):
-            syscalls.mkdir(self.path)
+        for path in self.paths:
+            with suppress(FileExistsError):
+                syscalls.mkdir(path)
 
     def holds(self, setting: str) -> bool:
         """Say whether a limit belongs to the controller of this tree."""
@@ -33,7 +49,7 @@ class Cgroup:
     def join(self) -> None:
         """Move the calling process, and the children it has from now on, in here."""
         # cgroup.procs would do too, but moving a whole process takes 5 ms.
-        syscalls.write(self.path / "tasks", "0")
+        syscalls.write(self.inner / "tasks", "0")
 
     def remove(self) -> None:
         """Kill what still runs in the group, then end it."""

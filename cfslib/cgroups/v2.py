@@ -12,14 +12,28 @@ from cfslib.cgroups.hierarchies import CannotLimit, Home
 
 @dataclass(frozen=True)
 class Cgroup:
-    """One group.  Every method may be called twice with the same effect as once."""
+    """A group with limits, and one in it for the processes: see `v1.Cgroup`.
+
+    Every method may be called twice with the same effect as once.
+    """
 
     path: Path
 
+    @property
+    def inner(self) -> Path:
+        """The group of the processes."""
+        return self.path / "inner"
+
+    @property
+    def paths(self) -> tuple[Path, Path]:
+        """Both directories, in the order in which they are made."""
+        return self.path, self.inner
+
     def create(self) -> None:
         """Make the group, unless it is already there."""
-        with suppress(FileExistsError):
-            syscalls.mkdir(self.path)
+        for path in self.paths:
+            with suppress(FileExistsError):
+                syscalls.mkdir(path)
 
     def holds(self, _setting: str) -> bool:
         """Say whether this group is where a limit belongs; here, it always is."""
@@ -31,7 +45,7 @@ class Cgroup:
 
     def join(self) -> None:
         """Move the calling process, and the children it has from now on, in here."""
-        syscalls.write(self.path / "cgroup.procs", "0")
+        syscalls.write(self.inner / "cgroup.procs", "0")
 
     def remove(self) -> None:
         """Kill what still runs in the group, then end it."""

@@ -71,7 +71,9 @@ def test_creating_and_removing_twice_is_fine(group: Cgroup) -> None:
 def test_who_joins_is_in(group: Cgroup) -> None:
     def join() -> bool:
         group.join()
-        return str(os.getpid()) in (group.path / "cgroup.procs").read_text().split()
+        return (
+            str(os.getpid()) in (group.path / "inner/cgroup.procs").read_text().split()
+        )
 
     assert in_child(join)
 

@@ -52,7 +52,7 @@ def test_who_joins_is_in(tmp_path: Path) -> None:
 
     def members(group: Cgroup, pid: int) -> list[str]:
         group.join()
-        listed = (group.path / "cgroup.procs").read_text().split()
+        listed = (group.path / "inner/cgroup.procs").read_text().split()
         return [name for name in listed if name == str(pid)]
 
     assert len(in_a_group(join, tmp_path)) == 1

@@ -1,0 +1,61 @@
+"""playclient: have the play server make a container from a recipe."""
+
+import marshal
+import os
+import socket
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from cfslib import pid1
+from cfslib.helpers import Helper
+from cfslib.shelf import Recipe
+
+# Started like `cfs` itself, without site packages: the less it imports, the faster it
+# can be cloned.
+_PROGRAM = """
+import sys
+sys.path.append(sys.argv[1])
+from cfslib import playserver
+playserver.serve(int(sys.argv[2]))
+"""
+_server = Helper(lambda: ["-I", "-S", "-c", _PROGRAM, str(Path(__file__).parents[1])])
+_sent: set[str] = set()  # the recipes that the server has
+
+
+def run(
+    recipe: Recipe,
+    argv: Sequence[str],
+    streams: Sequence[int],
+    meanwhile: Callable[[socket.socket], bytes],
+) -> int | None:
+    """Run a container to its end; return its exit code, or None to do it plainly.
+
+    `streams` are descriptors for its standard input, output and error.  `meanwhile` is
+    called with a socket, and returns what has come from it when that has ended.
+    """
+    environ = {key: os.environb.get(key, b"") for key in (b"PATH", b"TERM")}
+    name = recipe["name"]
+
+    def request(to_a_new_server: bool) -> bytes:
+        if to_a_new_server:
+            _sent.clear()
+        known = None if name in _sent else recipe
+        _sent.add(name)
+        return marshal.dumps((name, known, list(argv), environ))
+
+    ours, theirs = socket.socketpair()
+    # Leaving this block early, as Ctrl-C does, closes `ours`: the server sees that
+    # nobody waits any more, and kills the container.
+    with ours:
+        with theirs:
+            _server.ask([theirs.fileno(), *streams], request)
+        status = meanwhile(ours)
+    if not status:
+        _sent.discard(name)
+        return None
+    return pid1.shell_code(int(status))
+
+
+def stop() -> None:
+    """End the play server and whatever it still runs."""
+    _server.stop()

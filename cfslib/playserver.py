@@ -1,0 +1,132 @@
+"""playserver: a small process that plays recipes for a process with threads.
+
+It has one thread, and has imported nothing but `replay`, so a clone of it is cheap:
+to copy the memory of a process is most of what a fork costs.
+
+    client                           server                      PID 1
+    recipe, argv, descriptors  -->   clone           -------->   see `replay`
+    reads what is printed      <-------------------------------  prints
+    sees the wait status       <--   reaps it, removes its cgroups
+
+Each request has a socket of its own.  A client that closes it wants the container no
+more.  An answer of no bytes says that the container has to be made the plain way.
+"""
+
+import _socket
+import marshal
+import posix as os
+import select
+
+from cfslib.janitor import Janitor
+from cfslib.replay import Deviation, Made
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+    from cfslib.shelf import Recipe
+
+LARGEST = 1 << 18  # bytes of a request: a recipe has some 20,000
+DESCRIPTORS = 4  # the socket for the answer, and standard input, output and error
+
+
+def serve(fd: int) -> "NoReturn":
+    """Make a container for every request that arrives at `fd`, until it is closed."""
+    server = Server(fd)
+    while True:
+        for ready, _ in server.events.poll():
+            if ready != fd:
+                server.look_at(ready)
+            elif not server.accept():
+                server.end()
+
+
+class Server:
+    """The containers that run, and what it takes to start more."""
+
+    def __init__(self, fd: int) -> None:
+        self.requests = _socket.socket(fileno=fd)
+        self.events = select.poll()
+        self.events.register(fd, select.POLLIN)
+        self._recipes: dict[str, Recipe] = {}
+        self._janitor: Janitor | None = None
+        self._running: dict[int, tuple[Made, int]] = {}  # by pidfd; with the answer's
+        self._wanted: dict[int, Made] = {}  # by the answer's descriptor
+
+    def accept(self) -> bool:
+        """Start a container for the next request; False if the client is gone."""
+        data, ancillary, _, _ = self.requests.recvmsg(
+            LARGEST, _socket.CMSG_SPACE(4 * DESCRIPTORS), _socket.MSG_CMSG_CLOEXEC
+        )
+        if not data:
+            return False
+        answer, *streams = memoryview(ancillary[0][2]).cast("i").tolist()
+        try:
+            self._start(answer, streams, *marshal.loads(data))
+        except Deviation:
+            os.close(answer)
+        finally:
+            for stream in streams:
+                os.close(stream)
+        return True
+
+    def _start(
+        self,
+        answer: int,
+        streams: "list[int]",
+        name: str,
+        recipe: "Recipe | None",
+        argv: "list[str]",
+        environ: "dict[bytes, bytes]",
+    ) -> None:
+        if recipe:  # else it is one that we have
+            self._recipes[name] = recipe
+        recipe = self._recipes[name]
+        made = Made(recipe, argv, environ, streams)
+        end = os.pidfd_open(made.pid)
+        self._running[end] = made, answer
+        self._wanted[answer] = made
+        self.events.register(end, select.POLLIN)
+        self.events.register(answer, select.POLLRDHUP)
+        if recipe["groups"] and not self._janitor:
+            self._janitor = Janitor()
+        try:
+            made.prepare(self._janitor)
+        except Deviation:
+            made.kill()
+
+    def look_at(self, ready: int) -> None:
+        """See to a container that has ended, or that its client wants no more."""
+        if ready in self._wanted:
+            self._wanted.pop(ready).kill()
+            self.events.unregister(ready)
+        elif ready in self._running:
+            self._finish(ready, *self._running.pop(ready))
+
+    def _finish(self, end: int, made: Made, answer: int) -> None:
+        """Tell the client how the container ended, if it ever started."""
+        self.events.unregister(end)
+        os.close(end)
+        if self._wanted.pop(answer, None):
+            self.events.unregister(answer)
+        with made:
+            status = made.wait()
+            try:
+                made.hear()
+                text = b"%d" % status
+            except Deviation:
+                text = b""
+        try:
+            os.write(answer, text)  # after its cgroups were removed
+        except OSError:
+            pass  # the client is gone
+        os.close(answer)
+
+    def end(self) -> "NoReturn":
+        """End all containers, and ourselves."""
+        for end, (made, answer) in self._running.items():
+            made.kill()
+            self._finish(end, made, answer)
+        if self._janitor:
+            self._janitor.dismiss()
+        os._exit(0)
