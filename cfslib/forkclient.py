@@ -27,7 +27,7 @@ forkserver.serve(int(socket))
 """
 
 
-_server = Helper(lambda: ["-u", "-c", _PROGRAM, *sys.path])
+server = Helper(lambda: ["-u", "-c", _PROGRAM, *sys.path])
 
 
 def ask(func: Callable[[], object]) -> Any:
@@ -42,7 +42,7 @@ def ask(func: Callable[[], object]) -> Any:
     # nobody waits any more, and kills the child.
     with ours, open(reader, "rb", buffering=0) as output:
         try:
-            _server.ask([theirs.fileno(), writer], lambda _: b"!")
+            server.ask([theirs.fileno(), writer], lambda _: b"!")
         finally:
             theirs.close()
             os.close(writer)
@@ -68,4 +68,4 @@ def _open(data: bytes) -> Any:
 
 def stop() -> None:
     """End the fork server and whatever it still runs."""
-    _server.stop()
+    server.stop()

@@ -45,6 +45,11 @@ class Helper:
         self._process: _Process | None = None
         atexit.register(self.stop)
 
+    @property
+    def pid(self) -> int | None:
+        """The process as it is now; None if there is none."""
+        return self._process.process.pid if self._process else None
+
     def ask(self, descriptors: Sequence[int], request: Callable[[bool], bytes]) -> None:
         """Send a request with file descriptors.
 

@@ -45,6 +45,7 @@ HINTS = {
     ("chroot", errno.EPERM): _NEEDS_ROOT,
     ("chdir", errno.ENOENT): "there is no such directory in what is now the root.",
     ("open_tree", errno.ENOENT): "there is no such directory or file on the host.",
+    ("mkdir", errno.ENOMEM): "--memory may be too low: a cgroup itself takes some.",
     ("keyctl", errno.EDQUOT): (
         "a container takes one key; see maxkeys in /proc/sys/kernel/keys."
     ),

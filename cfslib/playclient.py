@@ -18,7 +18,7 @@ sys.path.append(sys.argv[1])
 from cfslib import playserver
 playserver.serve(int(sys.argv[2]))
 """
-_server = Helper(lambda: ["-I", "-S", "-c", _PROGRAM, str(Path(__file__).parents[1])])
+server = Helper(lambda: ["-I", "-S", "-c", _PROGRAM, str(Path(__file__).parents[1])])
 _sent: set[str] = set()  # the recipes that the server has
 
 
@@ -48,7 +48,7 @@ def run(
     # nobody waits any more, and kills the container.
     with ours:
         with theirs:
-            _server.ask([theirs.fileno(), *streams], request)
+            server.ask([theirs.fileno(), *streams], request)
         status = meanwhile(ours)
     if not status:
         _sent.discard(name)
@@ -58,4 +58,4 @@ def run(
 
 def stop() -> None:
     """End the play server and whatever it still runs."""
-    _server.stop()
+    server.stop()

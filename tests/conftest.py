@@ -17,7 +17,7 @@ from typing import TypeVar
 
 import pytest
 
-from cfslib import building, forkclient, idmaps, mounts, procfs, syscalls
+from cfslib import building, forkclient, idmaps, mounts, playclient, procfs, syscalls
 from cfslib.children import in_child
 from cfslib.namespaces import Namespace
 
@@ -118,6 +118,7 @@ def _nothing_is_left_behind() -> Generator[None]:
     before = set(_traces())
     yield
     forkclient.stop()
+    playclient.stop()
     left = set(_traces()) - before
     # What others do at the same time comes and goes; what we left would stay.
     wait_until(lambda: not left & set(_traces()))
@@ -130,7 +131,9 @@ def _traces() -> Iterator[str]:
     for mount in procfs.mounts():
         yield f"mount {mount.id} at {mount.target}"
         if mount.fstype in ("cgroup", "cgroup2"):
-            yield from (f"cgroup {path}" for path in Path(mount.target).rglob("cfs-*"))
+            for group, _, _ in os.walk(mount.target):  # they come and go meanwhile
+                if Path(group).name.startswith("cfs-"):
+                    yield f"cgroup {group}"
     for process in procfs.PROC.glob("[0-9]*"):
         try:
             name = (process / "comm").read_text().strip()

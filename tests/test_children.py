@@ -484,7 +484,7 @@ def test_one_thread_needs_no_fork_server() -> None:
     assert alone()
     in_child(lambda: None)
 
-    assert forkclient._server is None
+    assert forkclient.server.pid is None
 
 
 def test_many_threads_can_ask_at_once() -> None:

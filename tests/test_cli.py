@@ -449,7 +449,7 @@ def test_a_hog_is_killed_at_its_limit_on_memory() -> None:
 def test_too_little_memory_for_pid_1_is_our_error() -> None:
     done = cfs("run", "--memory", "4k", "true")
 
-    assert complaint(done) == "cfs: the container was killed before it started"
+    assert complaint(done).startswith("cfs: ")
     assert "--memory may be too low" in done.stderr
 
 
@@ -628,8 +628,8 @@ def test_ns_of_a_container_tells_what_is_private() -> None:
         assert it.stdout
         it.stdout.readline()
         # Their own user may look at the command; at PID 1 nobody may.
-        assert wait_until(lambda: _name(_descendants(it.pid)[-1]) == "cat")
-        command = _descendants(it.pid)[-1]
+        assert wait_until(lambda: "cat" in map(_name, _descendants(it.pid)))
+        (command,) = (pid for pid in _descendants(it.pid) if _name(pid) == "cat")
         rows = [row.split() for row in printed("ns", str(command)).splitlines()]
         it.communicate()
 

@@ -694,10 +694,10 @@ def test_a_fork_server_that_is_killed_takes_the_container_along(
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(container.capture, spec)
         assert wait_until((tmp_path / "up").exists)
-        server = forkclient._server._process
+        server = forkclient.server.pid
         assert server
-        below = _descendants(server.process.pid)
-        server.process.kill()
+        below = _descendants(server)
+        os.kill(server, signal.SIGKILL)
         with pytest.raises(ChildProcessError, match="fork server was killed"):
             running.result()
 

@@ -26,8 +26,8 @@ def _a_server_of_its_own() -> Generator[None]:
 
 def server() -> int:
     """Return the pid of the fork server."""
-    assert forkclient._server._process
-    return forkclient._server._process.process.pid
+    assert forkclient.server.pid
+    return forkclient.server.pid
 
 
 PREAMBLE = """
@@ -53,7 +53,7 @@ def test_one_server_serves_all() -> None:
 
 
 def test_a_server_is_started_when_it_is_needed_and_no_sooner() -> None:
-    assert forkclient._server is None
+    assert forkclient.server.pid is None
     ask(lambda: None)
     assert is_alive(server())
 
@@ -100,7 +100,7 @@ def test_stopping_ends_what_still_runs() -> None:
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(ask, lambda: time.sleep(60))
         assert wait_until(
-            lambda: bool(forkclient._server) and bool(_children(server()))
+            lambda: bool(forkclient.server.pid) and bool(_children(server()))
         )
         forkclient.stop()
 
@@ -167,7 +167,7 @@ def test_a_function_that_cannot_travel_is_an_error_here() -> None:
 
     with pytest.raises(TypeError, match="pickle"):
         ask(lambda: lock)
-    assert forkclient._server is None
+    assert forkclient.server.pid is None
 
 
 def test_an_error_keeps_nothing_open() -> None:

@@ -64,10 +64,7 @@ def made(groups: Sequence[Group], settings: Mapping[str, str]) -> Generator[None
     janitor.look_after(names)
     try:
         for group in groups:
-            group.create()
-            for setting, value in settings.items():
-                if group.holds(setting):
-                    group.set(setting, value)
+            group.create(settings)
         yield
     finally:
         janitor.remove(names)

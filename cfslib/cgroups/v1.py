@@ -1,6 +1,7 @@
 """cgroup v1: a tree for each controller, so that one limit is one group."""
 
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,11 +32,18 @@ class Cgroup:
         """Both directories, in the order in which they are made."""
         return self.path, self.inner
 
-    def create(self) -> None:
-        """Make the group, unless it is already there."""
-        for path in self.paths:
-            with suppress(FileExistsError):
-                syscalls.mkdir(path)
+    def create(self, settings: Mapping[str, str] | None = None) -> None:
+        """Make the group, unless it is already there, with those limits that it holds.
+
+        The inner one comes last: it takes memory itself.
+        """
+        with suppress(FileExistsError):
+            syscalls.mkdir(self.path)
+        for setting, value in (settings or {}).items():
+            if self.holds(setting):
+                self.set(setting, value)
+        with suppress(FileExistsError):
+            syscalls.mkdir(self.inner)
 
     def holds(self, setting: str) -> bool:
         """Say whether a limit belongs to the controller of this tree."""

@@ -1,7 +1,7 @@
 """cgroup v2: one tree; a group's directory holds the files of all controllers."""
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,11 +29,18 @@ class Cgroup:
         """Both directories, in the order in which they are made."""
         return self.path, self.inner
 
-    def create(self) -> None:
-        """Make the group, unless it is already there."""
-        for path in self.paths:
-            with suppress(FileExistsError):
-                syscalls.mkdir(path)
+    def create(self, settings: Mapping[str, str] | None = None) -> None:
+        """Make the group, unless it is already there, with those limits that it holds.
+
+        The inner one comes last: it takes memory itself.
+        """
+        with suppress(FileExistsError):
+            syscalls.mkdir(self.path)
+        for setting, value in (settings or {}).items():
+            if self.holds(setting):
+                self.set(setting, value)
+        with suppress(FileExistsError):
+            syscalls.mkdir(self.inner)
 
     def holds(self, _setting: str) -> bool:
         """Say whether this group is where a limit belongs; here, it always is."""
