@@ -1,19 +1,23 @@
 /* floor: how fast the kernel lets anybody make the container that `cfs run` makes.
  *
- *     floor ROOTFS CGROUP COMMAND [ARG...]
+ *     floor ROOTFS LIMIT COMMAND [ARG...]
  *
  * The same namespaces, mounts, masks, limit and capabilities in the same order, and
- * nothing else: no error texts, no options, no Python.  CGROUP is a directory in which
- * a group may be made, or "-" for a limit by RLIMIT_NPROC.  For every line on standard
- * input it makes one container, waits for its end, and prints how long that took: until
- * the command ran and until all was over, in nanoseconds.
+ * nothing else: no error texts, no options, no signals passed on, no Python.  LIMIT is
+ * how 20 processes become the limit: a directory in which a cgroup may be made,
+ * "rlimit" for RLIMIT_NPROC, or "none".  With FLOOR_NETWORK in the environment the
+ * container has a network namespace.  For every line on standard input it makes one
+ * container, waits for its end, and prints how long that took: until the command ran
+ * and until all was over, in nanoseconds.
  *
  * As an ordinary user it adds a user namespace, and binds the devices it may not make.
+ * To check it against ours: strace -f floor ..., and cfs run --trace true true.
  */
 
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
@@ -31,11 +35,11 @@
 #include <unistd.h>
 
 #define INERT (MS_NOSUID | MS_NODEV | MS_NOEXEC)
+#define LENGTH(list) (sizeof(list) / sizeof *(list))
 
-static const char *root, *cgroup;
+static const char *root, *limit;
 static char **command;
-static int is_root;
-static int network;
+static int is_root, network;
 
 static void die(const char *what)
 {
@@ -52,26 +56,19 @@ static long long now(void)
     return t.tv_sec * 1000000000LL + t.tv_nsec;
 }
 
-static void put(const char *path, const char *text)
+/* Write to DIRECTORY/NAME; say if it was there. */
+static int put(const char *directory, const char *name, const char *text)
 {
-    int fd = open(path, O_WRONLY);
+    char path[PATH_MAX];
+    if (snprintf(path, sizeof path, "%s/%s", directory, name) >= (int)sizeof path)
+        die("path too long");
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd == -1 && errno == ENOENT)
+        return 0;
     if (fd == -1 || write(fd, text, strlen(text)) == -1)
         die(path);
     close(fd);
-}
-
-static const char *at(const char *name)
-{
-    static char path[4096];
-    snprintf(path, sizeof path, "%s/%s", root, name);
-    return path;
-}
-
-static const char *in_group(const char *group, const char *name)
-{
-    static char path[4096];
-    snprintf(path, sizeof path, "%s/%s", group, name);
-    return path;
+    return 1;
 }
 
 /* A layer in memory over the rootfs: what is written goes there. */
@@ -79,6 +76,7 @@ static void layer(void)
 {
     char options[200];
     int below = open(root, O_PATH | O_CLOEXEC);
+    TRY(below);
     TRY(mount("tmpfs", root, "tmpfs", MS_NODEV, "mode=755,size=1g"));
     TRY(chdir(root));
     TRY(mkdir("upper", 0777));
@@ -88,40 +86,56 @@ static void layer(void)
              is_root ? "" : ",userxattr");
     TRY(mount("overlay", root, "overlay", MS_NODEV, options));
     close(below);
+    TRY(chdir(root));
 }
 
+static void mount_point(const char *name)
+{
+    if (mkdir(name, 0777) == -1 && errno != EEXIST)
+        die(name);
+}
+
+static void make_device(const char *name, int major, int minor)
+{
+    TRY(mknod(name, S_IFCHR | 0666, makedev(major, minor)));
+    TRY(chmod(name, 0666));
+}
+
+static void bind_device(const char *name)
+{
+    char outside[100];
+    snprintf(outside, sizeof outside, "/%s", name);
+    int fd = open(name, O_CREAT | O_WRONLY | O_CLOEXEC, 0666);
+    TRY(fd);
+    close(fd);
+    TRY(mount(outside, name, NULL, MS_BIND, NULL));
+}
+
+/* From here to the pivot, names are relative to the new root. */
 static void devices(void)
 {
-    static const struct { const char *name; int minor; } made[] = {
-        {"null", 3}, {"zero", 5}, {"full", 7}, {"random", 8}, {"urandom", 9}, {"tty", 0},
+    static const struct { const char *name; int major, minor; } made[] = {
+        {"dev/null", 1, 3}, {"dev/zero", 1, 5}, {"dev/full", 1, 7},
+        {"dev/random", 1, 8}, {"dev/urandom", 1, 9}, {"dev/tty", 5, 0},
     };
     static const char *links[][2] = {
-        {"pts/ptmx", "ptmx"}, {"/proc/self/fd", "fd"}, {"/proc/self/fd/0", "stdin"},
-        {"/proc/self/fd/1", "stdout"}, {"/proc/self/fd/2", "stderr"},
+        {"pts/ptmx", "dev/ptmx"}, {"/proc/self/fd", "dev/fd"},
+        {"/proc/self/fd/0", "dev/stdin"}, {"/proc/self/fd/1", "dev/stdout"},
+        {"/proc/self/fd/2", "dev/stderr"},
     };
-    char name[100], device[100];
-    TRY(mount("tmpfs", at("dev"), "tmpfs", MS_NOSUID, "mode=755,size=64k"));
-    for (size_t i = 0; i < sizeof made / sizeof *made; i++) {
-        snprintf(name, sizeof name, "dev/%s", made[i].name);
-        if (is_root) {
-            int major = strcmp(made[i].name, "tty") ? 1 : 5;
-            TRY(mknod(at(name), S_IFCHR | 0666, makedev(major, made[i].minor)));
-            TRY(chmod(at(name), 0666));
-        } else {
-            snprintf(device, sizeof device, "/dev/%s", made[i].name);
-            close(open(at(name), O_CREAT | O_WRONLY, 0666));
-            TRY(mount(device, at(name), NULL, MS_BIND, NULL));
-        }
-    }
-    for (size_t i = 0; i < sizeof links / sizeof *links; i++) {
-        snprintf(name, sizeof name, "dev/%s", links[i][1]);
-        TRY(symlink(links[i][0], at(name)));
-    }
-    TRY(mkdir(at("dev/pts"), 0777));
-    TRY(mount("devpts", at("dev/pts"), "devpts", MS_NOSUID | MS_NOEXEC,
+    TRY(mount("tmpfs", "dev", "tmpfs", MS_NOSUID, "mode=755,size=64k"));
+    for (size_t i = 0; i < LENGTH(made); i++)
+        if (is_root)
+            make_device(made[i].name, made[i].major, made[i].minor);
+        else
+            bind_device(made[i].name);
+    for (size_t i = 0; i < LENGTH(links); i++)
+        TRY(symlink(links[i][0], links[i][1]));
+    TRY(mkdir("dev/pts", 0777));
+    TRY(mount("devpts", "dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
               "newinstance,ptmxmode=0666,mode=0620"));
-    TRY(mkdir(at("dev/shm"), 0777));
-    TRY(mount("tmpfs", at("dev/shm"), "tmpfs", INERT, "mode=1777,size=64m"));
+    TRY(mkdir("dev/shm", 0777));
+    TRY(mount("tmpfs", "dev/shm", "tmpfs", INERT, "mode=1777,size=64m"));
 }
 
 static void hide_the_machine(void)
@@ -134,7 +148,7 @@ static void hide_the_machine(void)
     static const char *read_only[] = {
         "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
     };
-    for (size_t i = 0; i < sizeof masked / sizeof *masked; i++) {
+    for (size_t i = 0; i < LENGTH(masked); i++) {
         struct stat is;
         if (lstat(masked[i], &is) == -1)
             continue;
@@ -144,10 +158,12 @@ static void hide_the_machine(void)
         else
             TRY(mount("/dev/null", masked[i], NULL, MS_BIND, NULL));
     }
-    for (size_t i = 0; i < sizeof read_only / sizeof *read_only; i++) {
-        if (access(read_only[i], F_OK) == -1)
-            continue;
-        TRY(mount(read_only[i], read_only[i], NULL, MS_BIND | MS_REC, NULL));
+    for (size_t i = 0; i < LENGTH(read_only); i++) {
+        if (mount(read_only[i], read_only[i], NULL, MS_BIND | MS_REC, NULL) == -1) {
+            if (errno != ENOENT)
+                die(read_only[i]);
+            continue; /* this kernel has no such file */
+        }
         TRY(mount(NULL, read_only[i], NULL,
                   MS_REMOUNT | MS_BIND | MS_RDONLY | INERT, NULL));
     }
@@ -160,44 +176,28 @@ static void keep_default_capabilities(void)
     struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
     struct __user_cap_data_struct sets[2];
     TRY(syscall(SYS_capget, &header, sets));
-    unsigned long long has = sets[0].permitted | (unsigned long long)sets[1].permitted << 32;
-    for (int i = 0; prctl(PR_CAPBSET_READ, i, 0, 0, 0) != -1; i++)
-        if (!((kept & has) >> i & 1))
-            TRY(prctl(PR_CAPBSET_DROP, i, 0, 0, 0));
+    unsigned long long has =
+        sets[0].permitted | (unsigned long long)sets[1].permitted << 32;
+    for (int i = 0; i < 64; i++)
+        if (!((kept & has) >> i & 1) && prctl(PR_CAPBSET_DROP, i, 0, 0, 0) == -1)
+            break; /* the kernel knows no more of them */
     memset(sets, 0, sizeof sets);
     sets[0].permitted = sets[0].effective = (unsigned)(kept & has);
     TRY(syscall(SYS_capset, &header, sets));
 }
 
-static int become(const char *group, int started)
+static void be_limited(const char *group)
 {
-    TRY(prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0));
-    TRY(setsid());
-    if (group)
-        put(in_group(group, access(in_group(group, "tasks"), F_OK) ? "cgroup.procs"
-                                                                   : "tasks"), "0");
-    else if (!is_root) {
-        struct rlimit limit = {20, 20};
-        TRY(setrlimit(RLIMIT_NPROC, &limit));
-    }
-    TRY(unshare(CLONE_NEWCGROUP));
-    TRY(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
-    TRY(sethostname("cfs-container", 13));
-    layer();
-    mkdir(at("proc"), 0777);
-    mkdir(at("sys"), 0777);
-    mkdir(at("dev"), 0777);
-    TRY(mount("proc", at("proc"), "proc", INERT, NULL));
-    mount("sysfs", at("sys"), "sysfs", INERT | MS_RDONLY, NULL); /* or it stays empty */
-    devices();
-    TRY(chdir(root));
-    TRY(syscall(SYS_pivot_root, ".", "."));
-    TRY(umount2(".", MNT_DETACH));
-    TRY(chdir("/"));
-    hide_the_machine();
-    TRY(prctl(PR_SET_DUMPABLE, 0, 0, 0, 0));
-    keep_default_capabilities();
+    struct rlimit processes = {20, 20};
+    /* On cgroup v1, cgroup.procs would move a whole process, and take 5 ms. */
+    if (group && !put(group, "tasks", "0") && !put(group, "cgroup.procs", "0"))
+        die(group);
+    if (strcmp(limit, "rlimit") == 0)
+        TRY(setrlimit(RLIMIT_NPROC, &processes));
+}
 
+static int run_as_init(int started)
+{
     pid_t main_process = vfork();
     if (main_process == 0) {
         execvp(command[0], command);
@@ -214,72 +214,102 @@ static int become(const char *group, int started)
     }
 }
 
-static int contain(long long *running)
+static int become(const char *group, int started)
 {
-    static int count;
-    char group[4096], text[100];
-    int ready[2], started[2], status;
+    TRY(prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0));
+    TRY(setsid());
+    umask(022);
+    be_limited(group);
+    TRY(unshare(CLONE_NEWCGROUP));
+    TRY(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
+    TRY(sethostname("cfs-container", 13));
+    layer();
+    mount_point("dev");
+    mount_point("proc");
+    mount_point("sys");
+    TRY(mount("proc", "proc", "proc", INERT, NULL));
+    if (mount("sysfs", "sys", "sysfs", INERT | MS_RDONLY, NULL) == -1 && errno != EPERM)
+        die("sysfs");
+    devices();
+    TRY(syscall(SYS_pivot_root, ".", "."));
+    TRY(umount2(".", MNT_DETACH));
+    TRY(chdir("/"));
+    hide_the_machine();
+    TRY(prctl(PR_SET_DUMPABLE, 0, 0, 0, 0));
+    keep_default_capabilities();
+    TRY(prctl(PR_SET_NAME, "floor", 0, 0, 0));
+    return run_as_init(started);
+}
 
-    snprintf(group, sizeof group, "%s/floor-%d-%d", cgroup, getpid(), count++);
-    const char *ours = *cgroup == '-' ? NULL : group;
-    if (ours) {
-        TRY(mkdir(ours, 0777));
-        put(in_group(ours, "pids.max"), "20");
+static void map_root_to_us(pid_t pid)
+{
+    char directory[30], text[30];
+    snprintf(directory, sizeof directory, "/proc/%d", pid);
+    put(directory, "setgroups", "deny");
+    snprintf(text, sizeof text, "0 %u 1", geteuid());
+    put(directory, "uid_map", text);
+    snprintf(text, sizeof text, "0 %u 1", getegid());
+    put(directory, "gid_map", text);
+}
+
+/* Make one container, wait for its end, return its exit code. */
+static int contain(const char *group, long long *running)
+{
+    int go[2], started[2], status;
+    char word;
+
+    if (group) {
+        TRY(mkdir(group, 0777));
+        put(group, "pids.max", "20");
     }
-    TRY(pipe2(ready, O_CLOEXEC));
+    TRY(pipe2(go, O_CLOEXEC));
     TRY(pipe2(started, O_CLOEXEC));
     unsigned long flags = CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID |
                           (is_root ? 0 : CLONE_NEWUSER) | (network ? CLONE_NEWNET : 0);
     pid_t pid = (pid_t)syscall(SYS_clone, flags | SIGCHLD, NULL, NULL, NULL, NULL);
     TRY(pid);
     if (pid == 0) {
-        char go;
         close(started[0]);
-        if (!is_root && read(ready[0], &go, 1) != 1)
+        if (!is_root && read(go[0], &word, 1) != 1)
             _exit(125);
-        _exit(become(ours, started[1]));
+        _exit(become(group, started[1]));
     }
     close(started[1]);
     if (!is_root) {
-        char path[100];
-        snprintf(path, sizeof path, "/proc/%d/setgroups", pid);
-        put(path, "deny");
-        snprintf(path, sizeof path, "/proc/%d/uid_map", pid);
-        snprintf(text, sizeof text, "0 %d 1", geteuid());
-        put(path, text);
-        snprintf(path, sizeof path, "/proc/%d/gid_map", pid);
-        snprintf(text, sizeof text, "0 %d 1", getegid());
-        put(path, text);
-        TRY(write(ready[1], "!", 1));
+        map_root_to_us(pid);
+        TRY(write(go[1], "!", 1));
     }
-    char word;
     if (read(started[0], &word, 1) == 1)
         *running = now();
     TRY(waitpid(pid, &status, 0));
     close(started[0]);
-    close(ready[0]);
-    close(ready[1]);
-    while (ours && rmdir(ours) == -1)
+    close(go[0]);
+    close(go[1]);
+    while (group && rmdir(group) == -1)
         if (errno != EBUSY)
-            die(ours);
+            die(group);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 int main(int argc, char **argv)
 {
-    char line[100];
+    char line[100], group[PATH_MAX];
     if (argc < 4)
         return 2;
     root = argv[1];
-    cgroup = argv[2];
+    limit = argv[2];
     command = argv + 3;
     is_root = geteuid() == 0;
     network = getenv("FLOOR_NETWORK") != NULL;
     clearenv();
     setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);
-    while (fgets(line, sizeof line, stdin)) {
+    setenv("HOME", "/root", 1);
+    setenv("TERM", "dumb", 1);
+    setenv("HOSTNAME", "cfs-container", 1);
+    for (int count = 0; fgets(line, sizeof line, stdin); count++) {
         long long before = now(), running = 0;
-        int code = contain(&running);
+        snprintf(group, sizeof group, "%.3000s/cfs-floor-%d-%d", limit, getpid(), count);
+        int code = contain(*limit == '/' ? group : NULL, &running);
         if (code != 0) {
             fprintf(stderr, "floor: exit code %d\n", code);
             return 1;

@@ -1,0 +1,87 @@
+"""box: what every way of making a container is asked to make, and from what.
+
+The command is one of two programs that need no library: busybox's `true`, and
+`nothing`, which is three instructions long.
+"""
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from cfslib import cgroups
+from cfslib.cgroups.hierarchies import CannotLimit
+from cfslib.limits import Limits
+from cfslib.namespaces import Namespace
+from cfslib.spec import NAMESPACES, Spec
+
+HERE = Path(__file__).parent
+PIDS_MAX = 20
+
+
+class Missing(Exception):
+    """A program that the benchmark needs is not installed; the text says which."""
+
+
+@dataclass(frozen=True)
+class Box:
+    """One kind of container: as `cfs run` makes it, unless told otherwise."""
+
+    things: Path  # where `build` put the programs and the rootfs
+    command: str = "true"
+    network: bool = False  # a network namespace
+    limited: bool = True  # to 20 processes
+
+    @property
+    def rootfs(self) -> Path:
+        """Return the directory that is / inside."""
+        return self.things / "rootfs"
+
+    def spec(self) -> Spec:
+        """Return it in our own words."""
+        return Spec(
+            [self.command],
+            rootfs=self.rootfs,
+            namespaces=NAMESPACES | (Namespace.NET if self.network else Namespace(0)),
+            limits=Limits(pids_max=PIDS_MAX if self.limited else None),
+        )
+
+
+def build(things: Path) -> None:
+    """Compile what is in C, and make a rootfs with the two commands."""
+    if not (busybox := shutil.which("busybox")) or _is_dynamic(busybox):
+        raise Missing("a static busybox; on Debian: apt install busybox-static")
+    programs = things / "rootfs/bin"
+    programs.mkdir(parents=True)
+    for name in ("dev", "proc", "sys", "usr"):  # nspawn asks for /usr
+        (things / "rootfs" / name).mkdir()
+    for name in ("true", "sleep"):
+        shutil.copy(busybox, programs / name)
+    compile_c(HERE / "floor.c", things / "floor")
+    compile_c(HERE / "nothing.c", programs / "nothing", "-nostdlib")
+    for path in (things, *things.rglob("*")):
+        path.chmod(0o755)  # an ordinary user will use it too
+
+
+def compile_c(source: Path, target: Path, *flags: str) -> None:
+    """Compile a C program into one that needs no library."""
+    if not (gcc := shutil.which("gcc")):
+        raise Missing("a C compiler; on Debian: apt install gcc libc6-dev")
+    words = [gcc, "-O2", "-static", "-Wall", "-Wextra", *flags, "-o"]
+    subprocess.run([*words, str(target), str(source)], check=True)
+
+
+def floor_limit(box: Box) -> str:
+    """Say to the floor how to limit processes here: see floor.c."""
+    if not box.limited:
+        return "none"
+    try:
+        (group,) = cgroups.plan({"pids.max": str(PIDS_MAX)})
+    except CannotLimit:
+        return "rlimit"
+    return str(group.path.parent)
+
+
+def _is_dynamic(program: str) -> bool:
+    return b"/ld-linux" in Path(os.path.realpath(program)).read_bytes()[:4096]

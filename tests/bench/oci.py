@@ -1,0 +1,82 @@
+"""oci: our container in the words of the OCI runtime specification.
+
+For crun and runc.  Their rootfs is the directory itself, writable, because a layer in
+memory over it is not theirs to make; that spares them two mounts.
+"""
+
+import json
+import os
+from pathlib import Path
+
+from cfslib import capabilities
+from cfslib.limits import Limits
+from cfslib.masks import MASKED, READ_ONLY
+from tests.bench.box import PIDS_MAX, Box
+
+Json = dict[str, object]
+INERT = ["nosuid", "nodev", "noexec"]
+
+
+def write_bundle(directory: Path, box: Box, as_root: bool) -> None:
+    """Write config.json into a bundle's directory."""
+    text = json.dumps(configuration(box, as_root), indent=2)
+    (directory / "config.json").write_text(text)
+
+
+def configuration(box: Box, as_root: bool) -> Json:
+    """Return config.json for the same container as ours."""
+    return {
+        "ociVersion": "1.0.2",
+        "hostname": box.spec().hostname,
+        "root": {"path": str(box.rootfs), "readonly": False},
+        "process": _process(box, as_root),
+        "mounts": _mounts(as_root),
+        "linux": _linux(box, as_root),
+    }
+
+
+def _process(box: Box, as_root: bool) -> Json:
+    kept = [f"CAP_{capability}" for capability in sorted(capabilities.DEFAULT)]
+    limit = {"type": "RLIMIT_NPROC", "hard": PIDS_MAX, "soft": PIDS_MAX}
+    environment = box.spec().environment()
+    return {
+        "terminal": False,
+        "user": {"uid": 0, "gid": 0},
+        "args": [f"/bin/{box.command}"],
+        "env": [f"{name}={value}" for name, value in environment.items()],
+        "cwd": "/",
+        "capabilities": dict.fromkeys(("bounding", "effective", "permitted"), kept),
+        "rlimits": [] if as_root else [limit],
+        "noNewPrivileges": False,
+    }
+
+
+def _mounts(as_root: bool) -> list[Json]:
+    def mount(target: str, fstype: str, *options: str) -> Json:
+        words = {"destination": target, "type": fstype, "source": fstype}
+        return {**words, "options": list(options)}
+
+    terminals = ("nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620")
+    mounts = [
+        mount("/proc", "proc", *INERT),
+        mount("/dev", "tmpfs", "nosuid", "mode=755", "size=64k"),
+        mount("/dev/pts", "devpts", *terminals),
+        mount("/dev/shm", "tmpfs", *INERT, "mode=1777", "size=64m"),
+    ]
+    # Without a network namespace of its own, a user namespace may not mount it.
+    return mounts + ([mount("/sys", "sysfs", *INERT, "ro")] if as_root else [])
+
+
+def _linux(box: Box, as_root: bool) -> Json:
+    kinds = ["mount", "uts", "ipc", "pid", "cgroup"]
+    kinds += ["network"] if box.network else []
+    linux: Json = {"maskedPaths": list(MASKED), "readonlyPaths": list(READ_ONLY)}
+    if as_root:
+        linux["resources"] = {"pids": {"limit": Limits.pids_max}}
+    else:
+        kinds.append("user")
+        for name, outside in (("uid", os.geteuid()), ("gid", os.getegid())):
+            one = {"containerID": 0, "hostID": outside, "size": 1}
+            linux[f"{name}Mappings"] = [one]
+    linux["namespaces"] = [{"type": kind} for kind in kinds]
+    return linux

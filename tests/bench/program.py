@@ -1,0 +1,30 @@
+"""program: a single-threaded Python program that makes containers when asked.
+
+    python -m tests.bench.program THINGS COMMAND NETWORK LIMITED
+
+For each line on standard input it makes one, and prints the nanoseconds it took.
+"""
+
+import sys
+import time
+from pathlib import Path
+
+from cfslib import container
+from tests.bench.box import Box
+
+
+def main(argv: list[str]) -> None:
+    """Make a container for every line."""
+    things, command, network, limited = argv
+    spec = Box(Path(things), command, network == "1", limited == "1").spec()
+    for _ in sys.stdin:
+        started = time.perf_counter_ns()
+        code = container.run(spec)
+        took = time.perf_counter_ns() - started
+        if code != 0:
+            sys.exit(f"exit code {code}")
+        print(took, flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,64 @@
+"""rounds: time several ways side by side.
+
+A machine has faster and slower seconds.  So in a round each way has one turn, in an
+order drawn anew, and ways are compared within a round: the ratio of two ways is the
+median of the ratios of all rounds.
+"""
+
+import random
+import statistics
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+
+from tests.bench.ways import Start, Way
+
+Times = dict[str, list[int]]  # name of a way: nanoseconds, round by round
+SEED = 20  # the same order in every run
+WARM_UP = 3
+
+
+def timed(ways: Sequence[Way], rounds: int) -> Times:
+    """Time each way once in every round."""
+    times: Times = {way.name: [] for way in ways}
+    order = random.Random(SEED)
+    with ExitStack() as stack:
+        starts = [(way.name, stack.enter_context(way.opened())) for way in ways]
+        for number in range(rounds + WARM_UP):
+            for name, start in order.sample(starts, len(starts)):
+                took = start()
+                if number >= WARM_UP:
+                    times[name].append(took)
+    return times
+
+
+def ratio(times: Times, way: str, to: str) -> float:
+    """Say how many times as long one way takes as another, in the same round."""
+    pairs = zip(times[way], times[to], strict=True)
+    return statistics.median(mine / other for mine, other in pairs)
+
+
+def quantile(values: Sequence[float], tenths: int) -> float:
+    """Return the value that so many tenths of all are below: 5 is the median."""
+    return sorted(values)[min(len(values) - 1, len(values) * tenths // 10)]
+
+
+def per_second(way: Way, in_flight: int, count: int) -> float:
+    """Say how many containers end in a second if so many are always on their way."""
+    with ExitStack() as stack:
+        starts = [stack.enter_context(way.opened()) for _ in range(in_flight)]
+        pool = stack.enter_context(ThreadPoolExecutor(in_flight))
+        _all_ended(pool, starts, in_flight)  # warms up
+        began = time.monotonic()
+        ended = _all_ended(pool, starts, max(count, in_flight))
+        return ended / (time.monotonic() - began)
+
+
+def _all_ended(pool: ThreadPoolExecutor, starts: Sequence[Start], count: int) -> int:
+    left = iter(range(count))
+    return sum(pool.map(lambda start: _as_many_as_are_left(start, left), starts))
+
+
+def _as_many_as_are_left(start: Start, left: Iterator[int]) -> int:
+    return sum(1 for _ in left if start())

@@ -1,0 +1,139 @@
+"""ways: each way to make a container, as something that can be started and timed.
+
+A way is opened once, and then started as often as wanted.  What is opened is what a
+user would have open as well: a notebook's kernel, a Python program, a C program.
+"""
+
+import itertools
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from cfslib import container
+from tests.bench.box import Box, floor_limit
+
+TOP = Path(__file__).parent.parent.parent
+FLOOR, NOTEBOOK, PROGRAM, COMMAND = "C floor", "notebook", "Python program", "cfs run"
+PYTHON = "python -I -S -c pass"
+
+Start = Callable[[], int]  # make one container; return the nanoseconds it took
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to make containers."""
+
+    name: str
+    opened: Callable[[], AbstractContextManager[Start]]
+    words: tuple[str, ...] = ()  # as typed, where it is a command
+
+
+def ours(box: Box) -> list[Way]:
+    """Return the floor, and every way that we offer."""
+    network = {"FLOOR_NETWORK": "1"} if box.network else {}
+    floor = (str(box.things / "floor"), str(box.rootfs), floor_limit(box), box.command)
+    program = (sys.executable, "-m", "tests.bench.program")
+    kind = (box.command, str(int(box.network)), str(int(box.limited)))
+    options = ["--network", "none"] if box.network else []
+    options += [] if box.limited else ["--pids-limit", "max"]
+    return [
+        Way(FLOOR, lambda: _asked(floor, os.environ | network), floor),
+        Way(NOTEBOOK, lambda: _called(box)),
+        Way(PROGRAM, lambda: _asked((*program, str(box.things), *kind), os.environ)),
+        command(
+            COMMAND,
+            [*cfs(), "run", *options, box.command],
+            {**os.environ, "CFS_ROOTFS": str(box.rootfs)},
+        ),
+    ]
+
+
+def python() -> Way:
+    """Return what no program in Python can undercut: Python's own start."""
+    return command(PYTHON, [sys.executable, "-I", "-S", "-c", "pass"])
+
+
+def cfs() -> list[str]:
+    """Return the words that start `cfs` here: the installed one, if there is one."""
+    installed = Path(sys.executable).parent / "cfs"
+    return (
+        [str(installed)] if installed.exists() else [sys.executable, "-m", "cfslib.cli"]
+    )
+
+
+def command(
+    name: str, words: Sequence[str], env: Mapping[str, str] = os.environ
+) -> Way:
+    """Return a way that starts a program; NAME in its words is new each time."""
+    return Way(name, lambda: _spawned(words, env), tuple(words))
+
+
+@contextmanager
+def _called(box: Box) -> Generator[Start]:
+    """Start containers as a cell of a notebook does."""
+    spec = box.spec()
+
+    def start() -> int:
+        started = time.perf_counter_ns()
+        code = container.capture(spec).code
+        took = time.perf_counter_ns() - started
+        _check(code, "container.capture")
+        return took
+
+    yield start
+
+
+@contextmanager
+def _asked(words: Sequence[str], env: Mapping[str, str]) -> Generator[Start]:
+    """Start containers in another process, which says itself how long each took."""
+    with subprocess.Popen(
+        words, env=env, cwd=TOP, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        answers, questions = process.stdout, process.stdin
+
+        def start() -> int:
+            questions.write(b"\n")
+            questions.flush()
+            answer = answers.readline().split()
+            if not answer:
+                raise ChildProcessError(f"{words[0]} made no container")
+            return int(answer[-1])
+
+        yield start
+
+
+_numbers = itertools.count()
+_QUIET = [
+    (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+    (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
+    (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
+]
+
+
+@contextmanager
+def _spawned(words: Sequence[str], env: Mapping[str, str]) -> Generator[Start]:
+    """Start containers by a command each.  Nothing starts one faster than this."""
+
+    def start() -> int:
+        name = f"bench-{os.getpid()}-{next(_numbers)}"
+        argv = [name if word == "NAME" else word for word in words]
+        started = time.perf_counter_ns()
+        pid = os.posix_spawn(argv[0], argv, env, file_actions=_QUIET)
+        _, status = os.waitpid(pid, 0)
+        took = time.perf_counter_ns() - started
+        _check(os.waitstatus_to_exitcode(status), " ".join(argv))
+        return took
+
+    yield start
+
+
+def _check(code: int, what: str) -> None:
+    if code != 0:
+        raise ChildProcessError(f"exit code {code}: {what}")

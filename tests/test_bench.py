@@ -1,0 +1,122 @@
+"""The benchmark runs, and its floor is the same container as ours."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cfslib import container
+from cfslib.spec import Spec
+from tests.bench import bars, box, report, rounds, ways
+from tests.bench.box import Box
+from tests.conftest import needs_namespaces
+
+needs_a_compiler = pytest.mark.skipif(not shutil.which("gcc"), reason="needs gcc")
+LOOK = """
+cat /proc/mounts /proc/sys/kernel/hostname /proc/self/limits /proc/self/status
+echo $PPID /sys/firmware/* /proc/acpi/* /dev/* /dev/pts/*
+export -p
+umask
+"""
+# What differs between two runs of one program, and two signals that are glibc's own:
+# its posix_spawn sets them to be ignored.
+VOLATILE = "(Vm|Rss|voluntary|nonvoluntary|SigQ|SigIgn|Hugetlb|export TERM)"
+
+
+@pytest.fixture(scope="module")
+def things(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("bench")
+    try:
+        box.build(directory)
+    except box.Missing as missing:
+        pytest.skip(f"needs {missing}")
+    return directory
+
+
+@needs_namespaces
+@needs_a_compiler
+def test_the_floor_makes_the_same_container_as_we(
+    rootfs_dir: Path, tmp_path: Path
+) -> None:
+    box.compile_c(box.HERE / "floor.c", tmp_path / "floor")
+    argv = ["sh", "-c", LOOK]
+    limit = box.floor_limit(Box(tmp_path))
+    words = [str(tmp_path / "floor"), str(rootfs_dir), limit, *argv]
+
+    floor = subprocess.run(words, input="\n", stdout=subprocess.PIPE, text=True)
+    ours = container.capture(Spec(argv, rootfs=rootfs_dir))
+
+    printed, _, times = floor.stdout.rstrip("\n").rpartition("\n")
+    assert re.fullmatch(r"\d+ \d+", times)
+    assert _comparable(printed) == _comparable(ours.stdout.rstrip("\n"))
+    assert "CapBnd" in printed
+
+
+def _comparable(text: str) -> list[str]:
+    lines = re.sub(r"/proc/self/fd/\d+,", "/proc/self/fd/N,", text).splitlines()
+    return [line for line in lines if not re.match(VOLATILE, line)]
+
+
+@needs_namespaces
+def test_each_of_our_ways_makes_containers(things: Path) -> None:
+    for kind in (Box(things, network=True), Box(things, "nothing", limited=False)):
+        times = rounds.timed(ways.ours(kind), 2)
+
+        assert set(times) == {
+            ways.FLOOR,
+            ways.NOTEBOOK,
+            ways.PROGRAM,
+            ways.COMMAND,
+        }
+        assert all(len(each) == 2 and min(each) > 0 for each in times.values())
+
+
+@needs_namespaces
+@pytest.mark.parametrize("part", ["child", "imports", "alive", "first"])
+def test_a_part_of_the_benchmark_prints_what_it_measured(
+    part: str, things: Path
+) -> None:
+    words = [sys.executable, "-m", "tests.bench.measure", part, str(things), "2"]
+
+    assert json.loads(subprocess.check_output(words, cwd=ways.TOP))
+
+
+def test_ways_are_compared_within_a_round() -> None:
+    times = {"slow": [20, 200, 3000], "fast": [10, 100, 1000]}
+
+    assert rounds.ratio(times, "slow", "fast") == 2
+
+
+def test_a_way_that_fails_is_not_timed() -> None:
+    with pytest.raises(ChildProcessError, match="exit code 1: /bin/false"):
+        rounds.timed([ways.command("wrong", ["/bin/false"])], 1)
+
+
+def test_containers_in_flight_are_all_counted() -> None:
+    way = ways.command("sleep", ["/bin/sleep", "0.1"])
+
+    assert 5 < rounds.per_second(way, 1, 3) < 10
+    assert 10 < rounds.per_second(way, 4, 12) < 40
+
+
+def test_every_bar_is_reported() -> None:
+    printed = "\n".join(report.the_bars({"user": _measured()}))
+
+    assert all(bar.name in printed for bar in bars.BARS)
+    assert re.search(r"notebook / C floor +<= 2 +2\.50 +NOT", printed)
+    assert re.search(r"bwrap|bubblewrap / notebook +>= 1\.7 +unknown", printed)
+    assert re.search(r"in_child\(lambda: None\), ms +<= 2 +1\.00 +met", printed)
+
+
+def _measured() -> dict[str, object]:
+    default = {ways.FLOOR: [10, 20], ways.NOTEBOOK: [25, 50]}
+    return {
+        "boxes": {"default": default},
+        "alive": {},
+        "child": [1_000_000],
+        "fresh": [],
+    }
