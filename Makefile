@@ -10,7 +10,7 @@ nbval = --nbval --nbval-sanitize-with tests/sanitize.cfg notebooks
 root := $(filter 0,$(shell id -u))# empty for an ordinary user
 
 .NOTPARALLEL: # the tests share one machine, and their reports one terminal
-.PHONY: help lab setup test lint types check unit notebooks as-user format refresh lock clean
+.PHONY: help lab setup test lint types check unit notebooks as-user format refresh bench lock clean
 
 help: ## List what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -50,6 +50,9 @@ format: setup ## Put the code into shape
 refresh: setup ## Run the notebooks and save what they print
 	$(in_venv) python tests/refresh_notebooks.py
 
+bench: $(VENV)/bench.stamp ## Time a container's start beside every other way to start one
+	$(VENV)/bin/python -m tests.bench $(ROUNDS)
+
 # Versions already in the lock stay; to move to the newest, delete it first.
 lock: ## Pin what pyproject.toml asks for in requirements.lock
 	$(PYTHON) -m venv --clear .venv-lock
@@ -57,6 +60,10 @@ lock: ## Pin what pyproject.toml asks for in requirements.lock
 	UV_CUSTOM_COMPILE_COMMAND="make lock" .venv-lock/bin/uv pip compile --quiet \
 	    --universal --python-version 3.11 --extra notebooks --group dev \
 	    --generate-hashes --no-emit-index-url --output-file requirements.lock pyproject.toml
+	UV_CUSTOM_COMPILE_COMMAND="make lock" .venv-lock/bin/uv pip compile --quiet \
+	    --universal --python-version 3.11 --constraint requirements.lock --group bench \
+	    --generate-hashes --no-emit-index-url --no-annotate \
+	    --output-file tests/bench/requirements.lock
 
 clean: ## Remove what make has made
 	rm -rf $(VENV) .venv .venv-* .mypy_cache .pytest_cache .ruff_cache .hypothesis
@@ -67,6 +74,12 @@ clean: ## Remove what make has made
 $(VENV)/cfslib.stamp: $(VENV)/locked.stamp pyproject.toml
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
 	    --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# What only draws the benchmark's plot is not for everybody who learns here.
+$(VENV)/bench.stamp: $(VENV)/cfslib.stamp tests/bench/requirements.lock
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+	    --require-hashes --requirement tests/bench/requirements.lock
 	@touch $@
 
 $(VENV)/locked.stamp: requirements.lock
