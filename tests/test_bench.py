@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,13 @@ def test_ways_are_compared_within_a_round() -> None:
 def test_a_way_that_fails_is_not_timed() -> None:
     with pytest.raises(ChildProcessError, match="exit code 1: /bin/false"):
         rounds.timed([ways.command("wrong", ["/bin/false"])], 1)
+
+
+def test_a_peer_that_fails_is_left_out() -> None:
+    peer = replace(ways.command("wrong", ["/bin/false"]), may_fail=True)
+    right = ways.command("right", ["/bin/true"])
+
+    assert set(rounds.timed([peer, right], 2)) == {"right"}
 
 
 def test_containers_in_flight_are_all_counted() -> None:

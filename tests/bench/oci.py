@@ -11,7 +11,7 @@ from pathlib import Path
 from cfslib import capabilities
 from cfslib.limits import Limits
 from cfslib.masks import MASKED, READ_ONLY
-from tests.bench.box import PIDS_MAX, Box
+from tests.bench.box import Box
 
 Json = dict[str, object]
 INERT = ["nosuid", "nodev", "noexec"]
@@ -29,15 +29,14 @@ def configuration(box: Box, as_root: bool) -> Json:
         "ociVersion": "1.0.2",
         "hostname": box.spec().hostname,
         "root": {"path": str(box.rootfs), "readonly": False},
-        "process": _process(box, as_root),
+        "process": _process(box),
         "mounts": _mounts(as_root),
         "linux": _linux(box, as_root),
     }
 
 
-def _process(box: Box, as_root: bool) -> Json:
+def _process(box: Box) -> Json:
     kept = [f"CAP_{capability}" for capability in sorted(capabilities.DEFAULT)]
-    limit = {"type": "RLIMIT_NPROC", "hard": PIDS_MAX, "soft": PIDS_MAX}
     environment = box.spec().environment()
     return {
         "terminal": False,
@@ -46,7 +45,6 @@ def _process(box: Box, as_root: bool) -> Json:
         "env": [f"{name}={value}" for name, value in environment.items()],
         "cwd": "/",
         "capabilities": dict.fromkeys(("bounding", "effective", "permitted"), kept),
-        "rlimits": [] if as_root else [limit],
         "noNewPrivileges": False,
     }
 
@@ -71,6 +69,8 @@ def _linux(box: Box, as_root: bool) -> Json:
     kinds = ["mount", "uts", "ipc", "pid", "cgroup"]
     kinds += ["network"] if box.network else []
     linux: Json = {"maskedPaths": list(MASKED), "readonlyPaths": list(READ_ONLY)}
+    # RLIMIT_NPROC instead of a cgroup would count all that the user has on the host:
+    # it is set before there is a user namespace.
     if as_root:
         linux["resources"] = {"pids": {"limit": Limits.pids_max}}
     else:

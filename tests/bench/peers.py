@@ -118,13 +118,13 @@ PEERS = (
         "crun",
         "crun",
         _crun,
-        "no layer over the rootfs; the command is PID 1",
+        "no layer over the rootfs; the command is PID 1; no limit for an ordinary user",
     ),
     Peer(
         "runc",
         "runc",
         _runc,
-        "no layer over the rootfs; the command is PID 1",
+        "no layer over the rootfs; the command is PID 1; no limit for an ordinary user",
     ),
     Peer(
         "systemd-nspawn",

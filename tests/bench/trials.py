@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cfslib import container, procfs, syscalls
@@ -30,7 +30,8 @@ class Found:
 
     def way(self) -> Way:
         """Return it as a way."""
-        return command(self.peer.name, self.words, _environment())
+        way = command(self.peer.name, self.words, _environment())
+        return replace(way, may_fail=True)
 
 
 @contextmanager

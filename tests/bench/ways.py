@@ -31,6 +31,7 @@ class Way:
     name: str
     opened: Callable[[], AbstractContextManager[Start]]
     words: tuple[str, ...] = ()  # as typed, where it is a command
+    may_fail: bool = False  # then it is left out; ours may not
 
 
 def ours(box: Box) -> list[Way]:
