@@ -66,11 +66,11 @@ def _times(title: str, times: Times) -> Iterator[str]:
 def _flight(name: str, flight: dict[str, dict[str, float | None]]) -> Iterator[str]:
     numbers = list(flight[FLOOR])
     heads = "".join(f"{number:>8}" for number in numbers)
-    yield from ("", f"AS {name}: containers per second{'':7} in flight:{heads}")
+    yield from ("", f"AS {name}: containers per second{'':5} in flight:{heads}")
     for way, each in flight.items():
         rates = (each[number] for number in numbers)
         cells = (f"{rate:8.0f}" if rate else f"{'fails':>8}" for rate in rates)
-        yield f"  {way:46}" + "".join(cells)
+        yield f"  {way:44}" + "".join(cells)
 
 
 def _alive(name: str, alive: dict[str, Data]) -> Iterator[str]:
@@ -98,15 +98,15 @@ def _imports(name: str, imports: list[tuple[int, str]]) -> Iterator[str]:
 def the_bars(data: Data) -> Iterator[str]:
     """Return each bar, what was measured for it, and whether that is enough."""
     users = [user for user in ("root", "user") if user in data]
-    yield from ("", f"{'THE BARS':43}{'bar':>8}" + "".join(f"{u:>14}" for u in users))
+    yield from ("", f"{'THE BARS':41}{'bar':>8}" + "".join(f"{u:>15}" for u in users))
     measured = {user: bars.measured(data[user]) for user in users}
     for bar in bars.BARS:
         cells = (_cell(bar, measured[user].get(bar.name)) for user in users)
         limit = f"{'<=' if bar.at_most else '>='} {bar.limit:g}"
-        yield f"{bar.name:43}{limit:>8}" + "".join(cells)
+        yield f"{bar.name:41}{limit:>8}" + "".join(cells)
 
 
 def _cell(bar: bars.Bar, value: float | None) -> str:
     if value is None:
-        return f"{'unknown':>14}"
-    return f"{value:7.2f} {'met' if bar.met(value) else 'NOT':>6}"
+        return f"{'unknown':>15}"
+    return f"{value:8.2f} {'met' if bar.met(value) else 'NOT':>6}"
