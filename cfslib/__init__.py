@@ -48,8 +48,10 @@ is a call into one of the modules above it; a module uses only those above itsel
     extras        try what a container can do without: limits, ids beyond our own
     doctor        what this machine allows, and the line that mends what it does not
     lessons       the checks behind the exercises, one file a notebook
+    predictions   the questions before the cells, one file a notebook
     values        what may stand after an option of `cfs run`, and what it means
     options       what was typed after `cfs run`, as a `Spec`
     cli           the `cfs` command
     entry         where the `cfs` command begins
+    views         pictures and widgets for the notebooks
 """

@@ -13,6 +13,7 @@ import nbformat
 from nbclient import NotebookClient
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
+WIDGET = "application/vnd.jupyter.widget-view+json"
 METADATA = {
     "kernelspec": {
         "display_name": "Python 3 (ipykernel)",
@@ -44,6 +45,8 @@ def refresh(path: Path) -> None:
         for output in cell.get("outputs", []):
             if output.output_type == "error":
                 output.traceback = [_short(output.traceback, output.ename)]
+            # The number of a widget that lives no more; its text says what it was.
+            output.get("data", {}).pop(WIDGET, None)
     nbformat.write(notebook, path)
     print(f"refreshed {path.name}")
 

@@ -195,6 +195,8 @@ def test_nothing_volatile_is_committed(path: Path) -> None:
     assert set(notebook.metadata.language_info) == {"name"}
     for cell in notebook.cells:
         assert set(cell.metadata) <= {"tags"}
+        for output in cell.get("outputs", []):
+            assert set(output.get("data", {})) <= {"text/plain"}
 
 
 @each

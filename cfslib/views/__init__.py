@@ -1,0 +1,11 @@
+"""views: pictures and widgets; the only code that imports ipywidgets.
+
+A view is made in three steps, each of which can be tried alone: plain data becomes
+HTML or SVG, that becomes a widget, and a click brings new data.  A view never asks the
+kernel itself: it takes data, or a function that returns it.
+
+    style         how it looks, in both themes of JupyterLab, elsewhere, and on paper
+    page          HTML and SVG in which text stays text
+    widget        what all views share: a place to draw, and errors that are shown
+    quiz          a prediction: choose first, then see
+"""

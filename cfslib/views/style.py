@@ -1,0 +1,79 @@
+"""style: how the drawings look, in both themes of JupyterLab, elsewhere, and on paper.
+
+Text and lines take the theme's own colours, by the names that JupyterLab gives them;
+where there is no JupyterLab, they take those of the page around them.  Seven colours
+stand for things.  They are those of Okabe and Ito, which people with each kind of
+colour blindness can tell apart, and which look the same in both themes; a letter or a
+sign always goes with them.
+"""
+
+# orange, sky blue, bluish green, yellow, blue, vermilion, reddish purple
+COLOURS = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7")
+ON_DARK = {"#0072b2"}  # white letters are easier to read on these
+
+_BADGES = "\n".join(
+    f".cfs-colour-{number} {{ background: {colour}; fill: {colour};"
+    f" color: {'#ffffff' if colour in ON_DARK else '#000000'}; }}"
+    for number, colour in enumerate(COLOURS)
+)
+
+SHEET = f"""
+.cfs {{
+  --cfs-text: var(--jp-content-font-color1, currentColor);
+  --cfs-faint: var(--jp-content-font-color2, currentColor);
+  --cfs-line: var(--jp-border-color1, #8c8c8c);
+  --cfs-ground: var(--jp-layout-color1, transparent);
+  --cfs-raised: var(--jp-layout-color2, #8882);
+  color: var(--cfs-text);
+  font: 14px/1.45 var(--jp-content-font-family, system-ui, sans-serif);
+  max-width: 64rem; white-space: normal;
+}}
+.cfs p {{ margin: 0.4em 0; }}
+.cfs h4 {{ margin: 0.6em 0 0.2em; font-size: 1em; color: inherit; }}
+.cfs code, .cfs pre, .cfs kbd {{
+  font: 13px/1.4 var(--jp-code-font-family, ui-monospace, monospace); color: inherit;
+}}
+.cfs .cfs-output {{
+  margin: 0.2em 0; padding: 0.5em 0.7em; overflow: auto; max-height: 24em;
+  border: 1px solid var(--cfs-line); border-radius: 3px; background: var(--cfs-raised);
+  white-space: pre;
+}}
+.cfs .cfs-beside {{ display: flex; flex-wrap: wrap; gap: 0.5em 1.5em; }}
+.cfs .cfs-beside > * {{ flex: 1 1 20rem; min-width: 0; }}
+.cfs table {{
+  border-collapse: collapse; margin: 0.4em 0; font-size: 13px; color: inherit;
+  table-layout: auto;
+}}
+.cfs caption {{
+  text-align: left; font-weight: 600; padding: 0.3em 0; color: inherit;
+}}
+.cfs th, .cfs td {{
+  border: 0; border-bottom: 1px solid var(--cfs-line); padding: 0.25em 0.8em 0.25em 0;
+  text-align: left; vertical-align: top; max-width: none; color: inherit;
+  background: none; white-space: normal;
+}}
+.cfs th {{ font-weight: 600; }}
+.cfs mark {{
+  background: none; color: inherit; font-weight: 700;
+  border-left: 4px solid #e69f00; padding-left: 0.4em;
+}}
+.cfs .cfs-same {{ padding-left: calc(0.4em + 4px); }}
+.cfs .cfs-badge {{ border-radius: 3px; padding: 0 0.4em; white-space: nowrap; }}
+.cfs .cfs-faint {{ color: var(--cfs-faint); }}
+.cfs .cfs-note {{
+  margin: 0.4em 0; padding: 0.4em 0.8em; border-left: 4px solid var(--cfs-line);
+}}
+.cfs .cfs-good {{ border-left-color: #009e73; }}
+.cfs .cfs-bad {{ border-left-color: #d55e00; }}
+.cfs .cfs-bad pre {{ white-space: pre-wrap; margin: 0; }}
+.cfs svg {{ max-width: 100%; height: auto; }}
+.cfs svg text {{ fill: var(--cfs-text); font-size: 13px; }}
+.cfs svg text.cfs-on {{ fill: #000000; }}
+.cfs .cfs-stroke {{ stroke: var(--cfs-line); fill: none; }}
+.cfs :focus-visible {{ outline: 2px solid #0072b2; }}
+{_BADGES}
+@media print {{
+  .cfs {{ print-color-adjust: exact; -webkit-print-color-adjust: exact; }}
+  .cfs .cfs-output {{ max-height: none; white-space: pre-wrap; }}
+}}
+"""

@@ -1,0 +1,143 @@
+"""widget: what all views share.
+
+A view is a box of controls and drawings with a line below that speaks: what is being
+done, and what went wrong.  Without that line an exception in a callback would go to the
+server's log, where nobody looks.
+"""
+
+import threading
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeVar
+
+import ipywidgets
+from IPython.display import display
+
+from cfslib.views.page import Child, Markup, element, join, page
+
+T = TypeVar("T")
+WORKING = "Working …"
+EXPECTED = (OSError, ValueError)  # what a wrong input or a refusal raises
+
+
+class View:
+    """A box of widgets that the notebook shows, and that says what it is.
+
+    `name` is what a reader sees who has not run the cell: "Host and container".
+    """
+
+    def __init__(self, name: str, *children: Any) -> None:
+        self.name = name
+        self.status = ipywidgets.HTML()
+        self.box = ipywidgets.VBox([*children, self.status])
+        self._working = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"[{self.name}: run this cell to see it]"
+
+    def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
+        """Be shown as the box; in words, without the numbers that change each time."""
+        shown: dict[str, Any] = self.box._repr_mimebundle_(**options)
+        return shown | {"text/plain": repr(self)}
+
+    def say(self, *words: Child) -> None:
+        """Put a sentence below the view; a screen reader speaks it."""
+        self.status.value = page(element("p", *words, role="status")) if words else ""
+
+    def attempt(self, action: Callable[[], object]) -> None:
+        """Do something that may fail; show how, if it does.
+
+        While something is done in the background, nothing else is done.  Controls stay
+        enabled all the time: one that is disabled would lose the focus of the keyboard.
+        """
+        if self._working.acquire(blocking=False):
+            self.say()
+            self._do(action)
+
+    def in_background(self, action: Callable[[], object]) -> threading.Thread:
+        """Do something that takes longer than a blink, while the notebook goes on."""
+        thread = threading.Thread(target=self._do, args=[action], daemon=True)
+        if self._working.acquire(blocking=False):
+            self.say(WORKING)
+            thread.start()
+        return thread
+
+    def _do(self, action: Callable[[], object]) -> None:
+        try:
+            action()
+            if WORKING in self.status.value:
+                self.say()
+        except Exception as error:  # all of them: the log is no place for an answer
+            self.status.value = page(failure(error))
+        finally:
+            self._working.release()
+
+
+def button(
+    label: str, pressed: Callable[[], object], *, icon: str = "", tip: str | None = None
+) -> Any:
+    """Return a button that calls `pressed`; wrap that in `View.attempt`."""
+    made = ipywidgets.Button(description=label, icon=icon, tooltip=tip or label)
+    made.layout.width = "auto"
+    made.on_click(lambda _: pressed())
+    return made
+
+
+def checkbox(label: str, ticked: bool) -> Any:
+    """Return a checkbox as wide as its label."""
+    made = ipywidgets.Checkbox(value=ticked, description=label, indent=False)
+    made.layout.width = "auto"
+    return made
+
+
+def row(*widgets: Any) -> Any:
+    """Return widgets side by side; in a narrow window, below one another."""
+    made = ipywidgets.HBox(list(widgets))
+    made.layout.flex_flow = "row wrap"
+    made.layout.align_items = "center"
+    return made
+
+
+def failure(error: BaseException) -> Markup:
+    """Return an error as the reader of a notebook should see it: text, then hints.
+
+    One that is our mistake, and not the machine's answer, comes with its way here.
+    """
+    hints = (element("p", note) for note in getattr(error, "__notes__", []))
+    way = element(
+        "details",
+        element("summary", "where"),
+        element("pre", "".join(traceback.format_exception(error))),
+    )
+    return element(
+        "div",
+        element("p", element("b", "✗ ", type(error).__name__), f": {error}"),
+        *hints,
+        join() if isinstance(error, EXPECTED) else way,
+        class_="cfs-note cfs-bad",
+        role="alert",
+    )
+
+
+def progress(items: Sequence[T], label: str) -> Iterable[T]:
+    """Go through items with a bar in the notebook; it is gone when all is done.
+
+    What takes long takes such a function: `for program in each(programs)`, where `each`
+    is `iter` unless somebody wants to see.
+    """
+    bar = ipywidgets.IntProgress(max=len(items), description=label)
+    bar.style.description_width = "auto"
+    said = ipywidgets.HTML()
+    box = row(bar, said)
+    display(box)  # type: ignore[no-untyped-call]
+    return _counted(items, bar, said, box)
+
+
+def _counted(items: Sequence[T], bar: Any, said: Any, box: Any) -> Iterator[T]:
+    try:
+        for item in items:
+            said.value = page(f"{bar.value} of {bar.max}: {item}")
+            yield item
+            bar.value += 1
+    finally:
+        box.close()
