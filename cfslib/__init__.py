@@ -47,6 +47,8 @@ is a call into one of the modules above it; a module uses only those above itsel
     trials        try what a container needs, each thing in a child of its own
     extras        try what a container can do without: limits, ids beyond our own
     doctor        what this machine allows, and the line that mends what it does not
+    sightings     what there is to see of a process from here
+    journal       which exercises are done, kept between sessions
     lessons       the checks behind the exercises, one file a notebook
     predictions   the questions before the cells, one file a notebook
     values        what may stand after an option of `cfs run`, and what it means

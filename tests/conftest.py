@@ -104,6 +104,7 @@ def _nothing_of_the_caller_matters(
         for name in ("CFS_ROOTFS", "CFS_HOSTNAME", "CFS_PIDS_LIMIT"):
             patch.delenv(name, raising=False)
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         temporary = tmp_path_factory.mktemp("tmp")
         patch.setenv("TMPDIR", str(temporary))
         patch.setattr(tempfile, "tempdir", None)  # or it goes by the old TMPDIR

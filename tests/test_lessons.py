@@ -4,7 +4,7 @@ from cfslib.lessons import Point, verdict
 
 
 def test_all_that_is_asked_for_is_done(capsys: pytest.CaptureFixture[str]) -> None:
-    verdict(Point("The name is new.", True, "hint"))
+    verdict(Point("The name is new.", True, "hint"), of=("09-test", 1))
 
     assert capsys.readouterr().out == "[x] The name is new.\n\nDone.\n"
 
@@ -14,6 +14,7 @@ def test_the_first_open_point_gets_a_hint(capsys: pytest.CaptureFixture[str]) ->
         Point("one", True, "first"),
         Point("two", False, "second"),
         Point("three", False, "third"),
+        of=("09-test", 1),
     )
 
     printed = capsys.readouterr().out

@@ -6,6 +6,8 @@ now, and gives a hint for the first thing that is not.
 
 from dataclasses import dataclass
 
+from cfslib import journal
+
 
 @dataclass(frozen=True)
 class Point:
@@ -16,11 +18,15 @@ class Point:
     hint: str  # what helps if it is not so
 
 
-def verdict(*points: Point) -> None:
-    """Print what is done and what is open, with a hint for the first open point."""
+def verdict(*points: Point, of: tuple[str, int]) -> None:
+    """Print what is done and what is open, with a hint for the first open point.
+
+    `of` names the exercise: its notebook, and its number there.
+    """
     for point in points:
         print(f"[{'x' if point.holds else ' '}] {point.claim}")
     if missing := [point for point in points if not point.holds]:
         print(f"\nNot yet.  {missing[0].hint}")
     else:
         print("\nDone.")
+        journal.note(*of)

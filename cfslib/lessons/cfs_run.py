@@ -72,6 +72,7 @@ def check_layer(change_root: Callable[[Path], object]) -> None:
             bool(view) and not kept,
             "rootfs.layer(root) covers a directory with a layer in memory.",
         ),
+        of=("05-cfs-run", 1),
     )
 
 
@@ -99,6 +100,7 @@ def check_limited(limited: Callable[[Sequence[str], int], int]) -> None:
             few < more < 12,
             "Pass the number on: Limits(pids_max=most).",
         ),
+        of=("05-cfs-run", 2),
     )
 
 

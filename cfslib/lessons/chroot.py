@@ -21,12 +21,12 @@ UP = 100  # more directories than any path here has
 
 def check_fill(fill: Callable[[Path, Path], object]) -> None:
     """Say whether `fill(root, program)` makes a rootfs in which the program runs."""
-    verdict(*in_child(lambda: _run_from(fill)))
+    verdict(*in_child(lambda: _run_from(fill)), of=("04-chroot", 1))
 
 
 def check_lock_in(lock_in: Callable[[Path], object]) -> None:
     """Say whether `lock_in(root)` keeps the process that calls it in `root`."""
-    verdict(*in_child(lambda: _break_out_of(lock_in)))
+    verdict(*in_child(lambda: _break_out_of(lock_in)), of=("04-chroot", 2))
 
 
 def _run_from(fill: Callable[[Path, Path], object]) -> list[Point]:

@@ -107,6 +107,7 @@ def check_named(named: Callable[[str, Callable[[], object]], object]) -> None:
             after == before,
             "An unshare cannot be undone: leave it to a child.",
         ),
+        of=("01-hostname", 1),
     )
 
 
@@ -139,6 +140,7 @@ def check_repaint(repaint: Callable[[int, str], object]) -> None:
             after == before,
             "setns cannot be undone: leave it to a child.",
         ),
+        of=("01-hostname", 2),
     )
 
 

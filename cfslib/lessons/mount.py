@@ -32,12 +32,12 @@ class World:
 
 def check_window(make: Callable[[], object]) -> None:
     """Say whether `make` opens a window: /mnt/view shows /mnt/data, read-only."""
-    verdict(*in_child(lambda: _look_through(make)))
+    verdict(*in_child(lambda: _look_through(make)), of=("03-mount", 1))
 
 
 def check_contained(contained: Callable[[Callable[[], World]], Any]) -> None:
     """Say whether `contained` gives a /proc of one's own and leaves the machine its."""
-    verdict(*in_child(lambda: _play_the_machine(contained)))
+    verdict(*in_child(lambda: _play_the_machine(contained)), of=("03-mount", 2))
 
 
 def _look_through(make: Callable[[], object]) -> list[Point]:

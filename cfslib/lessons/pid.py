@@ -67,6 +67,7 @@ def check_reap_all(reap_all: Callable[[], Iterable[int]]) -> None:
             sorted(map(str, pids)) == ["2", "3", "4", "5"],
             "os.waitpid returns (pid, status).  Collect the pids in a list.",
         ),
+        of=("02-pid", 1),
     )
 
 
@@ -122,6 +123,7 @@ def check_obey(obey: Callable[[], object]) -> None:
             end.code == TERMINATED,
             f"End with that code: sys.exit({TERMINATED}) or os._exit({TERMINATED}).",
         ),
+        of=("02-pid", 2),
     )
 
 

@@ -37,6 +37,7 @@ def check_named(name: str, named: Callable[[], Spec]) -> None:
             printed.strip() == name,
             'The program that prints it is "hostname".',
         ),
+        of=("00-start-here", 1),
     )
 
 
@@ -66,6 +67,7 @@ def check_note(left: Callable[[Path], Spec]) -> None:
             text == "kept\n",
             'A shell can redirect: ["sh", "-c", "echo kept > /data/note"].',
         ),
+        of=("00-start-here", 2),
     )
 
 

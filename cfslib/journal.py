@@ -1,0 +1,101 @@
+"""journal: which exercises are done, kept between sessions.
+
+An exercise that was done once stays done until its notebook is reset.  What is kept is
+a file in the user's state directory, $XDG_STATE_HOME/cfs; see the XDG Base Directory
+Specification.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+HEADING = re.compile(r"^#+ Exercise (\d+): (.+)$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One exercise of a notebook."""
+
+    notebook: str  # its name, such as 01-hostname
+    number: int
+    title: str
+    done: bool
+
+
+def state() -> Path:
+    """Return the directory in which we keep what should outlive a session."""
+    home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state"
+    return Path(home) / "cfs"
+
+
+def note(notebook: str, number: int) -> None:
+    """Write down that an exercise is done."""
+    done = _done()
+    if [notebook, number] not in done:
+        _write([*done, [notebook, number]])
+
+
+def forget(notebook: str) -> None:
+    """Take back all exercises of one notebook."""
+    _write([pair for pair in _done() if pair[0] != notebook])
+
+
+def exercises(notebooks: Path) -> list[Exercise]:
+    """Return every exercise of the notebooks in a directory, in the order to read."""
+    done = _done()
+    return [
+        Exercise(path.stem, int(number), title, [path.stem, int(number)] in done)
+        for path in sorted(notebooks.glob("[0-9]*.ipynb"))
+        for number, title in HEADING.findall(_markdown(path))
+    ]
+
+
+def reset(path: Path) -> Path:
+    """Bring back a notebook as it was handed out; return where the old one is kept."""
+    original = _as_handed_out(path)
+    kept = state() / "notebooks"
+    kept.mkdir(parents=True, exist_ok=True)
+    number = len(list(kept.glob(f"{path.stem}.*"))) + 1
+    copy = kept / f"{path.stem}.{number}.ipynb"
+    shutil.copyfile(path, copy)
+    path.write_bytes(original)
+    forget(path.stem)
+    return copy
+
+
+def _as_handed_out(path: Path) -> bytes:
+    """Return a notebook as the last commit has it."""
+    git = ["git", "-C", str(path.parent), "show", f"HEAD:./{path.name}"]
+    try:
+        return subprocess.run(git, check=True, capture_output=True).stdout
+    except (OSError, subprocess.CalledProcessError) as error:
+        lost = FileNotFoundError(f"the original of {path.name} is not at hand")
+        lost.add_note("Hint: it comes from git; this directory is no checkout.")
+        raise lost from error
+
+
+def _markdown(path: Path) -> str:
+    cells = json.loads(path.read_text())["cells"]
+    texts = [cell["source"] for cell in cells if cell["cell_type"] == "markdown"]
+    # The format allows a cell to be one string or a list of lines.
+    return "\n".join(t if isinstance(t, str) else "".join(t) for t in texts)
+
+
+def _done() -> list[list[str | int]]:
+    try:
+        found: list[list[str | int]] = json.loads((state() / "done.json").read_text())
+        return found
+    except FileNotFoundError:
+        return []
+
+
+def _write(done: list[list[str | int]]) -> None:
+    """Replace the file in one step: two notebooks may be open."""
+    state().mkdir(parents=True, exist_ok=True)
+    fresh = state() / f"done.{os.getpid()}"
+    fresh.write_text(json.dumps(done))
+    fresh.replace(state() / "done.json")
