@@ -8,4 +8,9 @@ kernel itself: it takes data, or a function that returns it.
     page          HTML and SVG in which text stays text
     widget        what all views share: a place to draw, and errors that are shown
     quiz          a prediction: choose first, then see
+    beside        one command on the host and in a container, side by side
+    sharing       which processes share which namespaces
+    rungs         the picture of the pid ladder, and the same as a table
+    ladder        one process, and its pid on every level
+    progress      which exercises are done, and a way back to the start
 """

@@ -1,0 +1,142 @@
+"""beside: one command on the host and in a container, side by side.
+
+Each namespace can be left out, to see what it was good for.
+"""
+
+from collections.abc import Callable
+from difflib import SequenceMatcher
+
+import ipywidgets
+
+from cfslib.lessons.boxed import Seen
+from cfslib.namespaces import Namespace
+from cfslib.views.page import Markup, element, join, output, page
+from cfslib.views.widget import View, button, checkbox, row
+
+Run = Callable[[str, Namespace], Seen]
+
+# What a box of its own changes, and a command that shows it.
+MEANING = {
+    Namespace.UTS: ("the name of the machine", "hostname"),
+    Namespace.PID: ("the numbers of processes", "ps -e -o pid,comm"),
+    Namespace.MNT: ("the list of mounts", "cut -d ' ' -f 5 /proc/self/mountinfo"),
+    Namespace.IPC: ("System V shared memory and message queues", "ipcs -q -m"),
+    Namespace.NET: ("network interfaces", "cat /proc/net/dev"),
+    Namespace.USER: ("user ids, and what root may do", "id"),
+    Namespace.CGROUP: ("where the tree of cgroups starts", "cat /proc/self/cgroup"),
+}
+ALL_THREE = Namespace.UTS | Namespace.PID | Namespace.MNT
+
+
+def view(
+    run: Run, command: str, forced: Namespace, ticked: Namespace = ALL_THREE
+) -> View:
+    """Return the experiment; `run` takes a command and the namespaces of its own.
+
+    `forced` are those that this user cannot leave out.
+    """
+    line = ipywidgets.Text(value=command, description="Command")
+    boxes = {kind: checkbox(str(kind), kind in ticked | forced) for kind in MEANING}
+    for kind in MEANING:
+        boxes[kind].disabled = kind in forced
+        boxes[kind].tooltip = MEANING[kind][0]
+    picture, before = ipywidgets.HTML(), list[Namespace]()
+
+    def draw() -> None:
+        kinds = Namespace(0)
+        for kind, box in boxes.items():
+            kinds |= kind if box.value else Namespace(0)
+        host, inside = run(line.value, Namespace(0)), run(line.value, kinds)
+        changed = kinds ^ before[-1] if before else Namespace(0)
+        before[:] = [kinds]
+        text = explain(kinds, changed, forced)
+        picture.value = to_html(line.value, host, inside, text)
+
+    def again(*_: object) -> None:
+        shown.attempt(draw)
+
+    for box in boxes.values():
+        box.observe(again, "value")
+    # The key Enter.  Observing the value would run half a command at each key.
+    line.on_msg(lambda _, sent, __: again() if sent.get("event") == "submit" else None)
+    controls = row(line, button("Run", again, icon="play", tip="Run it in both"))
+    shown = View("Host and container", controls, row(*boxes.values()), picture)
+    again()
+    return shown
+
+
+def to_html(command: str, host: Seen, inside: Seen, text: str) -> Markup:
+    """Return both outputs, with what is in one of them alone marked."""
+    ours, theirs = marked(host.text, inside.text)
+    return page(
+        element("p", text, role="status"),
+        element(
+            "div",
+            _side("On the host", command, ours, host.code),
+            _side("In the container", command, theirs, inside.code),
+            class_="cfs-beside",
+        ),
+        element("p", "≠ marks what the other side does not have.", class_="cfs-faint"),
+    )
+
+
+def marked(host: str, inside: str) -> tuple[Markup, Markup]:
+    """Return both texts line by line, each with a sign at what the other lacks."""
+    ours, theirs = host.splitlines(), inside.splitlines()
+    same_ours, same_theirs = set[int](), set[int]()
+    # Columns may be wider on one side: what counts is the words.
+    matcher = SequenceMatcher(
+        a=[tuple(line.split()) for line in ours],
+        b=[tuple(line.split()) for line in theirs],
+        autojunk=False,
+    )
+    for a, b, size in matcher.get_matching_blocks():
+        same_ours |= set(range(a, a + size))
+        same_theirs |= set(range(b, b + size))
+    return _lines(ours, same_ours), _lines(theirs, same_theirs)
+
+
+def explain(kinds: Namespace, changed: Namespace, forced: Namespace) -> str:
+    """Say what the last change did, in the terms of the kernel."""
+    said = [_about(kind, kinds) for kind in MEANING if kind in changed]
+    if not said and kinds:
+        own = ", ".join(MEANING[kind][0] for kind in MEANING if kind in kinds)
+        said = [f"It has to itself: {own}."]
+    if not kinds:
+        said += ["With no namespace of its own it is an ordinary process of the host."]
+    if forced:
+        said += [f"{forced} cannot be left out: without it, only root may."]
+    return " ".join(said)
+
+
+def _about(kind: Namespace, kinds: Namespace) -> str:
+    subject, command = MEANING[kind]
+    if kind not in kinds:
+        return f"{kind} is shared now: {subject} are the host's.  Try: {command}"
+    if kind == Namespace.PID and Namespace.MNT not in kinds:
+        return (
+            "It has pids of its own, but without MNT no /proc of its own: "
+            "ps reads the host's, and lists the host's processes."
+        )
+    if kind == Namespace.MNT and Namespace.PID in kinds:
+        return "It has mounts of its own, and so a /proc that shows its own processes."
+    return f"{kind} is its own now: {subject}.  Try: {command}"
+
+
+def _side(title: str, command: str, text: Markup, code: int) -> Markup:
+    note = element("p", f"exit code {code}", class_="cfs-faint") if code else join()
+    return element(
+        "div", element("h4", title), output(text, f"{title}: {command}"), note
+    )
+
+
+def _lines(lines: list[str], same: set[int]) -> Markup:
+    if not lines:
+        return element("i", "(nothing)")
+    drawn = (
+        element("span", line, class_="cfs-same")
+        if number in same
+        else element("mark", "≠ ", line)
+        for number, line in enumerate(lines)
+    )
+    return Markup("\n".join(drawn))

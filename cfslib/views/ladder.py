@@ -1,0 +1,87 @@
+"""ladder: one process, and its pid on every level.
+
+A process has a number in its own PID namespace and in each one around it.  Signals are
+sent from outside, by the outermost number, and what comes of them is shown.
+"""
+
+import signal
+from collections.abc import Callable, Sequence
+
+import ipywidgets
+
+from cfslib.sightings import Sighting
+from cfslib.views.page import element, page
+from cfslib.views.rungs import to_html
+from cfslib.views.widget import View, button, row
+
+Send = Callable[[int, int], tuple[Sighting | None, Sighting | None]]
+
+SIGNALS = (
+    signal.SIGTERM, signal.SIGINT, signal.SIGSTOP, signal.SIGCONT, signal.SIGKILL,
+)  # fmt: skip
+
+
+def view(
+    read: Callable[[], Sequence[Sighting]], send: Send, again: Callable[[], object]
+) -> View:
+    """Return the picture, with buttons that signal the process that is chosen."""
+    who = ipywidgets.Dropdown(description="Process")
+    picture, came_of_it = ipywidgets.HTML(), ipywidgets.HTML()
+
+    def draw() -> None:
+        everybody = read()
+        chosen = who.value
+        who.options = [(f"{seen.name}, pid {seen.pid}", seen.pid) for seen in everybody]
+        if chosen in {seen.pid for seen in everybody}:
+            who.value = chosen
+        picture.value = to_html(everybody)
+
+    def send_to_chosen(number: signal.Signals) -> None:
+        if who.value is not None:
+            text = explain(number, *send(who.value, number))
+            came_of_it.value = page(element("p", text, role="status"))
+        draw()
+
+    def start_again() -> None:
+        again()
+        came_of_it.value = ""
+        draw()
+
+    def sends(number: signal.Signals) -> Callable[[], None]:
+        return lambda: shown.attempt(lambda: send_to_chosen(number))
+
+    buttons = [button(number.name, sends(number)) for number in SIGNALS]
+    anew = button("Start again", lambda: shown.attempt(start_again), icon="refresh")
+    controls = row(who, *buttons, anew)
+    shown = View("The pid ladder", controls, came_of_it, picture)
+    shown.attempt(draw)
+    return shown
+
+
+def explain(
+    number: signal.Signals, before: Sighting | None, after: Sighting | None
+) -> str:
+    """Say what came of a signal, and why."""
+    if before is None:
+        return "It has ended already, and was reaped."
+    sent = f"{number.name} to {before.name}: "
+    if before.state == "Z":
+        return (
+            sent + "nothing.  A zombie is dead already; its parent has to wait for it."
+        )
+    if after is None:
+        return sent + "it ended, and its parent reaped it."
+    if after.state == "Z":
+        return sent + "it ended.  It is a zombie until its parent waits for it."
+    if after.state == "T":
+        return sent + "it is stopped.  Now only SIGCONT and SIGKILL do something."
+    if before.state == "T" and number == signal.SIGCONT:
+        return sent + "it goes on."
+    if before.state == "T":
+        return sent + "it is kept until the process goes on: it is stopped."
+    if before.is_first and not before.catches(number):
+        return sent + (
+            "nothing.  PID 1 gets no signal that it has no handler for, "
+            "but SIGKILL and SIGSTOP from outside."
+        )
+    return sent + ("its handler was called." if before.catches(number) else "nothing.")

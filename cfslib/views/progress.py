@@ -1,0 +1,75 @@
+"""progress: which exercises are done, and a way back to the start."""
+
+from collections.abc import Callable, Sequence
+from itertools import groupby
+
+import ipywidgets
+
+from cfslib.journal import Exercise
+from cfslib.views.page import Markup, element, join, page, table
+from cfslib.views.widget import View, button, row
+
+
+def view(
+    read: Callable[[], Sequence[Exercise]],
+    reset: Callable[[str], object],
+    end: Callable[[], int],
+) -> View:
+    """Return the list; `reset` takes the name of a notebook and returns what it kept.
+
+    `end` ends the containers that still run, and returns how many there were.
+    """
+    picture = ipywidgets.HTML()
+    names = list(dict.fromkeys(exercise.notebook for exercise in read()))
+    which = ipywidgets.Dropdown(description="Notebook", options=names)
+
+    def draw() -> None:
+        picture.value = to_html(read())
+
+    def start_over() -> None:
+        kept = reset(which.value)
+        draw()
+        shown.say(
+            f"{which.value} is as it was handed out.  In its tab, choose “Reload "
+            f"Notebook from Disk” in the menu File.  Yours is kept as {kept}"
+        )
+
+    def end_all() -> None:
+        ended = end()
+        shown.say(f"{ended} ended." if ended else "None was running.")
+
+    shown = View(
+        "Progress",
+        picture,
+        row(
+            which,
+            button("Back to the start", lambda: shown.attempt(start_over), icon="undo"),
+            button("End all containers", lambda: shown.attempt(end_all), icon="stop"),
+            button("Look again", lambda: shown.attempt(draw), icon="refresh"),
+        ),
+    )
+    shown.attempt(draw)
+    return shown
+
+
+def to_html(exercises: Sequence[Exercise]) -> Markup:
+    """Return a table: a notebook a row, with what is done and what is open."""
+    done = sum(exercise.done for exercise in exercises)
+    rows = [
+        [name, join(*map(_line, of_it))]
+        for name, of_it in groupby(exercises, lambda exercise: exercise.notebook)
+    ]
+    return page(
+        element(
+            "p",
+            element("progress", value=done, max=len(exercises), aria_label="exercises"),
+            f" {done} of {len(exercises)} exercises done",
+        ),
+        table("Your exercises", ["notebook", "exercises"], rows),
+    )
+
+
+def _line(exercise: Exercise) -> Markup:
+    mark = "✓ done" if exercise.done else "○ open"
+    text = f"{mark}  {exercise.number}. {exercise.title}"
+    return element("div", text, class_=None if exercise.done else "cfs-faint")

@@ -1,0 +1,96 @@
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cfslib.lessons.boxed import Seen
+from cfslib.namespaces import Namespace
+from cfslib.views import beside
+from tests.views.test_page import Reader
+
+NONE = Namespace(0)
+
+
+class Machine:
+    """Stands for the two: it answers with the namespaces it was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, Namespace]] = []
+
+    def run(self, command: str, kinds: Namespace) -> Seen:
+        """Answer like `boxed.run`."""
+        self.asked.append((command, kinds))
+        return Seen(f"same\n{kinds}\n", 0)
+
+
+def parts(forced: Namespace = NONE) -> tuple[Machine, Any, dict[str, Any], Any]:
+    machine = Machine()
+    shown = beside.view(machine.run, "hostname", forced)
+    controls, boxes, picture, _ = shown.box.children
+    by_name = {box.description: box for box in boxes.children}
+    return machine, controls, by_name, picture
+
+
+def test_it_runs_at_once_in_both() -> None:
+    machine, *_ = parts()
+
+    assert machine.asked == [("hostname", NONE), ("hostname", beside.ALL_THREE)]
+
+
+def test_unticking_a_box_runs_it_without_that_namespace() -> None:
+    machine, _, boxes, picture = parts()
+    boxes["PID"].value = False
+
+    assert machine.asked[-1] == ("hostname", Namespace.UTS | Namespace.MNT)
+    assert "PID is shared now" in picture.value
+
+
+def test_the_key_enter_runs_what_was_typed() -> None:
+    machine, controls, *_ = parts()
+    line = controls.children[0]
+    line.value = "id"
+    before = len(machine.asked)
+    line._handle_custom_msg({"event": "submit"}, [])
+
+    assert before == 2
+    assert machine.asked[-1][0] == "id"
+
+
+def test_what_cannot_be_left_out_cannot_be_unticked() -> None:
+    machine, _, boxes, picture = parts(forced=Namespace.USER)
+
+    assert boxes["USER"].disabled
+    assert boxes["USER"].value
+    assert Namespace.USER in machine.asked[-1][1]
+    assert "USER cannot be left out" in picture.value
+
+
+def test_a_refusal_is_shown() -> None:
+    def refuse(command: str, kinds: Namespace) -> Seen:
+        raise PermissionError("unshare(UTS): no")
+
+    assert "unshare(UTS): no" in beside.view(refuse, "id", NONE).status.value
+
+
+def test_only_what_differs_is_marked() -> None:
+    ours, theirs = beside.marked("same  1\nhost\n", "same 1\nbox\n")
+
+    assert "<mark>≠ host</mark>" in ours
+    assert "<mark>≠ box</mark>" in theirs
+    assert "≠ same" not in ours + theirs
+
+
+def test_a_pid_namespace_without_a_proc_is_explained() -> None:
+    text = beside.explain(Namespace.PID, Namespace.MNT | Namespace.PID, NONE)
+
+    assert "ps reads the host's" in text
+    assert "MNT is shared now" in text
+
+
+@given(st.text(), st.text())
+def test_what_a_command_prints_is_shown_as_it_is(one: str, other: str) -> None:
+    drawn = beside.to_html("cat", Seen(one, 0), Seen(other, 1), "")
+
+    assert {tag for tag, _ in Reader(drawn).elements} <= {
+        "div", "style", "p", "h4", "pre", "span", "mark", "i",
+    }  # fmt: skip

@@ -1,0 +1,52 @@
+import signal
+from dataclasses import replace
+
+import pytest
+
+from cfslib.sightings import Sighting
+from cfslib.views import ladder
+from tests.views.sightings import DEAD, FIRST, HOST
+
+TERM = signal.SIGTERM
+
+
+@pytest.mark.parametrize(
+    ("number", "before", "after", "said"),
+    [
+        (TERM, None, None, "ended already"),
+        (TERM, DEAD, DEAD, "A zombie is dead already"),
+        (TERM, HOST, None, "its parent reaped it"),
+        (TERM, HOST, replace(HOST, state="Z"), "It is a zombie until"),
+        (signal.SIGSTOP, HOST, replace(HOST, state="T"), "it is stopped"),
+        (signal.SIGCONT, replace(HOST, state="T"), HOST, "it goes on"),
+        (TERM, replace(HOST, state="T"), replace(HOST, state="T"), "it is stopped"),
+        (TERM, FIRST, FIRST, "PID 1 gets no signal that it has no handler for"),
+        (TERM, replace(FIRST, caught=1 << 14), FIRST, "its handler was called"),
+    ],
+)
+def test_what_came_of_a_signal_is_explained(
+    number: signal.Signals, before: Sighting | None, after: Sighting | None, said: str
+) -> None:
+    assert said in ladder.explain(number, before, after)
+
+
+def test_a_signal_goes_to_the_chosen_one_and_the_picture_is_new() -> None:
+    living, sent = [FIRST, DEAD], []
+
+    def send(pid: int, number: int) -> tuple[Sighting | None, Sighting | None]:
+        sent.append((pid, number))
+        living.clear()
+        return FIRST, None
+
+    shown = ladder.view(lambda: living, send, lambda: living.extend([FIRST, DEAD]))
+    controls, came_of_it, picture, _ = shown.box.children
+    who, *buttons = controls.children
+    who.value = 201
+    next(b for b in buttons if b.description == "SIGKILL").click()
+
+    assert sent == [(201, signal.SIGKILL)]
+    assert "its parent reaped it" in came_of_it.value
+    assert "Nobody is left" in picture.value
+    buttons[-1].click()
+    assert "dead" in picture.value
+    assert came_of_it.value == ""

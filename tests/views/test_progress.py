@@ -1,0 +1,48 @@
+from dataclasses import replace
+
+from cfslib.journal import Exercise
+from cfslib.views import progress
+from tests.views.test_page import Reader
+
+FIRST = Exercise("01-hostname", 1, "call a <function>", done=True)
+LIST = [
+    FIRST,
+    replace(FIRST, number=2, done=False),
+    Exercise("02-pid", 1, "reap", False),
+]
+
+
+def test_what_is_done_and_what_is_open_can_be_told_without_colours() -> None:
+    text = Reader(progress.to_html(LIST)).text
+
+    assert "1 of 3 exercises done" in text
+    assert "✓ done  1. call a <function>" in text
+    assert text.count("○ open") == 2
+
+
+def test_a_notebook_goes_back_to_its_start() -> None:
+    asked = []
+
+    def reset(name: str) -> str:
+        asked.append(name)
+        return "/kept/there"
+
+    shown = progress.view(lambda: LIST, reset, lambda: 0)
+    which, back, *_ = shown.box.children[1].children
+    which.value = "02-pid"
+    back.click()
+
+    assert asked == ["02-pid"]
+    assert "/kept/there" in shown.status.value
+
+
+def test_it_says_how_many_containers_it_ended() -> None:
+    counts = [2, 0]
+    shown = progress.view(lambda: LIST, str, lambda: counts.pop(0))
+    end = shown.box.children[1].children[2]
+    end.click()
+    said = shown.status.value
+    end.click()
+
+    assert "2 ended" in said
+    assert "None was running" in shown.status.value

@@ -1,0 +1,16 @@
+from cfslib.views import rungs
+from tests.views.sightings import DEAD, FIRST
+from tests.views.test_page import Reader
+
+
+def test_every_level_has_its_number_and_its_parent() -> None:
+    text = Reader(rungs.to_html([FIRST, DEAD])).text
+
+    for part in ("<first>", "200", "parent 100", "parent not here", "✝ dead", "zombie"):
+        assert part in text
+
+
+def test_the_picture_is_said_in_words() -> None:
+    assert rungs.sentence(DEAD) == (
+        "dead, zombie, is 201 in the host, 2 in the container."
+    )

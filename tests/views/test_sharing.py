@@ -1,0 +1,43 @@
+from cfslib.views import sharing
+from tests.views.sightings import FIRST, HOST
+from tests.views.test_page import Reader
+
+ROWS = [("this notebook", HOST), ("a container", FIRST)]
+
+
+def test_equal_inodes_have_equal_letters_and_colours() -> None:
+    seen = Reader(sharing.to_html(ROWS))
+    badges = [
+        a["class"] for tag, a in seen.elements if "cfs-badge" in (a.get("class") or "")
+    ]
+
+    assert len(badges) == 15  # eight kinds, two processes, one of them hidden
+    assert sum("cfs-colour-1" in (badge or "") for badge in badges) == 1
+    assert "hidden" in seen.text
+
+
+def test_what_is_seen_is_said_too() -> None:
+    text = sharing.summary(ROWS)
+
+    assert text == "Beside “this notebook”: a container has PID to itself."
+
+
+def test_a_button_acts_and_looks_again() -> None:
+    rows = ROWS[:1]
+    shown = sharing.view(lambda: rows, {"Start": lambda: rows.append(ROWS[1])})
+    buttons, picture, _ = shown.box.children
+    before = picture.value
+    buttons.children[0].click()
+
+    assert "a container" not in before
+    assert "a container" in picture.value
+
+
+def test_a_button_that_fails_says_so() -> None:
+    def fail() -> None:
+        raise OSError("no room")
+
+    shown = sharing.view(lambda: ROWS, {"Start": fail})
+    shown.box.children[0].children[0].click()
+
+    assert "no room" in shown.status.value
