@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NoReturn
 
 from cfslib import idmaps, sightings, syscalls
@@ -114,3 +115,12 @@ def _have(name: str, start: Callable[[], object]) -> int:
         finally:
             os._exit(1)
     return pid
+
+
+def end_all(ancestor: int) -> int:
+    """Kill every container that descends from a process; return how many there were."""
+    running = sightings.containers(ancestor)
+    for first in running:
+        with suppress(ProcessLookupError):
+            os.kill(first.pid, signal.SIGKILL)
+    return len(running)
