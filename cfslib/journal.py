@@ -48,7 +48,12 @@ def exercises(notebooks: Path) -> list[Exercise]:
     """Return every exercise of the notebooks in a directory, in the order to read."""
     done = _done()
     return [
-        Exercise(path.stem, int(number), title, [path.stem, int(number)] in done)
+        Exercise(
+            path.stem,
+            int(number),
+            title.replace("`", ""),
+            [path.stem, int(number)] in done,
+        )
         for path in sorted(notebooks.glob("[0-9]*.ipynb"))
         for number, title in HEADING.findall(_markdown(path))
     ]

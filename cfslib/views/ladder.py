@@ -6,6 +6,7 @@ sent from outside, by the outermost number, and what comes of them is shown.
 
 import signal
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import ipywidgets
 
@@ -30,10 +31,7 @@ def view(
 
     def draw() -> None:
         everybody = read()
-        chosen = who.value
-        who.options = [(f"{seen.name}, pid {seen.pid}", seen.pid) for seen in everybody]
-        if chosen in {seen.pid for seen in everybody}:
-            who.value = chosen
+        offer(who, everybody)
         picture.value = to_html(everybody)
 
     def send_to_chosen(number: signal.Signals) -> None:
@@ -56,6 +54,15 @@ def view(
     shown = View("The pid ladder", controls, came_of_it, picture)
     shown.attempt(draw)
     return shown
+
+
+def offer(who: Any, everybody: Sequence[Sighting]) -> None:
+    """Have all to choose from; the choice stays if it is still there."""
+    chosen = who.value
+    who.options = [(f"{seen.name}, pid {seen.pid}", seen.pid) for seen in everybody]
+    pids = [seen.pid for seen in everybody]
+    if pids:
+        who.value = chosen if chosen in pids else pids[0]
 
 
 def explain(

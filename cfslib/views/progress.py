@@ -70,6 +70,6 @@ def to_html(exercises: Sequence[Exercise]) -> Markup:
 
 
 def _line(exercise: Exercise) -> Markup:
-    mark = "✓ done" if exercise.done else "○ open"
-    text = f"{mark}  {exercise.number}. {exercise.title}"
+    mark, state = ("✓", "done") if exercise.done else ("○", "open")
+    text = f"{mark} {exercise.number}. {exercise.title} ({state})"
     return element("div", text, class_=None if exercise.done else "cfs-faint")

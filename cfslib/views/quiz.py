@@ -3,7 +3,7 @@
 import ipywidgets
 
 from cfslib.predictions import Choice, Question
-from cfslib.views.page import Markup, element, join, page
+from cfslib.views.page import Markup, element, page
 from cfslib.views.widget import View
 
 
@@ -49,7 +49,6 @@ def to_html(question: Question, chosen: int) -> Markup:
 
 
 def _worth(choice: Choice) -> Markup:
-    verdict = "✓ Yes: " if choice.right else "✗ No: "
-    return element(
-        "p", element("b", verdict, choice.text, "."), join(" "), choice.reason
-    )
+    sign, verdict = ("✓", "is right.") if choice.right else ("✗", "is not so.")
+    said = element("b", f"{sign} “{choice.text}” {verdict}")
+    return element("p", said, f" {choice.reason}")

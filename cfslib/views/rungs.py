@@ -14,7 +14,7 @@ STATES = {
     "Z": "zombie",
 }
 NAMES, STEP, LINE = 170, 170, 52  # widths and height in the picture
-LEVELS = ("the host", "the container", "one further in", "two further in")
+LEVELS = ("outside", "inside", "further in", "innermost")
 
 
 def to_html(everybody: Sequence[Sighting]) -> Markup:
@@ -54,7 +54,7 @@ def _rung(seen: Sighting, y: int) -> Markup:
         element("text", name, x=0, y=y + 8, font_weight="bold"),
         element("text", STATES.get(seen.state, seen.state), x=0, y=y + 24),
         element(
-            "line", x1=NAMES - 40, x2=_x(len(seen.levels) - 1), y1=y + 12, y2=y + 12,
+            "line", x1=NAMES - 40, x2=_x(len(seen.levels) - 1), y1=y + 7, y2=y + 7,
             class_="cfs-stroke", stroke_dasharray="4 4" if dead else None,
         ),
         *(_knot(seen, n, y) for n in steps),
@@ -84,7 +84,7 @@ def _x(level: int) -> int:
 
 
 def _table(everybody: Sequence[Sighting], depth: int) -> Markup:
-    head = ["process", "state", *(f"pid in {level_name(n)}" for n in range(depth))]
+    head = ["process", "state", *(f"pid {level_name(n)}" for n in range(depth))]
     rows = [
         [
             seen.name,
@@ -104,7 +104,7 @@ def level_name(level: int) -> str:
 
 def sentence(seen: Sighting) -> str:
     """Say where a process is, for those who cannot see the picture."""
-    places = [f"{pid} in {level_name(n)}" for n, pid in enumerate(seen.levels)]
+    places = [f"{pid} {level_name(n)}" for n, pid in enumerate(seen.levels)]
     state = STATES.get(seen.state, seen.state)
     return f"{seen.name}, {state}, is {', '.join(places)}."
 

@@ -20,9 +20,8 @@ _BADGES = "\n".join(
 SHEET = f"""
 .cfs {{
   --cfs-text: var(--jp-content-font-color1, currentColor);
-  --cfs-faint: var(--jp-content-font-color2, currentColor);
   --cfs-line: var(--jp-border-color1, #8c8c8c);
-  --cfs-ground: var(--jp-layout-color1, transparent);
+  --cfs-ground: var(--jp-layout-color0, Canvas);
   --cfs-raised: var(--jp-layout-color2, #8882);
   color: var(--cfs-text);
   font: 14px/1.45 var(--jp-content-font-family, system-ui, sans-serif);
@@ -59,7 +58,7 @@ SHEET = f"""
 }}
 .cfs .cfs-same {{ padding-left: calc(0.4em + 4px); }}
 .cfs .cfs-badge {{ border-radius: 3px; padding: 0 0.4em; white-space: nowrap; }}
-.cfs .cfs-faint {{ color: var(--cfs-faint); }}
+.cfs .cfs-faint {{ opacity: 0.8; }}
 .cfs .cfs-note {{
   margin: 0.4em 0; padding: 0.4em 0.8em; border-left: 4px solid var(--cfs-line);
 }}
@@ -67,8 +66,12 @@ SHEET = f"""
 .cfs .cfs-bad {{ border-left-color: #d55e00; }}
 .cfs .cfs-bad pre {{ white-space: pre-wrap; margin: 0; }}
 .cfs svg {{ max-width: 100%; height: auto; }}
-.cfs svg text {{ fill: var(--cfs-text); font-size: 13px; }}
-.cfs svg text.cfs-on {{ fill: #000000; }}
+.cfs svg text {{
+  fill: var(--cfs-text); font-size: 13px;
+  paint-order: stroke; stroke: var(--cfs-ground); stroke-width: 5px;
+}}
+.cfs svg text.cfs-on {{ fill: #000000; stroke: none; }}
+.cfs .cfs-knot {{ stroke: var(--cfs-line); }}
 .cfs .cfs-stroke {{ stroke: var(--cfs-line); fill: none; }}
 .cfs :focus-visible {{ outline: 2px solid #0072b2; }}
 {_BADGES}

@@ -87,6 +87,7 @@ def checkbox(label: str, ticked: bool) -> Any:
     """Return a checkbox as wide as its label."""
     made = ipywidgets.Checkbox(value=ticked, description=label, indent=False)
     made.layout.width = "auto"
+    made.layout.margin = "0 1em 0 0"
     return made
 
 

@@ -41,6 +41,7 @@ def test_a_signal_goes_to_the_chosen_one_and_the_picture_is_new() -> None:
     shown = ladder.view(lambda: living, send, lambda: living.extend([FIRST, DEAD]))
     controls, came_of_it, picture, _ = shown.box.children
     who, *buttons = controls.children
+    assert who.value == FIRST.pid
     who.value = 201
     next(b for b in buttons if b.description == "SIGKILL").click()
 

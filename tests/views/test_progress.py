@@ -16,8 +16,8 @@ def test_what_is_done_and_what_is_open_can_be_told_without_colours() -> None:
     text = Reader(progress.to_html(LIST)).text
 
     assert "1 of 3 exercises done" in text
-    assert "✓ done  1. call a <function>" in text
-    assert text.count("○ open") == 2
+    assert "✓ 1. call a <function> (done)" in text
+    assert text.count("(open)") == 2
 
 
 def test_a_notebook_goes_back_to_its_start() -> None:

@@ -23,7 +23,7 @@ def test_a_wrong_choice_gets_its_reason() -> None:
     _, choices, answer, _ = quiz.ask(QUESTION).box.children
     choices.value = "yes"
 
-    assert "✗ No: yes." in answer.value
+    assert "✗ “yes” is not so." in answer.value
     assert "That was &lt;before&gt;." in answer.value
 
 
@@ -32,7 +32,10 @@ def test_the_right_choice_gets_its_reason_first() -> None:
     choices.value = "yes"
     choices.value = "no"
 
-    right, wrong = answer.value.index("✓ Yes: no."), answer.value.index("✗ No: yes.")
+    right, wrong = (
+        answer.value.index("✓ “no” is right."),
+        answer.value.index("✗ “yes” is not so."),
+    )
     assert right < answer.value.index("<details>") < wrong
 
 

@@ -11,6 +11,4 @@ def test_every_level_has_its_number_and_its_parent() -> None:
 
 
 def test_the_picture_is_said_in_words() -> None:
-    assert rungs.sentence(DEAD) == (
-        "dead, zombie, is 201 in the host, 2 in the container."
-    )
+    assert rungs.sentence(DEAD) == ("dead, zombie, is 201 outside, 2 inside.")
