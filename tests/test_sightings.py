@@ -79,6 +79,8 @@ def test_a_family_is_seen_on_every_level() -> None:
     assert members["first"].levels[1:] == (1,)
     assert members["first"].is_first
     assert members["first"].parents[1:] == (0,)
+    assert not members["first"].caught
+    assert members["polite"].catches(signal.SIGTERM)
     assert members["dead"].state == "Z"
     assert members["plain"].parents == members["first"].levels
     assert members["inner"].levels[-1] == 1
@@ -115,3 +117,17 @@ def test_a_company_that_cannot_come_says_why() -> None:
 
     with pytest.raises(ChildProcessError, match="no such luck"):
         absent.come()
+
+
+@needs_user_namespaces
+def test_all_containers_below_can_be_ended_at_once() -> None:
+    family = company.family()
+    family.come()
+    try:
+        ended = company.end_all(os.getpid())
+        left = wait_until(lambda: sightings.containers(os.getpid()) == [])
+    finally:
+        family.go()
+
+    assert ended == 1
+    assert left

@@ -109,6 +109,7 @@ def _have(name: str, start: Callable[[], object]) -> int:
         try:
             syscalls.prctl(Prctl.SET_PDEATHSIG, signal.SIGKILL)
             syscalls.prctl(Prctl.SET_NAME, name)
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # Python has a handler for it
             start()
             while True:
                 signal.pause()

@@ -36,6 +36,7 @@ def view(
     `forced` are those that this user cannot leave out.
     """
     line = ipywidgets.Text(value=command, description="Command")
+    line.layout.width = "32em"
     boxes = {kind: checkbox(str(kind), kind in ticked | forced) for kind in MEANING}
     for kind in MEANING:
         boxes[kind].disabled = kind in forced
@@ -49,7 +50,7 @@ def view(
         host, inside = run(line.value, Namespace(0)), run(line.value, kinds)
         changed = kinds ^ before[-1] if before else Namespace(0)
         before[:] = [kinds]
-        text = explain(kinds, changed, forced)
+        text = explain(kinds, changed, forced, line.value)
         picture.value = to_html(line.value, host, inside, text)
 
     def again(*_: object) -> None:
@@ -96,9 +97,11 @@ def marked(host: str, inside: str) -> tuple[Markup, Markup]:
     return _lines(ours, same_ours), _lines(theirs, same_theirs)
 
 
-def explain(kinds: Namespace, changed: Namespace, forced: Namespace) -> str:
+def explain(
+    kinds: Namespace, changed: Namespace, forced: Namespace, command: str
+) -> str:
     """Say what the last change did, in the terms of the kernel."""
-    said = [_about(kind, kinds) for kind in MEANING if kind in changed]
+    said = [_about(kind, kinds, command) for kind in MEANING if kind in changed]
     if not said and kinds:
         own = ", ".join(MEANING[kind][0] for kind in MEANING if kind in kinds)
         said = [f"It has to itself: {own}."]
@@ -109,10 +112,16 @@ def explain(kinds: Namespace, changed: Namespace, forced: Namespace) -> str:
     return " ".join(said)
 
 
-def _about(kind: Namespace, kinds: Namespace) -> str:
-    subject, command = MEANING[kind]
+def _about(kind: Namespace, kinds: Namespace, command: str) -> str:
+    subject, shows_it = MEANING[kind]
+    tip = "" if shows_it.split()[0] in command else f"  Try: {shows_it}"
+    if kind == Namespace.MNT and kind not in kinds and Namespace.PID in kinds:
+        return (
+            "The mounts are the host's now, /proc among them: ps reads that one, "
+            "and lists the host's processes."
+        )
     if kind not in kinds:
-        return f"{kind} is shared now: {subject} are the host's.  Try: {command}"
+        return f"{kind} is shared with the host now: {subject}.{tip}"
     if kind == Namespace.PID and Namespace.MNT not in kinds:
         return (
             "It has pids of its own, but without MNT no /proc of its own: "
@@ -120,7 +129,7 @@ def _about(kind: Namespace, kinds: Namespace) -> str:
         )
     if kind == Namespace.MNT and Namespace.PID in kinds:
         return "It has mounts of its own, and so a /proc that shows its own processes."
-    return f"{kind} is its own now: {subject}.  Try: {command}"
+    return f"{kind} is its own now: {subject}.{tip}"
 
 
 def _side(title: str, command: str, text: Markup, code: int) -> Markup:

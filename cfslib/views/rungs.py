@@ -64,7 +64,7 @@ def _rung(seen: Sighting, y: int) -> Markup:
 def _knot(seen: Sighting, level: int, y: int) -> Markup:
     pid, parent = seen.levels[level], seen.parents[level]
     colour = "var(--cfs-raised)" if seen.state == "Z" else COLOURS[level % len(COLOURS)]
-    on = None if seen.state == "Z" else "cfs-on"
+    on = "cfs-in" if seen.state == "Z" else "cfs-on"
     x = _x(level)
     return join(
         element(

@@ -71,6 +71,7 @@ SHEET = f"""
   paint-order: stroke; stroke: var(--cfs-ground); stroke-width: 5px;
 }}
 .cfs svg text.cfs-on {{ fill: #000000; stroke: none; }}
+.cfs svg text.cfs-in {{ stroke: none; }}
 .cfs .cfs-knot {{ stroke: var(--cfs-line); }}
 .cfs .cfs-stroke {{ stroke: var(--cfs-line); fill: none; }}
 .cfs :focus-visible {{ outline: 2px solid #0072b2; }}

@@ -42,7 +42,7 @@ def test_unticking_a_box_runs_it_without_that_namespace() -> None:
     boxes["PID"].value = False
 
     assert machine.asked[-1] == ("hostname", Namespace.UTS | Namespace.MNT)
-    assert "PID is shared now" in picture.value
+    assert "PID is shared with the host now" in picture.value
 
 
 def test_the_key_enter_runs_what_was_typed() -> None:
@@ -81,10 +81,17 @@ def test_only_what_differs_is_marked() -> None:
 
 
 def test_a_pid_namespace_without_a_proc_is_explained() -> None:
-    text = beside.explain(Namespace.PID, Namespace.MNT | Namespace.PID, NONE)
+    for changed in (Namespace.PID, Namespace.MNT):
+        text = beside.explain(Namespace.PID, changed, NONE, "id")
 
-    assert "ps reads the host's" in text
-    assert "MNT is shared now" in text
+        assert "lists the host's processes" in text
+
+
+def test_a_command_that_shows_it_is_named_unless_it_is_there() -> None:
+    for command, named in (("id", True), ("hostname; id", False)):
+        text = beside.explain(NONE, Namespace.UTS, NONE, command)
+
+        assert ("Try: hostname" in text) == named
 
 
 @given(st.text(), st.text())
