@@ -20,12 +20,16 @@ is a call into one of the modules above it; a module uses only those above itsel
     capabilities  the rights of root, one at a time
     mounts        which filesystems a process sees, and where
     trees         mounts that are held by a file descriptor, and are nowhere yet
+    in_c          the calls that a trace shows, written in C
     devices       a small /dev, with nothing that leads to the machine's hardware
     masks         cover what /proc and /sys tell about the machine
     keyring       a session of its own, without the keys of the host's
     users         who the command runs as
     terminal      a terminal for the container, joined to ours
+    elf           what a program file says about itself
     building      a rootfs made of this machine's own programs
+    needs         what a program needs to run, and whether a rootfs has it
+    inventory     what is in a rootfs, and what programs will look for in vain
     rootcache     the rootfs that `cfs run` uses when none is named
     rootfs        what a container sees at /, and the two ways to get in
     init          become PID 1, and start the command
@@ -43,6 +47,9 @@ is a call into one of the modules above it; a module uses only those above itsel
     playclient    have the play server make a container from a recipe
     playback      make a container from a recipe, here or next door
     container     all of it, in order
+    stages        the mount table of a container after each step of its start
+    meter         how much a running container uses, read from outside
+    pressure      press a container against its limits, and watch what comes of it
     obstacles     what stands in the way of a container, and the line that removes it
     trials        try what a container needs, each thing in a child of its own
     extras        try what a container can do without: limits, ids beyond our own

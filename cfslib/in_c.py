@@ -1,0 +1,202 @@
+"""in_c: the calls that a trace shows, written in C.
+
+What `tracing` notes down is one function call in C each, or a few where C makes more
+words of it.  The flags get the names that they have in the headers:
+
+    >>> flags = Namespace.MNT | Namespace.PID
+    >>> written(Call("unshare", {"flags": flags}, 0, 0, 0, 0))
+    'unshare(CLONE_NEWNS | CLONE_NEWPID);'
+"""
+
+import os
+import signal
+from collections.abc import Callable, Iterable, Sequence
+from enum import IntFlag
+from pathlib import PurePath
+
+from cfslib.capabilities import Capability
+from cfslib.mounts import MountFlag, UmountFlag
+from cfslib.namespaces import Namespace
+from cfslib.syscalls import Prctl
+from cfslib.tracing import Call
+from cfslib.trees import TreeFlag
+
+HEADERS = (
+    "fcntl.h",
+    "linux/capability.h",
+    "linux/mount.h",
+    "sched.h",
+    "signal.h",
+    "spawn.h",
+    "stdint.h",
+    "sys/mount.h",
+    "sys/prctl.h",
+    "sys/syscall.h",
+    "unistd.h",
+)
+_PREFIX = {MountFlag: "MS_", UmountFlag: "MNT_", Namespace: "CLONE_NEW"}
+_TREE_NAMES = {
+    TreeFlag.CLONE: "OPEN_TREE_CLONE",
+    TreeFlag.FROM_FD: "MOVE_MOUNT_F_EMPTY_PATH",
+    TreeFlag.EMPTY_PATH: "AT_EMPTY_PATH",
+    TreeFlag.RECURSIVE: "AT_RECURSIVE",
+    TreeFlag.CLOEXEC: "O_CLOEXEC",
+}
+
+
+def written(call: Call) -> str:
+    """Return one call as statements of C."""
+    values = list(call.arguments.values())
+    if unusual := _UNUSUAL.get(call.name):
+        return unusual(values)
+    return f"{call.name}({_listed(values)});"
+
+
+def program(calls: Iterable[Call]) -> str:
+    """Return the calls of one process as a function of C, with the headers it needs."""
+    includes = [f"#include <{header}>" for header in HEADERS]
+    lines = [f"    {line}" for call in calls for line in written(call).split("\n")]
+    start = ["#define _GNU_SOURCE", *includes, "", "void start(void)", "{"]
+    return "\n".join([*start, *lines, "}", ""])
+
+
+def value(of: object) -> str:
+    """Return an argument as C has it.
+
+    >>> print(value(MountFlag.REC | MountFlag.PRIVATE), value(None), value("/proc"))
+    MS_REC | MS_PRIVATE NULL "/proc"
+    """
+    if of is None:
+        return "NULL"
+    if isinstance(of, str | PurePath):
+        return _string(os.fsencode(of))
+    if isinstance(of, IntFlag):
+        return " | ".join(map(_flag, of)) or "0"
+    if isinstance(of, Prctl):
+        return f"PR_{of.name}"
+    if isinstance(of, Capability):
+        return f"CAP_{of.name}"
+    if isinstance(of, signal.Signals):
+        return of.name
+    return str(of)
+
+
+def _flag(flag: IntFlag) -> str:
+    if isinstance(flag, TreeFlag):
+        return _TREE_NAMES[flag]
+    if flag is Namespace.MNT:
+        return "CLONE_NEWNS"  # the first, and nobody expected more
+    return f"{_PREFIX[type(flag)]}{flag.name}"
+
+
+def _string(data: bytes) -> str:
+    return f'"{"".join(map(_character, data))}"'
+
+
+def _character(byte: int) -> str:
+    # Three digits each: what follows can then not be taken for a fourth.  A question
+    # mark too, because two of them and a third character once meant something else.
+    plain = 0x20 <= byte < 0x7F and chr(byte) != "?"
+    if plain:
+        return "\\" + chr(byte) if chr(byte) in '"\\' else chr(byte)
+    return f"\\{byte:03o}"
+
+
+def _listed(values: Iterable[object]) -> str:
+    return ", ".join(map(value, values))
+
+
+def _block(*lines: str) -> str:
+    return "\n".join(["{", *(f"    {line}" for line in lines), "}"])
+
+
+# libc has no function of this name, or one that wants other arguments.
+
+
+def _by_number(name: str) -> Callable[[Sequence[object]], str]:
+    return lambda values: f"syscall(SYS_{name}, {_listed(values)});"
+
+
+def _clone(values: Sequence[object]) -> str:
+    flags = " | ".join([value(values[0]), "SIGCHLD"]) if values[0] else "SIGCHLD"
+    # clone(2): libc's function of this name wants a stack, the kernel does not.
+    return f"syscall(SYS_clone, {flags}, NULL, NULL, NULL, NULL);"
+
+
+def _sethostname(values: Sequence[object]) -> str:
+    name = str(values[0])
+    return f"sethostname({value(name)}, {len(os.fsencode(name))});"
+
+
+def _prctl(values: Sequence[object]) -> str:
+    return f"prctl({_listed(values)}, 0, 0, 0);"
+
+
+def _setid(name: str) -> Callable[[Sequence[object]], str]:
+    return lambda values: f"{name}({_listed([*values] * 3)});"
+
+
+def _capset(values: Sequence[object]) -> str:
+    sets = [int(str(bits)) for bits in values]
+    halves = ["{" + _in_hex(sets, shift) + "}" for shift in (0, 32)]
+    return _block(
+        "struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};",
+        f"struct __user_cap_data_struct sets[] = {{{', '.join(halves)}}};",
+        "syscall(SYS_capset, &header, sets);",
+    )
+
+
+def _in_hex(sets: Sequence[int], shift: int) -> str:
+    return ", ".join(f"0x{bits >> shift & 0xFFFF_FFFF:x}" for bits in sets)
+
+
+def _write(values: Sequence[object]) -> str:
+    path, text = values
+    return _block(
+        f"int file = open({value(path)}, O_WRONLY);",
+        f"write(file, {value(text)}, {len(os.fsencode(str(text)))});",
+        "close(file);",
+    )
+
+
+def _posix_spawn(values: Sequence[object]) -> str:
+    argv = values[0] if isinstance(values[0], list) else []
+    words = _listed([*argv, None])
+    return _block(
+        "pid_t child;",
+        f"char *argv[] = {{{words}}};",
+        "posix_spawnp(&child, argv[0], NULL, NULL, argv, environ);",
+    )
+
+
+def _open_tree(values: Sequence[object]) -> str:
+    return f"syscall(SYS_open_tree, AT_FDCWD, {_listed(values)});"
+
+
+def _move_mount(values: Sequence[object]) -> str:
+    tree, target, flags = map(value, values)
+    return f'syscall(SYS_move_mount, {tree}, "", AT_FDCWD, {target}, {flags});'
+
+
+def _mount_setattr(values: Sequence[object]) -> str:
+    tree, flags, attributes = map(value, values)
+    return _block(
+        f"struct mount_attr wanted = {{.attr_set = {attributes}}};",
+        f'syscall(SYS_mount_setattr, {tree}, "", {flags}, &wanted, sizeof wanted);',
+    )
+
+
+_UNUSUAL: dict[str, Callable[[Sequence[object]], str]] = {
+    "clone": _clone,
+    "pivot_root": _by_number("pivot_root"),
+    "sethostname": _sethostname,
+    "prctl": _prctl,
+    "setuid": _setid("setresuid"),
+    "setgid": _setid("setresgid"),
+    "capset": _capset,
+    "write": _write,
+    "posix_spawn": _posix_spawn,
+    "open_tree": _open_tree,
+    "move_mount": _move_mount,
+    "mount_setattr": _mount_setattr,
+}
