@@ -11,7 +11,8 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from cfslib import needs
+from cfslib import building, needs
+from cfslib.needs import Need
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,15 @@ class Lack:
     missed_by: str
 
 
+@dataclass(frozen=True)
+class Look:
+    """A rootfs as one program would find it."""
+
+    need: Need
+    directories: list[Directory]
+    lacks: list[Lack]
+
+
 _EXPECTED = (
     ("sh", "/bin/sh", "scripts, and whoever wants to look around"),
     (
@@ -46,6 +56,18 @@ _EXPECTED = (
     ("names for user ids", "/etc/passwd", "ls -l, whoami, --user NAME"),
     ("a place for temporary files", "/tmp", "sort, editors, here-documents of sh"),
 )
+
+
+def look(program: str, root: Path) -> Look:
+    """Look for a program and all that it needs; named as in a shell, or by path."""
+    if not program.strip():
+        raise ValueError("which program?")
+    place = Path(program)
+    if "/" not in program:
+        # Where this machine has it is where a rootfs of its programs has it.
+        place = building.find(program) or Path("/usr/bin", program)
+    need = needs.of(Path("/", place), root)
+    return Look(need, directories(root), lacks(root))
 
 
 def directories(root: Path) -> list[Directory]:

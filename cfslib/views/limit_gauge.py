@@ -1,0 +1,199 @@
+"""limit_gauge: press a container against a limit, and see the line bend.
+
+Two loads, a slider for the limit of each, and a line that grows while the load runs.
+Where a limit cannot be set, it says why and shows what was recorded on another machine.
+"""
+
+from collections.abc import Callable, Sequence
+
+import ipywidgets
+
+from cfslib.pressure import Load, Run, Sample
+from cfslib.views.page import Markup, element, join, output, page, svg
+from cfslib.views.widget import View, button, row
+
+Press = Callable[[Load, int, Callable[[Sample], None]], Run]
+
+_WIDTH, _HEIGHT = 560, 220
+_LEFT, _RIGHT, _TOP, _BOTTOM = 70, 20, 24, 34  # what is around the line
+_MIB = 1 << 20
+_EACH = 2  # draw the line anew after so many samples: the browser has to keep up
+
+
+def chart(load: Load, limit: int, samples: Sequence[Sample]) -> Markup:
+    """Return the usage as a line, and the limit as another across it."""
+    last = samples[-1].seconds if samples else 0
+    seconds = max(1.5, last)
+    most = max([limit, load.wants, *(sample.used for sample in samples)]) * 1.1
+    points = " ".join(
+        f"{_x(sample.seconds / seconds):.1f},{_y(sample.used / most):.1f}"
+        for sample in samples
+    )
+    peak = max((sample.used for sample in samples), default=0)
+    title = (
+        f"{load.name}: at most {amount(load, peak)} in use, "
+        f"with {load.setting} at {amount(load, limit)}"
+    )
+    return svg(
+        _WIDTH,
+        _HEIGHT,
+        title,
+        _axes(seconds),
+        _limit_line(load, limit, _y(limit / most)),
+        element(
+            "polyline", points=points, fill="none", stroke="#0072b2", stroke_width=3
+        ),
+        _label(_LEFT - 8, _y(peak / most) + 4, amount(load, peak).split(" p")[0], "end")
+        if peak
+        else "",
+    )
+
+
+def _axes(seconds: float) -> Markup:
+    right, floor = _x(1), _y(0)
+    line = f"M{_LEFT},{_TOP} V{floor} H{right}"
+    ticks = (number / 2 for number in range(1, int(seconds * 2) + 1))
+    return join(
+        element("path", d=line, class_="cfs-stroke"),
+        *(_label(_x(t / seconds), floor + 18, f"{t:g} s", "middle") for t in ticks),
+    )
+
+
+def _limit_line(load: Load, limit: int, height: float) -> Markup:
+    words = f"{load.setting} = {amount(load, limit)}"
+    return join(
+        element(
+            "line",
+            x1=_LEFT,
+            x2=_WIDTH - _RIGHT,
+            y1=f"{height:.1f}",
+            y2=f"{height:.1f}",
+            stroke="#d55e00",
+            stroke_width=2,
+            stroke_dasharray="6 4",
+        ),
+        _label(_WIDTH - _RIGHT, height - 6, words, "end"),
+    )
+
+
+def _label(x: float, y: float, words: str, anchor: str) -> Markup:
+    return element("text", words, x=f"{x:.1f}", y=f"{y:.1f}", text_anchor=anchor)
+
+
+def _x(share: float) -> float:
+    return _LEFT + share * (_WIDTH - _LEFT - _RIGHT)
+
+
+def _y(share: float) -> float:
+    return _HEIGHT - _BOTTOM - share * (_HEIGHT - _TOP - _BOTTOM)
+
+
+def amount(load: Load, count: int) -> str:
+    """Write how much, in the unit of the load."""
+    if load.setting == "pids.max":
+        return f"{count} process{'' if count == 1 else 'es'}"
+    return f"{count / _MIB:.0f} MiB"
+
+
+def to_html(load: Load, run: Run) -> Markup:
+    """Return the whole story of a run: the line, and what the kernel did about it."""
+    return page(
+        _recorded(run),
+        chart(load, run.limit, run.samples),
+        element("p", element("b", "What the kernel did. "), verdict(load, run)),
+        element(
+            "details",
+            element("summary", "What was printed, and what the kernel counted"),
+            output(run.stdout + run.stderr, "What the load printed"),
+            element("p", element("code", _events(run))),
+        ),
+    )
+
+
+def verdict(load: Load, run: Run) -> str:
+    """Say what came of it."""
+    peak = amount(load, run.peak)
+    if run.events.get("oom_kill"):
+        return (
+            f"At {peak} it looked for memory to take back, found none, and killed the "
+            "process that held most.  The exit code 137 is 128 + 9, SIGKILL."
+        )
+    if run.events.get("max") or "fork" in run.stderr:
+        return (
+            f"At {peak} it answered the next fork with EAGAIN, and the shell gave up.  "
+            f"Enforced by {run.enforcer}; nobody was killed."
+        )
+    return f"Nothing: {load.name} came to {peak} and had all that it wanted."
+
+
+def _recorded(run: Run) -> Markup:
+    if not run.recorded:
+        return join()
+    words = element("b", "Recorded on another machine. ")
+    return element("p", words, run.recorded, class_="cfs-note", role="note")
+
+
+def _events(run: Run) -> str:
+    counted = ", ".join(f"{name} {number}" for name, number in run.events.items())
+    return f"{run.enforcer}: {counted or 'it counts no refusals'}"
+
+
+def gauge(loads: Sequence[Load], press: Press, recorded: Callable[[Load], Run]) -> View:
+    """Return a slider and a button for each load, and the line below.
+
+    `press` raises an `OSError` where the limit cannot be set; then `recorded` is shown.
+    """
+    picture = ipywidgets.HTML(
+        page(element("p", "Choose a limit, then press a button."))
+    )
+    view = View("The limit gauge")
+
+    def run(load: Load, limit: int) -> None:
+        samples: list[Sample] = []
+
+        def seen(sample: Sample) -> None:
+            samples.append(sample)
+            if len(samples) % _EACH == 0:
+                picture.value = page(chart(load, limit, samples))
+
+        picture.value = page(chart(load, limit, samples))
+        picture.value = to_html(load, _pressed(press, recorded, load, limit, seen))
+
+    rows = [_controls(load, view, run) for load in loads]
+    view.box.children = (*rows, picture, view.status)
+    return view
+
+
+def _pressed(
+    press: Press,
+    recorded: Callable[[Load], Run],
+    load: Load,
+    limit: int,
+    seen: Callable[[Sample], None],
+) -> Run:
+    try:
+        return press(load, limit, seen)
+    except OSError as error:
+        notes = getattr(error, "__notes__", [])
+        found = recorded(load)
+        why = " ".join([f"Not here: {error}.", *notes])
+        return Run(**(vars(found) | {"recorded": why}))
+
+
+def _controls(load: Load, view: View, run: Callable[[Load, int], None]) -> object:
+    of_pids = load.setting == "pids.max"
+    slider = ipywidgets.IntSlider(
+        20 if of_pids else 64,
+        min=5 if of_pids else 16,
+        max=60 if of_pids else 256,
+        step=1 if of_pids else 8,
+        description=load.setting if of_pids else f"{load.setting}, MiB",
+    )
+    slider.style.description_width = "9rem"
+    slider.layout.width = "min(28rem, 100%)"
+
+    def pressed() -> None:
+        limit = slider.value * (1 if of_pids else _MIB)
+        view.in_background(lambda: run(load, limit))
+
+    return row(slider, button(f"Start the {load.name}", pressed))

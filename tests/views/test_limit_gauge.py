@@ -1,0 +1,97 @@
+"""The limit gauge: a line that bends, and what the kernel did about it."""
+
+import re
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+
+from cfslib.cgroups.hierarchies import CannotLimit
+from cfslib.pressure import BOMB, HOG, Load, Run, Sample, recorded
+from cfslib.views import limit_gauge
+from cfslib.views.widget import View
+from tests.views.trees import HOSTILE
+
+
+def finished(view: View) -> None:
+    """Wait for the work that a button has begun."""
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and thread.daemon:
+            thread.join(5)
+
+
+def controls(view: View, number: int) -> tuple[object, object]:
+    slider, button = view.box.children[number].children
+    return slider, button
+
+
+@pytest.mark.parametrize("load", [BOMB, HOG])
+def test_the_line_has_a_point_for_each_sample_and_stays_inside(load: Load) -> None:
+    run = recorded(load)
+    drawn = limit_gauge.chart(load, run.limit, run.samples)
+    points = re.findall(r"(?<=[ \"])[\d.]+,[\d.]+", drawn.partition("points=")[2])
+    places = [tuple(map(float, point.split(","))) for point in points]
+
+    assert len(places) == len(run.samples)
+    assert all(0 <= x <= 560 and 0 <= y <= 220 for x, y in places)
+
+
+def test_the_picture_says_in_words_what_it_shows() -> None:
+    drawn = limit_gauge.chart(BOMB, 20, [Sample(0, 3), Sample(0.1, 20)])
+
+    assert "<title>fork bomb: at most 20 processes in use, with pids.max at 20" in drawn
+
+
+def test_a_run_without_samples_is_no_error() -> None:
+    assert "<polyline" in limit_gauge.chart(HOG, 1 << 20, [])
+
+
+def test_it_says_what_the_kernel_did() -> None:
+    bomb, hog = recorded(BOMB), recorded(HOG)
+    free = replace(bomb, events={}, stderr="")
+
+    assert "EAGAIN" in limit_gauge.verdict(BOMB, bomb)
+    assert "killed" in limit_gauge.verdict(HOG, hog)
+    assert "had all that it wanted" in limit_gauge.verdict(BOMB, free)
+
+
+@given(HOSTILE)
+def test_a_load_may_print_anything(text: str) -> None:
+    def drawn(text: str) -> str:
+        return limit_gauge.to_html(BOMB, replace(recorded(BOMB), stdout=text))
+
+    assert drawn(text).count("<") == drawn("a").count("<")
+
+
+def test_a_button_runs_its_load_with_the_limit_of_its_slider() -> None:
+    asked: list[tuple[str, int]] = []
+
+    def press(load: Load, limit: int, seen: Callable[[Sample], None]) -> Run:
+        asked.append((load.name, limit))
+        seen(Sample(0, 1))
+        return replace(recorded(load), limit=limit)
+
+    view = limit_gauge.gauge([BOMB, HOG], press, recorded)
+    slider, button = controls(view, 0)
+    slider.value = 33  # type: ignore[attr-defined]
+    button.click()  # type: ignore[attr-defined]
+    finished(view)
+
+    assert asked == [("fork bomb", 33)]
+    assert "pids.max = 33 processes" in view.box.children[2].value
+
+
+def test_where_a_limit_cannot_be_set_it_says_why_and_shows_a_recording() -> None:
+    def press(load: Load, limit: int, seen: Callable[[Sample], None]) -> Run:
+        raise CannotLimit("cannot limit memory here", "be root.")
+
+    view = limit_gauge.gauge([BOMB, HOG], press, recorded)
+    _, button = controls(view, 1)
+    button.click()  # type: ignore[attr-defined]
+    finished(view)
+
+    drawn = view.box.children[2].value
+    assert "Recorded on another machine." in drawn
+    assert "cannot limit memory here. Hint: be root." in drawn
