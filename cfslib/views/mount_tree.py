@@ -17,7 +17,7 @@ from cfslib.views.widget import View
 _HEAD = ("where", "filesystem", "propagation", "options", "in this step")
 # A colour for each: who else hears of a mount made below.
 _COLOURS = {"private": 2, "shared": 5, "slave": 0, "unbindable": 6}
-_SHORT = 34  # characters of a place that fit into its column
+_SHORT = 30  # characters of a place that fit into its column
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,9 @@ def _folded(folded: Sequence[Row]) -> Markup:
 
 def _cells(row: Row) -> list[object]:
     mount = row.mount
-    where = element("code", _shortened(mount.target), title=mount.target)
+    # JupyterLab lets code break, and a tree with broken lines is none.
+    whole = "white-space: nowrap"
+    where = element("code", _shortened(mount.target), title=mount.target, style=whole)
     if row.change == "gone":
         where = element("s", where)
     indent = element(

@@ -37,8 +37,9 @@ def to_html(look: Look) -> Markup:
 def _branch(need: Need) -> Markup:
     mark = "✓" if need.there else "✗"
     state = "is there" if need.there else "is missing"
-    elsewhere = need.place and not need.there and str(need.place) != need.name
-    place = f" belongs at {need.place}" if elsewhere else ""
+    place = ""
+    if need.place and not need.there and "/" not in need.name:
+        place = f" belongs in {need.place.parent}"
     text = join(
         element("span", mark, " ", role="img", aria_label=state),
         element("code" if need.there else "mark", need.name),
