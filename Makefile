@@ -10,7 +10,8 @@ nbval = --nbval --nbval-sanitize-with tests/sanitize.cfg notebooks
 root := $(filter 0,$(shell id -u))# empty for an ordinary user
 
 .NOTPARALLEL: # the tests share one machine, and their reports one terminal
-.PHONY: help lab setup test lint types check unit notebooks as-user format refresh bench lock clean
+.PHONY: help lab setup test lint types check unit notebooks as-user browser bench
+.PHONY: format refresh lock clean
 
 help: ## List what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -22,7 +23,7 @@ lab: setup ## Open the first notebook in JupyterLab
 
 setup: $(VENV)/cfslib.stamp ## Make the environment in .venv, with the cfs command
 
-test: lint types check ## Check everything
+test: lint types check browser ## Check everything
 
 lint: setup ## Check style and formatting
 	$(in_venv) ruff check
@@ -42,6 +43,9 @@ notebooks: setup ## Run the notebooks and compare what they print
 as-user: setup ## As root: run tests and notebooks as an ordinary user
 	$(in_venv) python tests/as_user.py $(pytest) -p no:cacheprovider
 	$(in_venv) python tests/as_user.py $(pytest) -p no:cacheprovider $(nbval)
+
+browser: $(VENV)/browser.stamp ## Look at it all in JupyterLab, with Chromium
+	$(in_venv) $(pytest) tests/browser
 
 format: setup ## Put the code into shape
 	$(in_venv) ruff check --fix
@@ -64,6 +68,10 @@ lock: ## Pin what pyproject.toml asks for in requirements.lock
 	    --universal --python-version 3.11 --constraint requirements.lock --group bench \
 	    --generate-hashes --no-emit-index-url --no-annotate \
 	    --output-file tests/bench/requirements.lock
+	UV_CUSTOM_COMPILE_COMMAND="make lock" .venv-lock/bin/uv pip compile --quiet \
+	    --universal --python-version 3.11 --constraint requirements.lock --group browser \
+	    --generate-hashes --no-emit-index-url --no-annotate \
+	    --output-file tests/browser/requirements.lock
 
 clean: ## Remove what make has made
 	rm -rf $(VENV) .venv .venv-* .mypy_cache .pytest_cache .ruff_cache .hypothesis
@@ -76,10 +84,10 @@ $(VENV)/cfslib.stamp: $(VENV)/locked.stamp pyproject.toml
 	    --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# What only draws the benchmark's plot is not for everybody who learns here.
-$(VENV)/bench.stamp: $(VENV)/cfslib.stamp tests/bench/requirements.lock
+# What only draws the benchmark's plot, or drives a browser, is not for all who learn.
+$(VENV)/%.stamp: tests/%/requirements.lock $(VENV)/cfslib.stamp
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
-	    --require-hashes --requirement tests/bench/requirements.lock
+	    --require-hashes --requirement $<
 	@touch $@
 
 $(VENV)/locked.stamp: requirements.lock
