@@ -1,0 +1,123 @@
+"""JupyterLab as `make lab` starts it, on a copy, with directories of its own."""
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+from urllib.request import Request, urlopen
+
+import nbformat
+
+TOP = Path(__file__).parents[2]
+PATIENCE = 60  # seconds for the server to start
+TOKEN = "for-this-run-alone"
+SETTINGS = {
+    # The theme follows the browser's colour scheme, which a test can switch.
+    "themes": {"adaptive-theme": True},
+    "notification": {"fetchNews": "false"},  # or a question covers a corner
+}
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A running JupyterLab."""
+
+    url: str
+    root: Path
+
+    def address(self, notebook: str) -> str:
+        """Return where a notebook can be opened, with no other beside it."""
+        return f"{self.url}lab/tree/notebooks/{notebook}.ipynb?token={TOKEN}&reset"
+
+    def write(self, name: str, *cells: str) -> str:
+        """Write a notebook with these code cells and return its name."""
+        made = nbformat.v4.new_notebook(
+            cells=[nbformat.v4.new_code_cell(cell) for cell in cells]
+        )
+        nbformat.write(made, self.root / f"notebooks/{name}.ipynb")
+        return name
+
+    def end_kernels(self) -> None:
+        """End the kernels of all notebooks that were opened."""
+        for kernel in json.load(self._ask("GET", "api/kernels")):
+            self._ask("DELETE", f"api/kernels/{kernel['id']}").close()
+
+    def _ask(self, method: str, path: str) -> IO[bytes]:
+        asked = Request(f"{self.url}{path}", method=method)
+        asked.add_header("Authorization", f"token {TOKEN}")
+        answer: IO[bytes] = urlopen(asked)
+        return answer
+
+
+def command() -> list[str]:
+    """Return the command with which `make lab` starts it, as make itself says."""
+    make = ["make", "--dry-run", "lab"]
+    said = subprocess.run(make, cwd=TOP, capture_output=True, text=True, check=True)
+    lines = said.stdout.replace("\\\n", " ").splitlines()
+    (line,) = (line for line in lines if "jupyter lab" in line)
+    return shlex.split(line.partition("&&")[2])
+
+
+@contextmanager
+def running(place: Path) -> Generator[Lab]:
+    """Start JupyterLab on a copy of the notebooks; end it and its kernels."""
+    root, home = place / "checkout", place / "home"
+    for folder in ("notebooks", "cfslib"):
+        shutil.copytree(TOP / folder, root / folder)
+    _set_up(home)
+    words = [
+        *command(),
+        "--no-browser",
+        "--ServerApp.port=0",
+        f"--IdentityProvider.token={TOKEN}",
+    ]
+    with (
+        (place / "log").open("wb") as log,
+        subprocess.Popen(
+            words, cwd=root, env=_environment(root, home), stdout=log, stderr=log
+        ) as server,
+    ):
+        try:
+            yield Lab(_url(server, home, place / "log"), root)
+        finally:
+            server.terminate()
+
+
+def _set_up(home: Path) -> None:
+    folder = home / ".jupyter/lab/user-settings/@jupyterlab/apputils-extension"
+    folder.mkdir(parents=True)
+    for name, settings in SETTINGS.items():
+        (folder / f"{name}.jupyterlab-settings").write_text(json.dumps(settings))
+
+
+def _environment(root: Path, home: Path) -> dict[str, str]:
+    """Return an environment in which nothing of the caller's Jupyter shows."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("JUPYTER", "IPYTHON", "XDG", "PYTHON", "CFS"))
+    }
+    return kept | {
+        "HOME": str(home),
+        "PATH": f"{Path(sys.prefix) / 'bin'}:{kept['PATH']}",
+        "PYTHONPATH": str(root),
+    }
+
+
+def _url(server: subprocess.Popen[bytes], home: Path, log: Path) -> str:
+    """Wait until the server serves, and return where."""
+    told = home / f".local/share/jupyter/runtime/jpserver-{server.pid}.json"
+    end = time.monotonic() + PATIENCE
+    while not told.exists():
+        ended = server.poll() is not None or time.monotonic() > end
+        assert not ended, f"no JupyterLab: {log.read_text()}"
+        time.sleep(0.05)
+    return str(json.loads(told.read_text())["url"])
