@@ -66,6 +66,8 @@ def _delegation() -> str:
         return "sudo mount -t cgroup2 cgroup2 /sys/fs/cgroup"
     if os.geteuid() == 0 and obstacles.around():
         return "docker run --cgroupns=host -v /sys/fs/cgroup:/sys/fs/cgroup ..."
+    if surroundings := obstacles.around():
+        return f"sudo cfs run ...  # on the machine itself, not in {surroundings}"
     if version == "v2" and shutil.which("systemd-run"):
         return "systemd-run --user --scope cfs run ..."
     return "sudo cfs run ..."
@@ -76,6 +78,9 @@ def user_ids() -> Finding:
     about = "user ids"
     if container.may_do_it_alone():
         return Finding(about, "all of them are ours to give")
+    if obstacles.setuid_is_void():
+        state = "root alone, no --user: newuidmap could not become root here"
+        return Finding(about, state, "grep -E 'NoNewPrivs|CapBnd' /proc/self/status")
     if not (shutil.which("newuidmap") and shutil.which("newgidmap")):
         state = "root alone, no --user: there is no newuidmap"
         return Finding(about, state, obstacles.newuidmap())

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cfslib import procfs
+from cfslib.capabilities import Capability
 from cfslib.namespaces import Namespace
 
 ROOT = Path("/")
@@ -22,6 +23,7 @@ _MANAGERS = {
     "zypper": ("sudo zypper install shadow", "sudo zypper dup"),
     "apk": ("sudo apk add shadow-uidmap", "sudo apk upgrade"),
 }
+_TO_MAP_IDS = (Capability.SETUID, Capability.SETGID)
 _SIGNS_OF_A_CONTAINER = {
     "docker": "Docker",
     "podman": "Podman",
@@ -59,7 +61,8 @@ def to_namespace(kind: Namespace, error: OSError, root: Path = ROOT) -> Obstacle
     if procfs.status(proc=root / "proc").get("Seccomp") == "2":
         return Obstacle(
             "a seccomp filter around us refuses the call",
-            f"{_engine(root)} run --security-opt seccomp=unconfined ...",
+            # The engine's own profile and a few calls more; it is part of this project.
+            f"{_engine(root)} run --security-opt seccomp=image/seccomp.json ...",
         )
     return unknown(error)
 
@@ -116,6 +119,14 @@ def around(root: Path = ROOT) -> str:
         if sign in told:
             return name
     return ""
+
+
+def setuid_is_void(root: Path = ROOT) -> bool:
+    """Say if programs such as newuidmap would not become root here."""
+    status = procfs.status(proc=root / "proc")
+    may_gain = status.get("NoNewPrivs", "0") == "0"
+    bounds = int(status.get("CapBnd", "f" * 16), 16)
+    return not may_gain or not all(bounds >> right & 1 for right in _TO_MAP_IDS)
 
 
 def wsl(root: Path = ROOT) -> int:

@@ -59,7 +59,9 @@ def test_the_switch_of_ubuntu_is_named(root: Path) -> None:
 def test_a_seccomp_filter_is_named(root: Path) -> None:
     write(root / "proc/self/status", "Seccomp:\t2\n")
 
-    assert user(root).remedy == "docker run --security-opt seccomp=unconfined ..."
+    assert user(root).remedy == (
+        "docker run --security-opt seccomp=image/seccomp.json ..."
+    )
 
 
 def test_podman_is_told_in_its_own_words(root: Path) -> None:
@@ -136,6 +138,24 @@ def test_a_container_around_us_is_known(
     write(root / path, text)
 
     assert around(root) == name
+
+
+@pytest.mark.parametrize(
+    ("status", "void"),
+    [
+        ("NoNewPrivs:\t0\nCapBnd:\t000001ffffffffff\n", False),
+        ("NoNewPrivs:\t1\nCapBnd:\t000001ffffffffff\n", True),
+        ("NoNewPrivs:\t0\nCapBnd:\t0000000000000000\n", True),
+        ("NoNewPrivs:\t0\nCapBnd:\t0000000000000040\n", True),
+        ("NoNewPrivs:\t0\nCapBnd:\t00000000000000c0\n", False),
+    ],
+)
+def test_whether_newuidmap_can_become_root_is_known(
+    root: Path, status: str, void: bool
+) -> None:
+    write(root / "proc/self/status", status)
+
+    assert obstacles.setuid_is_void(root) == void
 
 
 @pytest.mark.parametrize(
