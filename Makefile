@@ -7,11 +7,14 @@ VENV ?= .venv
 in_venv = . $(VENV)/bin/activate &&
 pytest = $(VENV)/bin/python -m pytest
 nbval = --nbval --nbval-sanitize-with tests/sanitize.cfg notebooks
+# The engine that is here, and what it calls the image; `make ENGINE=podman build`.
+ENGINE ?= $(notdir $(firstword $(shell command -v docker podman)))
+IMAGE ?= cfs
 root := $(filter 0,$(shell id -u))# empty for an ordinary user
 
 .NOTPARALLEL: # the tests share one machine, and their reports one terminal
 .PHONY: help lab setup test lint types check unit notebooks as-user browser bench
-.PHONY: format refresh lock clean
+.PHONY: format refresh lock clean build run shell
 
 help: ## List what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -72,6 +75,16 @@ lock: ## Pin what pyproject.toml asks for in requirements.lock
 	    --universal --python-version 3.11 --constraint requirements.lock --group browser \
 	    --generate-hashes --no-emit-index-url --no-annotate \
 	    --output-file tests/browser/requirements.lock
+
+build: ## Build the image of the workshop, with Docker or Podman
+	DOCKER_BUILDKIT=1 $(ENGINE) build $(if $(findstring podman,$(ENGINE)),--format docker) \
+	    --target workshop --tag $(IMAGE) .
+
+run: ## Open JupyterLab from the image
+	@image/run "$(ENGINE)" "$(IMAGE)" lab
+
+shell: ## Open a shell in the image, to type `cfs run hostname` in
+	@image/run "$(ENGINE)" "$(IMAGE)" shell
 
 clean: ## Remove what make has made
 	rm -rf $(VENV) .venv .venv-* .mypy_cache .pytest_cache .ruff_cache .hypothesis
