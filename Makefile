@@ -14,7 +14,7 @@ root := $(filter 0,$(shell id -u))# empty for an ordinary user
 
 .NOTPARALLEL: # the tests share one machine, and their reports one terminal
 .PHONY: help lab setup test lint types check unit notebooks as-user browser bench
-.PHONY: format refresh lock clean build run shell
+.PHONY: format refresh lock clean build run shell test-image
 
 help: ## List what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -85,6 +85,9 @@ run: ## Open JupyterLab from the image
 
 shell: ## Open a shell in the image, to type `cfs run hostname` in
 	@image/run "$(ENGINE)" "$(IMAGE)" shell
+
+test-image: setup ## Build the image, and prove what it promises
+	$(in_venv) ENGINE="$(ENGINE)" $(pytest) tests/image
 
 clean: ## Remove what make has made
 	rm -rf $(VENV) .venv .venv-* .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,80 @@
+"""The image, built once with whatever engine is here, and how to run things in it."""
+
+import os
+import shlex
+import subprocess
+import time
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).parent.parent.parent
+NAME = "cfs-test"  # never the image and the volume that somebody works with
+VOLUME = f"{NAME}-workshop"
+
+
+@dataclass(frozen=True)
+class Image:
+    """The workshop's image, and the engine that has it."""
+
+    engine: str
+    took: float  # seconds to build
+
+    def options(self) -> list[str]:
+        """Return the security options that `make run` gives."""
+        return output(["image/options", self.engine]).split()
+
+    def run(
+        self, *command: str, options: Sequence[str] | None = None, tag: str = NAME
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command in the image; return its exit code and all it printed."""
+        given = self.options() if options is None else options
+        return subprocess.run(
+            [self.engine, "run", "--rm", "--no-healthcheck", *given, tag, *command],
+            cwd=TOP,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def inspect(self, what: str, tag: str = NAME) -> str:
+        """Return one field of an image, named as in a Go template."""
+        words = [self.engine, "image", "inspect", "--format", f"{{{{{what}}}}}", tag]
+        return output(words).strip()
+
+
+def output(words: Sequence[str]) -> str:
+    """Run a program and return what it printed."""
+    return subprocess.run(
+        words, cwd=TOP, check=True, stdout=subprocess.PIPE, text=True
+    ).stdout
+
+
+def build(engine: str, where: Path = TOP, tag: str = NAME) -> float:
+    """Build as people do; return how many seconds it took."""
+    started = time.monotonic()
+    make = f"make --no-print-directory ENGINE={shlex.quote(engine)} IMAGE={tag} build"
+    done = subprocess.run(
+        shlex.split(make),
+        cwd=where,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
+    return time.monotonic() - started
+
+
+@pytest.fixture(scope="session")
+def image() -> Generator[Image]:
+    """Build the image; remove it and its volume at the end."""
+    engine = os.environ["ENGINE"]  # as `make test-image` says
+    yield Image(engine, build(engine))
+    names = output([engine, "images", "--quiet", f"--filter=reference={NAME}*"])
+    subprocess.run(
+        [engine, "rmi", "--force", *names.split()], stdout=subprocess.DEVNULL
+    )
+    subprocess.run([engine, "volume", "rm", VOLUME], stdout=subprocess.DEVNULL)
