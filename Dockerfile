@@ -26,7 +26,7 @@ COPY requirements.lock .
 RUN python -m pip download --quiet --disable-pip-version-check --no-cache-dir \
         --only-binary :all: --require-hashes --requirement requirements.lock \
         --dest /wheels
-COPY pyproject.toml image/wanted.py ./
+COPY pyproject.toml .docker/wanted.py ./
 # --no-index: from these files alone, and so in the versions that the lock names.
 RUN python wanted.py notebooks >wanted.txt \
  && python -m venv --without-pip /opt/cfs \
@@ -67,8 +67,9 @@ COPY --from=packages /opt/cfs /opt/cfs
 RUN --mount=type=bind,from=ours,source=/ours,target=/ours \
     python -m pip --python /opt/cfs/bin/python install --quiet \
         --disable-pip-version-check --no-cache-dir --no-index --no-deps /ours/* \
+ && /opt/cfs/bin/python -m cfslib.launcher /opt/cfs/bin/cfs \
  && ln -s /opt/cfs/lib/python3*/site-packages/cfslib /opt/cfslib
-COPY image/bin /opt/cfs/bin
+COPY .docker/bin /opt/cfs/bin
 COPY notebooks /opt/notebooks
 
 ENV PATH=/opt/cfs/bin:$PATH CFS_ROOTFS=/opt/rootfs LANG=C.UTF-8

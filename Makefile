@@ -81,10 +81,10 @@ build: ## Build the image of the workshop, with Docker or Podman
 	    --target workshop --tag $(IMAGE) .
 
 run: ## Open JupyterLab from the image
-	@image/run "$(ENGINE)" "$(IMAGE)" lab
+	@.docker/run "$(ENGINE)" "$(IMAGE)" lab
 
 shell: ## Open a shell in the image, to type `cfs run hostname` in
-	@image/run "$(ENGINE)" "$(IMAGE)" shell
+	@.docker/run "$(ENGINE)" "$(IMAGE)" shell
 
 test-image: setup ## Build the image, and prove what it promises
 	$(in_venv) ENGINE="$(ENGINE)" $(pytest) tests/image
@@ -98,6 +98,8 @@ clean: ## Remove what make has made
 $(VENV)/cfslib.stamp: $(VENV)/locked.stamp pyproject.toml
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
 	    --no-deps --no-build-isolation --editable .
+	$(VENV)/bin/python -m compileall -q cfslib
+	$(VENV)/bin/python -m cfslib.launcher $(VENV)/bin/cfs
 	@touch $@
 
 # What only draws the benchmark's plot, or drives a browser, is not for all who learn.

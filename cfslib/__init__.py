@@ -62,5 +62,6 @@ is a call into one of the modules above it; a module uses only those above itsel
     options       what was typed after `cfs run`, as a `Spec`
     cli           the `cfs` command
     entry         where the `cfs` command begins
+    launcher      write a `cfs` that starts as fast as Python can
     views         pictures and widgets for the notebooks
 """

@@ -37,3 +37,7 @@ def _run_again(words: "list[str]") -> "int | None":
             if recipe := shelf.load(directory, name):
                 return replay.run(recipe, words[number:], os.environ)
     return None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

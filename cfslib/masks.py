@@ -27,6 +27,7 @@ MASKED_DIRECTORIES = (
     "/sys/devices/virtual/powercap",
     "/sys/firmware",
 )
+MASKED = (*MASKED_FILES, *MASKED_DIRECTORIES)
 READ_ONLY = (
     "/proc/bus",
     "/proc/fs",

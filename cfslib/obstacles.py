@@ -62,7 +62,7 @@ def to_namespace(kind: Namespace, error: OSError, root: Path = ROOT) -> Obstacle
         return Obstacle(
             "a seccomp filter around us refuses the call",
             # The engine's own profile and a few calls more; it is part of this project.
-            f"{_engine(root)} run --security-opt seccomp=image/seccomp.json ...",
+            f"{_engine(root)} run --security-opt seccomp=.docker/seccomp.json ...",
         )
     return unknown(error)
 

@@ -18,7 +18,7 @@ from cfslib.namespaces import Namespace
 from cfslib.spec import Spec
 from tests.conftest import ROOT, needs_namespaces, needs_root, own_world, wait_until
 
-CFS = [sys.executable, "-m", "cfslib.cli"]
+CFS = [sys.executable, "-m", "cfslib.entry"]
 OUR_ERROR = 125
 
 pytestmark = needs_namespaces
@@ -528,7 +528,7 @@ def test_a_full_disk_is_one_line(words: str) -> None:
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 def test_a_closed_stream_is_no_traceback(closed: str) -> None:
-    command = f"exec {sys.executable} -m cfslib.cli run sh -c 'exit 3' {closed}"
+    command = f"exec {sys.executable} -m cfslib.entry run sh -c 'exit 3' {closed}"
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True)
 
     assert (done.stdout, done.stderr, done.returncode) == ("", "", 3)

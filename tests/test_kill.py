@@ -20,7 +20,7 @@ import pytest
 from cfslib import procfs, rootcache
 from tests.conftest import ROOT, is_alive, needs_namespaces, wait_until
 
-CFS = [sys.executable, "-m", "cfslib.cli"]
+CFS = [sys.executable, "-m", "cfslib.entry"]
 SECONDS = 20  # for all the random kills together, unless the machine is slow
 FEWEST = 20
 ROUNDS = 300

@@ -60,7 +60,7 @@ def test_a_seccomp_filter_is_named(root: Path) -> None:
     write(root / "proc/self/status", "Seccomp:\t2\n")
 
     assert user(root).remedy == (
-        "docker run --security-opt seccomp=image/seccomp.json ..."
+        "docker run --security-opt seccomp=.docker/seccomp.json ..."
     )
 
 

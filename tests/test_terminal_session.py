@@ -16,7 +16,7 @@ import pytest
 
 from tests.conftest import is_alive, needs_namespaces, wait_until
 
-CFS = [sys.executable, "-m", "cfslib.cli"]
+CFS = [sys.executable, "-m", "cfslib.entry"]
 PROMPT = "inside> "
 PATIENCE = 10  # seconds
 Person = Any  # a pexpect.spawn[str]; after expect(), its texts are there
@@ -238,7 +238,7 @@ def test_our_terminal_is_afterwards_what_it_was(end: str, options: str) -> None:
     """From a shell, as people do: it prints the modes before and after."""
     options, _, pipe = options.partition("|")
     pipe = pipe and f"| {pipe}"
-    cfs = f"'{CFS[0]}' -m cfslib.cli run {options} bash --norc"
+    cfs = f"'{CFS[0]}' -m cfslib.entry run {options} bash --norc"
     script = f"stty -g; {cfs} {pipe}; echo code $?; stty -g"
     with session(script=script) as person:
         before = person.readline()
@@ -254,7 +254,7 @@ def test_our_terminal_is_afterwards_what_it_was(end: str, options: str) -> None:
 
 
 def test_our_terminal_is_what_it_was_after_a_signal_to_us() -> None:
-    cfs = f"'{CFS[0]}' -m cfslib.cli run sh -c 'echo up; exec sleep 60'"
+    cfs = f"'{CFS[0]}' -m cfslib.entry run sh -c 'echo up; exec sleep 60'"
     script = f"stty -g; {cfs} & echo $! ; fg; echo code $?; stty -g"
     with session(script=f"set -m; {script}") as person:
         before = person.readline()
@@ -267,7 +267,7 @@ def test_our_terminal_is_what_it_was_after_a_signal_to_us() -> None:
 
 
 def test_our_terminal_is_what_it_was_after_an_error() -> None:
-    script = f"stty -g; '{CFS[0]}' -m cfslib.cli run nosuch; echo code $?; stty -g"
+    script = f"stty -g; '{CFS[0]}' -m cfslib.entry run nosuch; echo code $?; stty -g"
     with session(script=script) as person:
         before = person.readline()
         person.expect_exact("code 127\r\n")
@@ -276,7 +276,7 @@ def test_our_terminal_is_what_it_was_after_an_error() -> None:
 
 
 def test_with_a_pipe_for_input_there_is_no_terminal_inside() -> None:
-    script = f"echo tty | '{CFS[0]}' -m cfslib.cli run sh"
+    script = f"echo tty | '{CFS[0]}' -m cfslib.entry run sh"
     with session(script=script) as person:
         person.expect_exact("not a tty\r\n")
 
@@ -295,7 +295,7 @@ def test_a_terminal_that_is_closed_ends_the_container() -> None:
 
 @pytest.mark.skipif(not shutil.which("script"), reason="needs script(1)")
 def test_a_session_can_be_recorded_by_script() -> None:
-    words = ["script", "-qec", f"'{CFS[0]}' -m cfslib.cli run sh -c tty", "/dev/null"]
+    words = ["script", "-qec", f"'{CFS[0]}' -m cfslib.entry run sh -c tty", "/dev/null"]
     done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True)
 
     assert done.returncode == 0
@@ -304,7 +304,7 @@ def test_a_session_can_be_recorded_by_script() -> None:
 
 @pytest.mark.skipif(not shutil.which("tmux"), reason="needs tmux")
 def test_a_session_works_in_tmux() -> None:
-    cfs = f"'{CFS[0]}' -m cfslib.cli run"
+    cfs = f"'{CFS[0]}' -m cfslib.entry run"
     socket = f"cfs-test-{os.getpid()}"
     command = f"{cfs} sh -c 'tty; stty size; sleep 60'"
     tmux = ["tmux", "-L", socket, "-f", "/dev/null"]

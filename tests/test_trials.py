@@ -49,7 +49,7 @@ def test_a_seccomp_filter_that_forbids_user_namespaces_is_found() -> None:
     found = in_child(examined)
 
     assert "seccomp" in found.state
-    assert "--security-opt seccomp=image/seccomp.json" in found.remedy
+    assert "--security-opt seccomp=.docker/seccomp.json" in found.remedy
 
 
 def test_a_masked_proc_is_found() -> None:

@@ -106,6 +106,7 @@ def check_median(median_us: Callable[[Callable[[], object], int], object]) -> No
             900 <= number < 50_000,
             "The mean is pulled up by it; statistics.median is not.",
         ),
+        of=("20-how-fast", 1),
     )
 
 
@@ -129,4 +130,5 @@ def check_dearest(dearest: Callable[[Sequence[Call]], object]) -> None:
             answers[1] == "mount",
             "Add up the microseconds of all calls of one name first.",
         ),
+        of=("20-how-fast", 2),
     )

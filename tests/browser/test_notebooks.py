@@ -34,7 +34,7 @@ def not_drawn(notebook: Notebook) -> Iterator[str]:
 
 
 def text(place: Locator) -> str:
-    return place.inner_text()
+    return str(place.inner_text())
 
 
 @needs_namespaces

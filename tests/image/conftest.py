@@ -24,7 +24,7 @@ class Image:
 
     def options(self) -> list[str]:
         """Return the security options that `make run` gives."""
-        return output(["image/options", self.engine]).split()
+        return output([".docker/options", self.engine]).split()
 
     def run(
         self, *command: str, options: Sequence[str] | None = None, tag: str = NAME

@@ -7,7 +7,7 @@ import pytest
 
 from tests.image.conftest import TOP, Image
 
-PROFILE = TOP / "image/seccomp.json"
+PROFILE = TOP / ".docker/seccomp.json"
 # What an image cannot have: `cfs doctor` may remark on it.
 REMARKS = {"cgroups", "user ids"}
 # The calls that Docker's own profile refuses, each with something that needs it.
@@ -81,7 +81,7 @@ def test_every_call_that_the_profile_adds_is_needed(
     stricter = tmp_path / "seccomp.json"
     stricter.write_text(json.dumps(profile))
     options = [
-        word.replace("image/seccomp.json", str(stricter)) for word in image.options()
+        word.replace(".docker/seccomp.json", str(stricter)) for word in image.options()
     ]
 
     assert image.run(*NEEDS[call]).returncode == 0
