@@ -12,8 +12,6 @@ import os
 import sys
 from pathlib import Path
 
-import cfslib
-
 LONGEST = 127  # bytes of a first line that every kernel reads: execve(2)
 PROGRAM = """\
 {first_line}
@@ -33,7 +31,7 @@ def write(path: Path) -> bool:
     first_line = f"#!{os.path.realpath(sys.executable)} -IS"
     if len(os.fsencode(first_line)) > LONGEST or len(first_line.split()) != 2:
         return False
-    package = str(Path(cfslib.__file__).parents[1])
+    package = str(Path(__file__).parents[1])
     draft = path.with_name(f"{path.name}.new")
     draft.write_text(PROGRAM.format(first_line=first_line, package=package))
     draft.chmod(0o755)
