@@ -15,15 +15,18 @@ from enum import IntFlag
 from pathlib import PurePath
 
 from cfslib.capabilities import Capability
+from cfslib.keyring import Keyctl
 from cfslib.mounts import MountFlag, UmountFlag
 from cfslib.namespaces import Namespace
-from cfslib.syscalls import Prctl
+from cfslib.syscalls import OpenFlag, Prctl, Resource
 from cfslib.tracing import Call
 from cfslib.trees import TreeFlag
 
 HEADERS = (
     "fcntl.h",
+    "grp.h",
     "linux/capability.h",
+    "linux/keyctl.h",
     "linux/mount.h",
     "sched.h",
     "signal.h",
@@ -31,10 +34,23 @@ HEADERS = (
     "stdint.h",
     "sys/mount.h",
     "sys/prctl.h",
+    "sys/resource.h",
+    "sys/stat.h",
     "sys/syscall.h",
     "unistd.h",
 )
-_PREFIX = {MountFlag: "MS_", UmountFlag: "MNT_", Namespace: "CLONE_NEW"}
+_PREFIX = {
+    MountFlag: "MS_",
+    UmountFlag: "MNT_",
+    Namespace: "CLONE_NEW",
+    OpenFlag: "O_",
+}
+_NAMED = {
+    Capability: "CAP_",
+    Keyctl: "KEYCTL_",
+    Prctl: "PR_",
+    Resource: "RLIMIT_",
+}
 _TREE_NAMES = {
     TreeFlag.CLONE: "OPEN_TREE_CLONE",
     TreeFlag.FROM_FD: "MOVE_MOUNT_F_EMPTY_PATH",
@@ -72,10 +88,9 @@ def value(of: object) -> str:
         return _string(os.fsencode(of))
     if isinstance(of, IntFlag):
         return " | ".join(map(_flag, of)) or "0"
-    if isinstance(of, Prctl):
-        return f"PR_{of.name}"
-    if isinstance(of, Capability):
-        return f"CAP_{of.name}"
+    for kind, prefix in _NAMED.items():
+        if isinstance(of, kind):
+            return f"{prefix}{of.name}"
     if isinstance(of, signal.Signals):
         return of.name
     return str(of)
@@ -186,11 +201,22 @@ def _mount_setattr(values: Sequence[object]) -> str:
     )
 
 
+def _setrlimit(values: Sequence[object]) -> str:
+    resource, soft, hard = map(value, values)
+    return _block(
+        f"struct rlimit limit = {{{soft}, {hard}}};",
+        f"setrlimit({resource}, &limit);",
+    )
+
+
 _UNUSUAL: dict[str, Callable[[Sequence[object]], str]] = {
     "clone": _clone,
     "pivot_root": _by_number("pivot_root"),
     "sethostname": _sethostname,
+    "keyctl": _by_number("keyctl"),
     "prctl": _prctl,
+    "setgroups": lambda _: "setgroups(0, NULL);",
+    "setrlimit": _setrlimit,
     "setuid": _setid("setresuid"),
     "setgid": _setid("setresgid"),
     "capset": _capset,

@@ -14,6 +14,7 @@ import time
 
 from cfslib import libc
 
+NOW = b"\0"  # at the end of the list: remove what is on it
 SET_PDEATHSIG, SET_NAME = 1, 15  # <linux/prctl.h>
 
 
@@ -28,10 +29,11 @@ class Janitor:
         if self._pid == 0:
             try:
                 self._sleep_until_the_end_of(maker)
-                for group in self._read():
+                for group in self._read().split(b"\n")[-2::-1]:
                     remove(group)
-            finally:
                 posix._exit(0)
+            finally:
+                posix._exit(1)
 
     def look_after(self, groups: list[bytes]) -> None:
         """Put groups on the list; do it before they are made."""
@@ -51,14 +53,27 @@ class Janitor:
         posix.kill(self._pid, signal.SIGKILL)
         posix.waitpid(self._pid, 0)
 
-    def _write(self) -> None:
-        data = b"\n".join(self._groups)
+    def finish(self) -> None:
+        """Have it remove all that is on its list, and end.
+
+        It still sees the host's files where we may have changed our root.
+        """
+        posix.pwrite(self._list, NOW, self._write())
+        posix.close(self._list)
+        posix.kill(self._pid, signal.SIGTERM)
+        _, status = posix.waitpid(self._pid, 0)
+        if status != 0:  # somebody killed it
+            for group in reversed(self._groups):
+                remove(group)
+
+    def _write(self) -> int:
+        data = b"".join(group + b"\n" for group in self._groups)
         posix.pwrite(self._list, data, 0)
         posix.ftruncate(self._list, len(data))
+        return len(data)
 
-    def _read(self) -> list[bytes]:
-        data = posix.pread(self._list, posix.fstat(self._list).st_size, 0)
-        return data.split(b"\n")[::-1] if data else []
+    def _read(self) -> bytes:
+        return posix.pread(self._list, posix.fstat(self._list).st_size, 0)
 
     def _sleep_until_the_end_of(self, maker: int) -> None:
         """Keep no descriptor of the maker's but the list, and heed no other signal."""
@@ -69,7 +84,9 @@ class Janitor:
         posix.chdir("/")
         posix.closerange(0, self._list)
         libc.close_from(self._list + 1)
-        while posix.getppid() == maker:  # else it ended before the kernel knew our wish
+        # It may have ended before the kernel knew our wish, so look before we wait; and
+        # anybody may send this signal, so look what it means.
+        while posix.getppid() == maker and not self._read().endswith(NOW):
             signal.sigwait({signal.SIGTERM})
 
 

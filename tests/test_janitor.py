@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from cfslib import procfs
+from cfslib import idmaps, mounts, procfs
 from cfslib.children import in_child
 from cfslib.janitor import Janitor
-from tests.conftest import is_alive, wait_until
+from cfslib.namespaces import Namespace
+from tests.conftest import is_alive, needs_namespaces, wait_until
 
 
 @contextmanager
@@ -119,3 +120,19 @@ def only_child() -> int:
     us = os.getpid()
     children = Path(f"/proc/{us}/task/{us}/children").read_text().split()
     return int(children[0])
+
+
+@needs_namespaces
+def test_told_to_finish_it_removes_them_where_we_cannot(tmp_path: Path) -> None:
+    def change_root() -> None:
+        janitor = Janitor()
+        janitor.look_after([os.fsencode(tmp_path / "made")])
+        (tmp_path / "made").mkdir()
+        idmaps.unshare_as_root(Namespace.MNT)
+        mounts.keep_private()
+        mounts.bind("/proc", tmp_path)
+        janitor.finish()
+
+    in_child(change_root)
+
+    assert not (tmp_path / "made").exists()

@@ -67,5 +67,4 @@ def made(groups: Sequence[Group], settings: Mapping[str, str]) -> Generator[None
             group.create(settings)
         yield
     finally:
-        janitor.remove(names)
-        janitor.dismiss()
+        janitor.finish()

@@ -141,9 +141,9 @@ static void devices(void)
 static void hide_the_machine(void)
 {
     static const char *masked[] = {
-        "/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys",
-        "/proc/latency_stats", "/proc/sched_debug", "/proc/scsi", "/proc/timer_list",
-        "/proc/timer_stats", "/sys/devices/virtual/powercap", "/sys/firmware",
+        "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
+        "/proc/sched_debug", "/proc/timer_list", "/proc/timer_stats", "/proc/acpi",
+        "/proc/asound", "/proc/scsi", "/sys/devices/virtual/powercap", "/sys/firmware",
     };
     static const char *read_only[] = {
         "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
