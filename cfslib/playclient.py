@@ -33,7 +33,7 @@ def run(
     `streams` are descriptors for its standard input, output and error.  `meanwhile` is
     called with a socket, and returns what has come from it when that has ended.
     """
-    environ = {key: os.environb.get(key, b"") for key in (b"PATH", b"TERM")}
+    environ = {k: v for k, v in os.environb.items() if k in (b"PATH", b"TERM")}
     name = recipe["name"]
 
     def request(to_a_new_server: bool) -> bytes:
