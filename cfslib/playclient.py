@@ -6,7 +6,7 @@ import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from cfslib import pid1
+from cfslib import pid1, playserver
 from cfslib.helpers import Helper
 from cfslib.shelf import Recipe
 
@@ -50,7 +50,9 @@ def run(
         with theirs:
             server.ask([theirs.fileno(), *streams], request)
         status = meanwhile(ours)
-    if not status:
+    if not status:  # the command may have run, so it must not run again
+        raise ChildProcessError("the play server was killed, the container with it")
+    if status == playserver.PLAINLY:
         _sent.discard(name)
         return None
     return pid1.shell_code(int(status))

@@ -9,7 +9,8 @@ to copy the memory of a process is most of what a fork costs.
     sees the wait status       <--   reaps it, removes its cgroups
 
 Each request has a socket of its own.  A client that closes it wants the container no
-more.  An answer of no bytes says that the container has to be made the plain way.
+more.  The answer PLAINLY says that the container has to be made the plain way, and that
+nothing of it has run; no bytes, that the server was killed.
 """
 
 import _socket
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from cfslib.shelf import Recipe
 
 LARGEST = 1 << 18  # bytes of a request: a recipe has some 20,000
+PLAINLY = b"-1"  # no wait status is below 0
 DESCRIPTORS = 4  # the socket for the answer, and standard input, output and error
 
 
@@ -64,7 +66,7 @@ class Server:
         try:
             self._start(answer, streams, *marshal.loads(data))
         except Deviation:
-            os.close(answer)
+            _tell(answer, PLAINLY)
         finally:
             for stream in streams:
                 os.close(stream)
@@ -115,12 +117,8 @@ class Server:
                 made.hear()
                 text = b"%d" % status
             except Deviation:
-                text = b""
-        try:
-            os.write(answer, text)  # after its cgroups were removed
-        except OSError:
-            pass  # the client is gone
-        os.close(answer)
+                text = PLAINLY
+        _tell(answer, text)  # after its cgroups were removed
 
     def end(self) -> "NoReturn":
         """End all containers, and ourselves."""
@@ -130,3 +128,12 @@ class Server:
         if self._janitor:
             self._janitor.dismiss()
         os._exit(0)
+
+
+def _tell(answer: int, text: bytes) -> None:
+    """Send all there is to say to a client."""
+    try:
+        os.write(answer, text)
+    except OSError:
+        pass  # the client is gone
+    os.close(answer)
