@@ -20,10 +20,10 @@ is a call into one of the modules above it; a module uses only those above itsel
     capabilities  the rights of root, one at a time
     mounts        which filesystems a process sees, and where
     trees         mounts that are held by a file descriptor, and are nowhere yet
-    in_c          the calls that a trace shows, written in C
     devices       a small /dev, with nothing that leads to the machine's hardware
     masks         cover what /proc and /sys tell about the machine
     keyring       a session of its own, without the keys of the host's
+    in_c          the calls that a trace shows, written in C
     users         who the command runs as
     terminal      a terminal for the container, joined to ours
     elf           what a program file says about itself

@@ -25,6 +25,8 @@ class Janitor:
         self._list = posix.memfd_create("cfs-janitor", posix.MFD_CLOEXEC)
         self._groups: list[bytes] = []
         maker = posix.getpid()
+        # Before the fork, so that no signal ends it before it is ready.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         self._pid = posix.fork()
         if self._pid == 0:
             try:
@@ -34,6 +36,7 @@ class Janitor:
                 posix._exit(0)
             finally:
                 posix._exit(1)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def look_after(self, groups: list[bytes]) -> None:
         """Put groups on the list; do it before they are made."""
@@ -77,7 +80,6 @@ class Janitor:
 
     def _sleep_until_the_end_of(self, maker: int) -> None:
         """Keep no descriptor of the maker's but the list, and heed no other signal."""
-        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         libc.prctl(SET_PDEATHSIG, signal.SIGTERM)
         libc.prctl(SET_NAME, b"cfs-janitor")
         posix.setsid()  # the terminal's Ctrl-C is not for us
