@@ -8,12 +8,13 @@ import pytest
 from cfslib import container, playclient
 from cfslib.init import CannotExecute
 from cfslib.spec import Spec
+from cfslib.streams import Finished
 from tests.conftest import needs_namespaces, wait_until
 
 pytestmark = needs_namespaces
 
 
-def by_a_thread(*argv: str) -> container.Finished:
+def by_a_thread(*argv: str) -> Finished:
     """Run a container where the play server has to make it."""
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(container.capture, Spec(argv)).result()
