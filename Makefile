@@ -26,7 +26,7 @@ lab: setup ## Open the first notebook in JupyterLab
 
 setup: $(VENV)/cfslib.stamp ## Make the environment in .venv, with the cfs command
 
-test: lint types check browser ## Check everything
+test: lint types check ## Check everything
 
 lint: setup ## Check style and formatting
 	$(in_venv) ruff check

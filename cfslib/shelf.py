@@ -59,7 +59,7 @@ def alias(words: "Sequence[str]", environ: "Mapping[bytes, bytes]") -> str:
             text = value.decode("utf-8", "surrogateescape")
             parts += ["", variable.decode(), text]
     if parts:
-        parts.append(os.getcwd())  # a path among them may be relative
+        parts.append(_current_directory())  # a path among them may be relative
     escaped = [
         part.replace("%", "%25").replace("/", "%2F").replace(" ", "%20")
         for part in ("run", *parts)
@@ -124,6 +124,13 @@ def stamp(path: str) -> "tuple[int, int]":
     """Return what is another whenever a file has been changed, or replaced."""
     status = os.stat(path)
     return status.st_size, status.st_ctime_ns
+
+
+def _current_directory() -> str:
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        return ""  # it was removed, and no relative path leads anywhere
 
 
 def _read(path: str) -> bytes:

@@ -76,13 +76,18 @@ def _private_part(path: Path) -> Path | None:
 
 def _open_a_way(private: Path) -> None:
     """Cover a private directory; in it, show the needed ones below it again."""
-    below = [
+    below = {
         path.resolve() for path in NEEDED if path.resolve().is_relative_to(private)
-    ]
-    kept = {path: trees.detached(path) for path in below}
+    }
+    if private in below:  # then all that is in it, since it would stay private itself
+        below = (below - {private}) | set(private.iterdir())
+    outermost = {path for path in below if not below & set(path.parents)}
+    kept = {path: trees.detached(path) for path in outermost}
+    directory = Path.cwd()
     syscalls.mount("tmpfs", private, "tmpfs", options="mode=755")
     for path in sorted(kept):
         trees.attach(kept[path], path)
+    os.chdir(directory)  # what is seen there now
 
 
 if __name__ == "__main__":
