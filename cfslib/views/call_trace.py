@@ -5,6 +5,7 @@ cover one file or give up one right each; they stand together in one fold.
 """
 
 import itertools
+import re
 from collections.abc import Callable, Sequence
 
 import ipywidgets
@@ -16,6 +17,8 @@ from cfslib.views.widget import View, button, row
 
 _WIDTH = 120  # of the longest bar
 _HEAD = ("process", "µs", "how long", "call, and the same in C", "manual")
+_SHORT = 30  # characters of a path that are shown; its C has it whole
+_PATH = re.compile(r'(?:/[^/",:=\s]+){2,}')
 _MANY = 3  # so many calls of one kind in a row are folded
 # What we call by a name that has no page of its own.
 _PAGES = {"posix_spawn": "man3/posix_spawn.3", "prctl": "man2/prctl.2"}
@@ -89,12 +92,20 @@ def _process(pid: int, pids: Sequence[int]) -> Markup:
 
 
 def _in_both_words(call: Call) -> Markup:
-    text = element("code", str(call))
+    text = element("code", _PATH.sub(_shortened, str(call)))
     return element(
         "details",
         element("summary", element("mark", text) if call.error else text),
         element("pre", in_c.written(call)),
     )
+
+
+def _shortened(path: re.Match[str]) -> str:
+    """Keep the end of a path: that of a rootfs is long, and the same in all calls."""
+    short = path[0]
+    while len(short) > _SHORT and "/" in short[1:]:
+        short = short[short.index("/", 1) :]
+    return short if short == path[0] else f"…{short}"
 
 
 def _link(call: str) -> Markup:

@@ -141,10 +141,15 @@ def _shortened(place: str) -> str:
 
 
 def slider(stages: Sequence[Stage]) -> View:
-    """Return the tree with a slider over the steps; arrow keys move it."""
-    picture = ipywidgets.HTML(to_html(stages, 0))
+    """Return the tree with a slider over the steps; arrow keys move it.
+
+    It starts at the end, for at step 0 there is nothing of a container to be seen.
+    """
+    last = len(stages) - 1
+    picture = ipywidgets.HTML(to_html(stages, last))
     steps = ipywidgets.SelectionSlider(
         options=[(stage.step, number) for number, stage in enumerate(stages)],
+        value=last,
         description="After step",
         continuous_update=True,
     )
