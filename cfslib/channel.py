@@ -100,5 +100,5 @@ class Channel:
 
     def _say(self, answer: Answer, *descriptors: int) -> None:
         socket.send_fds(self._inside, [b"!"], descriptors)
-        self._inside.sendall(answers.packed(answer))
+        self._inside.sendall(answers.packed(answer, answers.by_value))
         self._inside.close()
