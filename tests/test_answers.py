@@ -162,6 +162,8 @@ def test_an_exit_is_told_by_its_code() -> None:
 
 
 class Malicious:
+    """Runs a program where it is unpickled."""
+
     def __reduce__(self) -> tuple[object, tuple[str]]:
         return os.system, ("echo it ran",)
 
