@@ -81,8 +81,10 @@ def keep(
 
 def also_as(alias: str, spec: Spec) -> None:
     """Put the recipe for a container under a second name, for who knows that one."""
-    recipe = find(spec)
-    if recipe and shelf.load(shelf.directory(os.environb), alias) != recipe:
+    if not (recipe := find(spec)):
+        return
+    recipe = recipe | {"name": alias}
+    if shelf.load(shelf.directory(os.environb), alias) != recipe:
         save(alias, recipe)
 
 
