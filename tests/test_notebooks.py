@@ -196,7 +196,7 @@ def test_nothing_volatile_is_committed(path: Path) -> None:
     for cell in notebook.cells:
         assert set(cell.metadata) <= {"tags"}
         for output in cell.get("outputs", []):
-            assert set(output.get("data", {})) <= {"text/plain", "image/svg+xml"}
+            assert set(output.get("data", {})) <= {"text/plain", "text/html"}
 
 
 @each

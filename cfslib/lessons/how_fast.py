@@ -1,11 +1,10 @@
-"""lessons.how_fast: the checks of notebook 20, and a picture of durations."""
+"""lessons.how_fast: the checks of notebook 20, and what it measures."""
 
-import html
 import os
 import shutil
 import statistics
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from cfslib import idmaps, syscalls
 from cfslib.children import in_child
@@ -60,23 +59,6 @@ def installed() -> dict[str, list[str]]:
     box = ["--unshare-all", "--bind", "/", "/", "--proc", "/proc", "--dev", "/dev"]
     known = {"unshare": ["unshare", *world, "true"], "bwrap": ["bwrap", *box, "true"]}
     return {name: argv for name, argv in known.items() if shutil.which(name)}
-
-
-def bars(costs: Mapping[str, float]) -> str:
-    """Draw durations in microseconds as a bar chart, in SVG."""
-    longest = max(costs.values())
-    rows = "".join(
-        f'<text x="150" y="{20 * row + 15}" text-anchor="end">'
-        f"{html.escape(name)}</text>"
-        f'<rect x="160" y="{20 * row + 3}" height="14" fill="#4c78a8"'
-        f' width="{max(1, 320 * cost / longest):.0f}"/>'
-        f'<text x="{170 + 320 * cost / longest:.0f}" y="{20 * row + 15}">'
-        f"{cost:,.0f} us</text>"
-        for row, (name, cost) in enumerate(costs.items())
-    )
-    size = f'width="600" height="{20 * len(costs) + 6}"'
-    style = 'style="background:#fff" font-family="sans-serif" font-size="13"'
-    return f'<svg xmlns="http://www.w3.org/2000/svg" {size} {style}>{rows}</svg>'
 
 
 def check_median(median_us: Callable[[Callable[[], object], int], object]) -> None:

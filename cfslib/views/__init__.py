@@ -17,4 +17,5 @@ kernel itself: it takes data, or a function that returns it.
     rootfs_tree   what is in a rootfs, what a program needs, what is missing
     call_trace    what the kernel was asked, in order, by process
     limit_gauge   press a container against a limit, and see the line bend
+    durations     how long things took, with a bar for each
 """

@@ -1,6 +1,5 @@
 import time
 from collections.abc import Callable, Sequence
-from xml.etree import ElementTree
 
 import pytest
 
@@ -40,15 +39,6 @@ def test_calls_of_one_name_are_added_up() -> None:
 def test_what_is_installed_can_be_called() -> None:
     for name, argv in how_fast.installed().items():
         assert argv[0] == name
-
-
-def test_the_picture_shows_every_name_and_the_longest_bar() -> None:
-    picture = ElementTree.fromstring(how_fast.bars({"a < b": 1000, "c": 500}))
-
-    texts = [node.text for node in picture if node.tag.endswith("text")]
-    widths = [node.get("width") for node in picture if node.tag.endswith("rect")]
-    assert texts == ["a < b", "1,000 us", "c", "500 us"]
-    assert widths == ["320", "160"]
 
 
 def _mean(func: Callable[[], object], times: int) -> float:
