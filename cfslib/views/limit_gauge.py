@@ -182,18 +182,21 @@ def _pressed(
 
 def _controls(load: Load, view: View, run: Callable[[Load, int], None]) -> object:
     of_pids = load.setting == "pids.max"
-    slider = ipywidgets.IntSlider(
-        20 if of_pids else 64,
-        min=5 if of_pids else 16,
-        max=60 if of_pids else 256,
-        step=1 if of_pids else 8,
+    span = {"min": 5, "max": 60} if of_pids else {"min": 16, "max": 256, "step": 8}
+    slider = ipywidgets.IntSlider(20 if of_pids else 64, readout=False, **span)
+    slider.layout.width = "min(20rem, 100%)"
+    # The same as a number, for ipywidgets gives the handle of a slider no name.
+    number = ipywidgets.BoundedIntText(
+        slider.value,
         description=load.setting if of_pids else f"{load.setting}, MiB",
+        **span,
     )
-    slider.style.description_width = "9rem"
-    slider.layout.width = "min(28rem, 100%)"
+    number.style.description_width = "9rem"
+    number.layout.width = "15rem"
+    ipywidgets.link((slider, "value"), (number, "value"))
 
     def pressed() -> None:
         limit = slider.value * (1 if of_pids else _MIB)
         view.in_background(lambda: run(load, limit))
 
-    return row(slider, button(f"Start the {load.name}", pressed))
+    return row(number, slider, button(f"Start the {load.name}", pressed))

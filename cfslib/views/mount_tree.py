@@ -12,7 +12,7 @@ import ipywidgets
 from cfslib.procfs import Mount
 from cfslib.stages import CLONE, Stage
 from cfslib.views.page import Markup, element, join, page, table
-from cfslib.views.widget import View
+from cfslib.views.widget import View, button, row
 
 _HEAD = ("where", "filesystem", "propagation", "options", "in this step")
 # A colour for each: who else hears of a mount made below.
@@ -144,6 +144,8 @@ def slider(stages: Sequence[Stage]) -> View:
     """Return the tree with a slider over the steps; arrow keys move it.
 
     It starts at the end, for at step 0 there is nothing of a container to be seen.
+    The buttons are for those to whom the slider cannot be read: ipywidgets gives its
+    handle no name.
     """
     last = len(stages) - 1
     picture = ipywidgets.HTML(to_html(stages, last))
@@ -155,7 +157,13 @@ def slider(stages: Sequence[Stage]) -> View:
     )
     steps.style.description_width = "auto"
     steps.layout.width = "min(36rem, 100%)"
-    view = View("The mount tree", steps, picture)
+
+    def move(by: int) -> None:
+        steps.value = min(max(steps.value + by, 0), last)
+
+    back = button("Back", lambda: move(-1), tip="To the step before")
+    on = button("Next", lambda: move(1), tip="To the next step")
+    view = View("The mount tree", row(steps, back, on), picture)
 
     def draw(change: dict[str, int]) -> None:
         def drawn() -> None:

@@ -4,10 +4,12 @@ import re
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
 
+from cfslib import pressure
 from cfslib.cgroups.hierarchies import CannotLimit
 from cfslib.pressure import BOMB, HOG, Load, Run, Sample, recorded
 from cfslib.views import limit_gauge
@@ -22,9 +24,9 @@ def finished(view: View) -> None:
             thread.join(5)
 
 
-def controls(view: View, number: int) -> tuple[object, object]:
-    slider, button = view.box.children[number].children
-    return slider, button
+def controls(view: View, number: int) -> tuple[Any, Any, Any]:
+    box, slider, button = view.box.children[number].children
+    return box, slider, button
 
 
 @pytest.mark.parametrize("load", [BOMB, HOG])
@@ -74,13 +76,23 @@ def test_a_button_runs_its_load_with_the_limit_of_its_slider() -> None:
         return replace(recorded(load), limit=limit)
 
     view = limit_gauge.gauge([BOMB, HOG], press, recorded)
-    slider, button = controls(view, 0)
-    slider.value = 33  # type: ignore[attr-defined]
-    button.click()  # type: ignore[attr-defined]
+    _, slider, button = controls(view, 0)
+    slider.value = 33
+    button.click()
     finished(view)
 
     assert asked == [("fork bomb", 33)]
     assert "pids.max = 33 processes" in view.box.children[2].value
+
+
+def test_a_slider_and_its_number_are_the_same() -> None:
+    view = limit_gauge.gauge([BOMB], pressure.press, recorded)
+    box, slider, _ = controls(view, 0)
+    box.value = 7
+    assert slider.value == 7
+
+    slider.value = 33
+    assert box.value == 33
 
 
 def test_where_a_limit_cannot_be_set_it_says_why_and_shows_a_recording() -> None:
@@ -88,8 +100,8 @@ def test_where_a_limit_cannot_be_set_it_says_why_and_shows_a_recording() -> None
         raise CannotLimit("cannot limit memory here", "be root.")
 
     view = limit_gauge.gauge([BOMB, HOG], press, recorded)
-    _, button = controls(view, 1)
-    button.click()  # type: ignore[attr-defined]
+    _, _, button = controls(view, 1)
+    button.click()
     finished(view)
 
     drawn = view.box.children[2].value

@@ -62,11 +62,25 @@ def test_a_mount_point_may_have_any_name(name: str) -> None:
 
 def test_the_slider_draws_the_step_it_is_at() -> None:
     view = mount_tree.slider(STORY)
-    slider, picture, _ = view.box.children
-    slider.value = 3
+    controls, picture, _ = view.box.children
+    controls.children[0].value = 3
 
     assert picture.value == mount_tree.to_html(STORY, 3)
     assert "Step 3 of 5: layer" in picture.value
+
+
+def test_the_buttons_go_a_step_back_and_on_and_no_further_than_the_ends() -> None:
+    controls, picture, _ = mount_tree.slider(STORY).box.children
+    _, back, on = controls.children
+    on.click()
+    assert "Step 5 of 5" in picture.value
+
+    back.click()
+    assert "Step 4 of 5" in picture.value
+
+    for _ in STORY:
+        back.click()
+    assert "Step 0 of 5" in picture.value
 
 
 @needs_namespaces
