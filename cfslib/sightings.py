@@ -16,6 +16,7 @@ from cfslib import namespaces, procfs
 from cfslib.namespaces import Namespace
 
 MOMENT = 0.1  # seconds for a signal to do what it does
+PATIENCE = 5  # seconds for one that is bound to end a process
 
 
 @dataclass(frozen=True)
@@ -90,10 +91,18 @@ def send(pid: int, number: int) -> tuple[Sighting | None, Sighting | None]:
     pidfd = os.pidfd_open(pid)
     try:
         signal.pidfd_send_signal(pidfd, number)
-        select.select([pidfd], [], [], MOMENT)  # until it ends, if it does
+        wait = PATIENCE if _is_fatal(before, number) else MOMENT
+        select.select([pidfd], [], [], wait)  # until it ends, if it does
     finally:
         os.close(pidfd)
     return before, look(pid)
+
+
+def _is_fatal(seen: Sighting, number: int) -> bool:
+    """Say if a signal ends a process, without leaving it a choice."""
+    by_default = number in (signal.SIGTERM, signal.SIGINT) and seen.state not in "TZ"
+    spared = seen.is_first or seen.catches(number)
+    return number == signal.SIGKILL or (by_default and not spared)
 
 
 def _parents(parent: int, depth: int) -> tuple[int, ...]:
