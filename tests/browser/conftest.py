@@ -3,10 +3,11 @@
 import os
 import shutil
 from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 
 from tests.browser import lab, learner
 
@@ -19,9 +20,12 @@ QUIET = (  # it asks for nothing but what a page asks for
     "--no-first-run",
 )
 SHOTS = Path(__file__).parent / "shots"  # for people to look at; git ignores them
+NAME = "written-for-a-test"
+PATIENCE = 20_000  # milliseconds, for a click on a busy machine
+expect.set_options(timeout=PATIENCE)
 TIMES = pytest.StashKey[list[str]]()
 
-Open = Callable[[str], learner.Notebook]
+RunCells = Callable[..., learner.Notebook]  # takes the code of each
 Report = Callable[[str], None]
 
 
@@ -64,12 +68,13 @@ def jupyterlab(tmp_path_factory: pytest.TempPathFactory) -> Generator[lab.Lab]:
         yield started
 
 
-@pytest.fixture
-def page(browser: Browser) -> Generator[Page]:
+@contextmanager
+def window(browser: Browser) -> Generator[Page]:
     """Open a window with nothing in it; no script in it may fail."""
     size: ViewportSize = {"width": learner.WIDTH, "height": learner.HEIGHT}
     with browser.new_context(viewport=size) as context:
         opened = context.new_page()
+        opened.set_default_timeout(PATIENCE)
         wrong: list[str] = []
         opened.on("pageerror", lambda error: wrong.append(str(error)))
         yield opened
@@ -78,7 +83,38 @@ def page(browser: Browser) -> Generator[Page]:
 
 
 @pytest.fixture
-def open_notebook(page: Page, jupyterlab: lab.Lab) -> Generator[Open]:
-    """Return a function that opens a notebook; its kernel ends with the test."""
-    yield lambda name: learner.opened(page, jupyterlab, name)
-    jupyterlab.end_kernels()
+def page(browser: Browser) -> Generator[Page]:
+    """Open a window for one test."""
+    with window(browser) as opened:
+        yield opened
+
+
+@pytest.fixture
+def run_cells(page: Page, jupyterlab: lab.Lab) -> Generator[RunCells]:
+    """Return a function that runs cells in a notebook of their own, for one test."""
+
+    def run(*cells: str) -> learner.Notebook:
+        opened = learner.opened(page, jupyterlab, jupyterlab.write(NAME, *cells))
+        opened.run_all()
+        return opened
+
+    yield run
+    jupyterlab.end_kernel(NAME)
+
+
+@pytest.fixture(scope="session")
+def notebook(
+    request: pytest.FixtureRequest, browser: Browser, jupyterlab: lab.Lab
+) -> Generator[learner.Notebook]:
+    """Open a notebook and run it, once for all tests that are `in_notebook` of it."""
+    with window(browser) as page:
+        opened = learner.opened(page, jupyterlab, request.param)
+        opened.run_all()
+        opened.look_at_all()
+        yield opened
+        jupyterlab.end_kernel(request.param)
+
+
+def in_notebook(*names: str) -> pytest.MarkDecorator:
+    """Mark a test that looks at notebooks which have been run."""
+    return pytest.mark.parametrize("notebook", names, indirect=True)

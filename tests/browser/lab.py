@@ -11,14 +11,17 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import Any
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import nbformat
 
 TOP = Path(__file__).parents[2]
+PATHS = {path.stem: path for path in sorted((TOP / "notebooks").glob("*.ipynb"))}
 PATIENCE = 60  # seconds for the server to start
 TOKEN = "for-this-run-alone"
+KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)"}
 SETTINGS = {
     # The theme follows the browser's colour scheme, which a test can switch.
     "themes": {"adaptive-theme": True},
@@ -31,7 +34,8 @@ class Lab:
     """A running JupyterLab."""
 
     url: str
-    root: Path
+    root: Path  # of the copy
+    home: Path  # of its user
 
     def address(self, notebook: str) -> str:
         """Return where a notebook can be opened, with no other beside it."""
@@ -40,21 +44,42 @@ class Lab:
     def write(self, name: str, *cells: str) -> str:
         """Write a notebook with these code cells and return its name."""
         made = nbformat.v4.new_notebook(
-            cells=[nbformat.v4.new_code_cell(cell) for cell in cells]
+            cells=[nbformat.v4.new_code_cell(cell) for cell in cells],
+            metadata={"kernelspec": KERNEL},  # or JupyterLab asks which one
         )
         nbformat.write(made, self.root / f"notebooks/{name}.ipynb")
         return name
 
-    def end_kernels(self) -> None:
-        """End the kernels of all notebooks that were opened."""
-        for kernel in json.load(self._ask("GET", "api/kernels")):
-            self._ask("DELETE", f"api/kernels/{kernel['id']}").close()
+    def is_at_rest(self, notebook: str) -> bool:
+        """Say if a browser is connected to its kernel, and that has nothing to do."""
+        return any(
+            session["kernel"]["execution_state"] == "idle"
+            and session["kernel"]["connections"]
+            for session in self._sessions(notebook)
+        )
 
-    def _ask(self, method: str, path: str) -> IO[bytes]:
+    def end_kernel(self, notebook: str) -> None:
+        """End the kernel of a notebook."""
+        for session in self._sessions(notebook):
+            self._ask("DELETE", f"api/sessions/{session['id']}")
+
+    def _sessions(self, notebook: str) -> list[dict[str, Any]]:
+        every = json.loads(self._ask("GET", "api/sessions"))
+        return [session for session in every if Path(session["path"]).stem == notebook]
+
+    def _ask(self, method: str, path: str) -> bytes:
         asked = Request(f"{self.url}{path}", method=method)
         asked.add_header("Authorization", f"token {TOKEN}")
-        answer: IO[bytes] = urlopen(asked)
-        return answer
+        try:
+            with urlopen(asked) as answer:
+                return bytes(answer.read())
+        except HTTPError as error:
+            # Of a kernel that is starting or ending, the server may know only half.
+            if error.code != 500:
+                raise
+            time.sleep(1)
+            with urlopen(asked) as answer:
+                return bytes(answer.read())
 
 
 def command() -> list[str]:
@@ -70,8 +95,7 @@ def command() -> list[str]:
 def running(place: Path) -> Generator[Lab]:
     """Start JupyterLab on a copy of the notebooks; end it and its kernels."""
     root, home = place / "checkout", place / "home"
-    for folder in ("notebooks", "cfslib"):
-        shutil.copytree(TOP / folder, root / folder)
+    _check_out(root)
     _set_up(home)
     words = [
         *command(),
@@ -86,9 +110,31 @@ def running(place: Path) -> Generator[Lab]:
         ) as server,
     ):
         try:
-            yield Lab(_url(server, home, place / "log"), root)
+            yield Lab(_url(server, home, place / "log"), root, home)
         finally:
             server.terminate()
+
+
+def _check_out(root: Path) -> None:
+    """Make a copy from which notebooks can be brought back, as with `git clone`."""
+    for folder in ("notebooks", "cfslib"):
+        shutil.copytree(
+            TOP / folder, root / folder, ignore=shutil.ignore_patterns(".*", "__*__")
+        )
+    for path in (root / "notebooks").glob("*.ipynb"):
+        _forget_the_run(path)
+    git = ["git", "-C", str(root), "-c", "user.name=cfs", "-c", "user.email=cfs@cfs"]
+    for words in (["init"], ["add", "notebooks"], ["commit", "-m", "as handed out"]):
+        subprocess.run([*git, *words], check=True, capture_output=True)
+
+
+def _forget_the_run(path: Path) -> None:
+    """Take the numbers from the cells, which look as if they had been run already."""
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.execution_count = None
+    nbformat.write(notebook, path)
 
 
 def _set_up(home: Path) -> None:

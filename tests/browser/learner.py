@@ -9,19 +9,20 @@ import nbformat
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.lab import Lab
+from tests.conftest import wait_until
 
 WIDTH, HEIGHT = 1280, 900
 PATIENCE = 60_000  # milliseconds, for what should take a few thousand
-VIEW = '[data-mime-type="application/vnd.jupyter.widget-view+json"]'
+VIEW = ".jp-OutputArea-output:has(.jupyter-widgets)"  # one that is drawn
 RED = '[data-mime-type="application/vnd.jupyter.stderr"]'  # errors, too, look so
 
 NUMBER = "data-windowed-list-index"
 READY = '.jp-Notebook-ExecutionIndicator[data-status="idle"]'
 
-ALL_HAVE_RUN = """count => {
+ALL_ARE_THERE = "count => document.querySelectorAll('.jp-Cell').length == count"
+ALL_HAVE_RUN = """() => {
     const prompts = [...document.querySelectorAll(".jp-CodeCell .jp-InputArea-prompt")];
-    return prompts.length == count
-        && prompts.every(prompt => /^\\[\\d+\\]:$/.test(prompt.textContent.trim()));
+    return prompts.every(prompt => /^\\[\\d+\\]:$/.test(prompt.textContent.trim()));
 }"""
 
 Theme = Literal["light", "dark"]
@@ -32,9 +33,14 @@ def opened(page: Page, lab: Lab, name: str) -> "Notebook":
     """Open a notebook and wait for its cells and its kernel."""
     start = time.monotonic()
     page.goto(lab.address(name))
+    notebook = Notebook(page, lab.root / f"notebooks/{name}.ipynb")
+    # JupyterLab says "idle" from the first, and adds one cell after the other: what
+    # is started before it has all of them runs only those that are there.
+    page.wait_for_function(ALL_ARE_THERE, arg=len(notebook.saved()), timeout=PATIENCE)
+    assert wait_until(lambda: lab.is_at_rest(name))
     page.locator(READY).wait_for(timeout=PATIENCE)
-    path = lab.root / f"notebooks/{name}.ipynb"
-    return Notebook(page, path, time.monotonic() - start)
+    notebook.seconds = time.monotonic() - start
+    return notebook
 
 
 @dataclass
@@ -43,15 +49,14 @@ class Notebook:
 
     page: Page
     path: Path
-    seconds: float  # that it took to open
+    seconds: float = 0  # that it took to open, and to run
 
     def run_all(self) -> None:
         """Run all cells, as from the menu, and wait until the last has ended."""
         start = time.monotonic()
         self.page.locator(".lm-MenuBar-item", has_text="Run").click()
         self.page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-        code = [cell for cell in self.saved() if cell.cell_type == "code"]
-        self.page.wait_for_function(ALL_HAVE_RUN, arg=len(code), timeout=PATIENCE)
+        self.page.wait_for_function(ALL_HAVE_RUN, timeout=PATIENCE)
         self.seconds += time.monotonic() - start
 
     def saved(self) -> list[Any]:

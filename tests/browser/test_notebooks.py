@@ -1,57 +1,58 @@
 """Every notebook, opened and run in JupyterLab."""
 
 from collections.abc import Iterator
+from typing import Any
 
+import nbformat
 import pytest
-from playwright.sync_api import Locator
+from playwright.sync_api import expect
 
 from tests.browser import audit
-from tests.browser.conftest import SHOTS, Open, Report
-from tests.browser.lab import TOP
-from tests.browser.learner import THEMES, VIEW, Notebook
+from tests.browser.conftest import SHOTS, Report, in_notebook
+from tests.browser.lab import PATHS
+from tests.browser.learner import THEMES, VIEW, Notebook, Theme
 from tests.conftest import needs_namespaces
 
-NAMES = sorted(path.stem for path in (TOP / "notebooks").glob("*.ipynb"))
 SECONDS = 15  # to open a notebook and run all its cells
-OURS = (".jp-RenderedMarkdown", ".jp-OutputArea-output")
+
+pytestmark = [needs_namespaces, in_notebook(*PATHS)]
 
 
-def expected_red(notebook: Notebook) -> set[int]:
-    """Return the numbers of the cells whose saved outputs have an error or warning."""
-    return {
+def test_a_notebook_is_opened_and_run_soon(notebook: Notebook, report: Report) -> None:
+    report(f"{notebook.path.stem:15} opened and run in {notebook.seconds:4.1f} s")
+
+    assert notebook.seconds < SECONDS
+
+
+def test_nothing_fails_but_what_should(notebook: Notebook) -> None:
+    assert notebook.red() == {
         number
-        for number, cell in enumerate(notebook.saved())
-        for output in cell.get("outputs", [])
+        for number, output in handed_out(notebook)
         if output.output_type == "error" or output.get("name") == "stderr"
     }
 
 
-def not_drawn(notebook: Notebook) -> Iterator[str]:
-    """Say what is there instead of each view that was not drawn."""
-    for view in notebook.page.locator(VIEW).all():
-        if not view.locator(".jupyter-widgets").count() or "widget..." in text(view):
-            yield text(view)
+def test_every_view_is_drawn(notebook: Notebook) -> None:
+    views = [
+        number
+        for number, output in handed_out(notebook)
+        if "run this cell to see it" in output.get("data", {}).get("text/plain", "")
+    ]
+
+    expect(notebook.page.locator(VIEW)).to_have_count(len(views))
 
 
-def text(place: Locator) -> str:
-    return str(place.inner_text())
+@pytest.mark.parametrize("theme", THEMES)
+def test_everybody_can_read_it(notebook: Notebook, theme: Theme) -> None:
+    notebook.use(theme)
+    notebook.page.screenshot(path=SHOTS / f"{notebook.path.stem}-{theme}.png")
+
+    assert not audit.findings(notebook.page, *audit.OURS)
 
 
-@needs_namespaces
-@pytest.mark.parametrize("name", NAMES)
-def test_a_notebook_runs_as_a_learner_runs_it(
-    name: str, open_notebook: Open, report: Report
-) -> None:
-    notebook = open_notebook(name)
-    red = expected_red(notebook)  # before JupyterLab saves what it ran
-    notebook.run_all()
-    report(f"{name:15} opened and run in {notebook.seconds:4.1f} s")
-    notebook.look_at_all()
-
-    assert notebook.red() == red
-    assert not list(not_drawn(notebook))
-    assert notebook.seconds < SECONDS
-    for theme in THEMES:
-        notebook.use(theme)
-        notebook.page.screenshot(path=SHOTS / f"{name}-{theme}.png")
-        assert not audit.findings(notebook.page, *OURS), theme
+def handed_out(notebook: Notebook) -> Iterator[tuple[int, Any]]:
+    """Yield each output as we saved it, with the number of its cell."""
+    saved = nbformat.read(PATHS[notebook.path.stem], as_version=4)
+    for number, cell in enumerate(saved.cells):
+        for output in cell.get("outputs", []):
+            yield number, output

@@ -9,14 +9,13 @@ from nbconvert import HTMLExporter
 from playwright.sync_api import Page
 
 from tests.browser.conftest import SHOTS
-from tests.browser.lab import TOP
+from tests.browser.lab import PATHS
 from tests.browser.learner import THEMES
 
-PATHS = sorted((TOP / "notebooks").glob("*.ipynb"))
 # What a web page shows that does not trust the notebook.
 HARMLESS = {"br", "details", "em", "kbd", "small", "strong", "sub", "summary", "sup"}
 
-each = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+each = pytest.mark.parametrize("path", PATHS.values(), ids=PATHS)
 
 
 def convert(path: Path, place: Path, **options: object) -> str:

@@ -1,0 +1,445 @@
+"""Every view, in its notebook: the clicks of a learner, and what must be seen.
+
+Which answer is right is for the tests of the models.  Here a view has to react, in
+time, to the mouse and to the keyboard.
+"""
+
+import itertools
+import json
+import re
+import statistics
+from collections.abc import Callable
+
+import nbformat
+import pytest
+from playwright.sync_api import Locator, expect
+
+from cfslib.predictions import Question, chroot, hostname, mount, pid, start
+from tests.browser import audit
+from tests.browser.conftest import Report, RunCells, in_notebook
+from tests.browser.lab import PATHS, Lab
+from tests.browser.learner import Notebook
+from tests.conftest import needs_namespaces
+
+MILLISECONDS = 200  # median, from a click to its answer
+FORGOTTEN = """
+import os, subprocess, time
+from cfslib import sightings
+
+subprocess.Popen(["cfs", "run", "sleep", "1000"])
+while not sightings.containers(os.getpid()):
+    time.sleep(0.01)
+"""
+SMALL_ROOTFS = """
+import tempfile
+from pathlib import Path
+from cfslib import building
+
+scratch = tempfile.TemporaryDirectory()
+tools = Path(scratch.name)
+building.build(tools, ["sh", "cat", "ls"])
+"""
+WHOLE_ROOTFS = """
+from cfslib import container, rootcache, syscalls
+from cfslib.spec import Spec
+
+ROOT = rootcache.current()
+"""
+TIMES = 5
+TRIES = 3  # the machine may be busy with something else
+
+pytestmark = needs_namespaces
+Rest = Callable[[], object]  # what to wait for before the next click
+Answers = Callable[..., None]  # takes a name, a picture, and what to do in turn
+
+
+@pytest.fixture
+def answers_at_once(report: Report) -> Answers:
+    """Return a function that clicks in turn, and measures until the picture changes."""
+
+    def measure(
+        name: str, place: Locator, *steps: audit.Step, rest: Rest = lambda: None
+    ) -> None:
+        for _ in range(TRIES):
+            took = []
+            for step in itertools.islice(itertools.cycle(steps), TIMES):
+                took.append(audit.latency(place, step))
+                rest()
+            median = statistics.median(took)
+            report(f"{name:15} answers a click in {median:4.0f} ms")
+            if median < MILLISECONDS:
+                break
+        assert median < MILLISECONDS
+
+    return measure
+
+
+def button(view: Locator, name: str) -> Locator:
+    return view.get_by_role("button", name=name)
+
+
+def picture(view: Locator) -> Locator:
+    """Return where a view draws: the last of its drawings but the line that speaks."""
+    return view.locator(".widget-html-content").nth(-2)
+
+
+def choose(view: Locator, label: str, words: str) -> None:
+    """Choose the first entry of a menu that begins like this."""
+    menu = view.get_by_label(label)
+    entries = menu.locator("option").evaluate_all("all => all.map(one => one.value)")
+    menu.select_option(value=next(e for e in entries if e.startswith(words)))
+
+
+def source(name: str, code: str) -> str:
+    """Return the cell with this code from a notebook as it is handed out."""
+    cells = nbformat.read(PATHS[name], as_version=4).cells
+    return next(str(cell.source) for cell in cells if code in cell.source)
+
+
+def start_again(view: Locator) -> None:
+    """Have a new family on the pid ladder."""
+    before = picture(view).inner_text()
+    button(view, "Start again").click()
+    expect(picture(view)).not_to_have_text(before, use_inner_text=True)
+
+
+# A prediction
+
+
+@pytest.mark.parametrize(
+    ("notebook", "code", "question"),
+    [
+        ("00-start-here", "asked.RENAMED", start.RENAMED),
+        ("01-hostname", "asked.PRIVATE_COPY", hostname.PRIVATE_COPY),
+        ("02-pid", "asked.PARENT_OF_1", pid.PARENT_OF_1),
+        ("03-mount", "asked.AFTER_PIVOT", mount.AFTER_PIVOT),
+        ("04-chroot", "asked.LS_ALONE", chroot.LS_ALONE),
+    ],
+    indirect=["notebook"],
+    scope="session",  # or the notebook is opened for each of these alone
+)
+def test_a_prediction_gives_reasons_after_a_choice(
+    notebook: Notebook, code: str, question: Question
+) -> None:
+    view = notebook.view(f"quiz.ask({code})")
+    expect(view).to_contain_text(question.text)
+    for choice in question.choices:
+        expect(view).not_to_contain_text(choice.reason)
+
+    for choice in sorted(question.choices, key=lambda choice: choice.right):
+        view.get_by_label(choice.text, exact=True).check()
+        said = view.get_by_role("status")
+        expect(said).to_contain_text("is right." if choice.right else "is not so.")
+        expect(said).to_contain_text(choice.reason)
+
+    view.get_by_text("The other choices").click()
+    for choice in question.choices:
+        expect(view.get_by_text(choice.reason)).to_be_visible()
+
+
+@in_notebook("00-start-here")
+def test_a_prediction_answers_at_once(
+    notebook: Notebook, answers_at_once: Answers
+) -> None:
+    view = notebook.view("quiz.ask(asked.LISTED)")
+
+    answers_at_once("a prediction", picture(view), *view.get_by_role("radio").all())
+
+
+@in_notebook("00-start-here")
+def test_a_prediction_can_be_made_with_the_keyboard(notebook: Notebook) -> None:
+    view = notebook.view("quiz.ask(asked.LISTED)")
+    keys = notebook.page.keyboard
+    said = view.get_by_role("status")
+    view.get_by_role("radio").first.focus()
+    keys.press("Space")
+    expect(said).to_contain_text(start.LISTED.choices[0].reason)
+    keys.press("Tab")
+    keys.press("Space")
+    expect(said).to_contain_text(start.LISTED.choices[1].reason)
+
+    folded = view.get_by_text(start.LISTED.choices[0].reason)
+    expect(folded).not_to_be_visible()
+    for _ in start.LISTED.choices[1:]:
+        keys.press("Tab")
+    keys.press("Enter")
+    expect(folded).to_be_visible()
+
+
+# Host and container
+
+
+@in_notebook("00-start-here")
+def test_without_a_namespace_the_host_shows(notebook: Notebook) -> None:
+    view = notebook.view("beside.view(")
+    inside = view.get_by_role("region", name="In the container")
+    alone = re.compile(r"^\W*1 cfs$", re.MULTILINE)
+    expect(inside).to_contain_text("≠ cfs-container")
+    expect(inside).to_have_text(alone)
+
+    view.get_by_label("PID", exact=True).uncheck()
+    expect(view.get_by_role("status").first).to_contain_text("PID is shared with the")
+    expect(inside).not_to_have_text(alone)
+
+    view.get_by_label("PID", exact=True).check()
+    expect(inside).to_have_text(alone)
+
+
+@in_notebook("00-start-here")
+def test_any_command_can_be_compared_with_the_keyboard(notebook: Notebook) -> None:
+    view = notebook.view("beside.view(")
+    keys = notebook.page.keyboard
+    inside = view.get_by_role("region", name="In the container")
+    view.get_by_label("Command").focus()
+    keys.press("Control+A")
+    keys.type("echo $$")
+    keys.press("Enter")
+    expect(inside).to_contain_text("≠ 2")
+
+    keys.press("Tab")
+    expect(button(view, "Run")).to_be_focused()
+    keys.press("Tab")
+    expect(view.get_by_label("UTS", exact=True)).to_be_focused()
+    keys.press("Tab")
+    keys.press("Space")
+    expect(view.get_by_label("PID", exact=True)).not_to_be_checked()
+    expect(inside).not_to_have_text(re.compile(r"^\W*2$"))
+    keys.press("Space")
+    expect(inside).to_contain_text("≠ 2")
+
+
+@in_notebook("00-start-here")
+def test_a_container_is_there_at_once(
+    notebook: Notebook, answers_at_once: Answers
+) -> None:
+    view = notebook.view("beside.view(")
+
+    answers_at_once("side by side", picture(view), view.get_by_label("UTS"))
+
+
+# Progress
+
+
+@in_notebook("00-start-here")
+def test_progress_is_kept_and_can_be_taken_back(
+    notebook: Notebook, jupyterlab: Lab
+) -> None:
+    view = notebook.view("progress.view(")
+    state = jupyterlab.home / ".local/state/cfs/done.json"
+    changed = jupyterlab.root / "notebooks/01-hostname.ipynb"
+    original = changed.read_text()
+    changed.write_text(original + "\n")
+    state.parent.mkdir(parents=True, exist_ok=True)
+    state.write_text(json.dumps([["01-hostname", 1]]))
+
+    button(view, "Look again").click()
+    expect(view).to_contain_text(re.compile(r"\b1 of \d+ exercises done"))
+    expect(view).to_contain_text("✓ 1.")
+
+    choose(view, "Notebook", "01-hostname")
+    button(view, "Back to the start").click()
+    expect(view.get_by_role("status")).to_contain_text("is as it was handed out")
+    expect(view).to_contain_text(re.compile(r"\b0 of \d+ exercises done"))
+    assert changed.read_text() == original
+
+
+@in_notebook("00-start-here")
+def test_containers_that_still_run_can_be_ended(
+    notebook: Notebook, run_cells: RunCells, answers_at_once: Answers
+) -> None:
+    view = notebook.view("progress.view(")
+    run_cells(FORGOTTEN)
+    button(view, "End all containers").click()
+    expect(view.get_by_role("status")).to_contain_text("1 ended.")
+
+    button(view, "End all containers").click()
+    expect(view.get_by_role("status")).to_contain_text("None was running.")
+    answers_at_once("progress", view, button(view, "End all containers"))
+
+
+# Who shares what
+
+
+@in_notebook("01-hostname")
+def test_a_container_comes_with_namespaces_of_its_own_and_goes(
+    notebook: Notebook, answers_at_once: Answers
+) -> None:
+    view = notebook.view("sharing.view(")
+    rows = view.get_by_role("row")
+    kinds = rows.first.get_by_role("columnheader").all_inner_texts()[1:]
+    expect(rows).to_have_count(2)
+
+    button(view, "Start a container").click()
+    inside = view.get_by_role("row", name="inside: cat")
+    expect(inside).to_be_visible()
+    for kind, shared in (("UTS", False), ("PID", False), ("TIME", True)):
+        here, there = (
+            row.get_by_role("cell").nth(kinds.index(kind)).inner_text()
+            for row in (rows.nth(1), inside)
+        )
+        assert (here == there) == shared, kind
+
+    button(view, "End it").click()
+    expect(rows).to_have_count(2)
+    answers_at_once(
+        "who shares what",
+        picture(view),
+        button(view, "Start a container"),
+        button(view, "End it"),
+    )
+
+
+# The pid ladder
+
+
+@in_notebook("02-pid")
+@pytest.mark.parametrize(
+    ("name", "signal", "what_comes_of_it"),
+    [
+        ("plain", "SIGTERM", "it ended.  It is a zombie until its parent waits"),
+        ("polite", "SIGSTOP", "it is stopped."),
+        ("first", "SIGTERM", "nothing.  PID 1 gets no signal"),
+        ("dead", "SIGKILL", "nothing.  A zombie is dead already"),
+        ("first", "SIGKILL", "it ended"),
+    ],
+)
+def test_a_signal_does_what_it_says(
+    notebook: Notebook, name: str, signal: str, what_comes_of_it: str
+) -> None:
+    view = notebook.view("ladder.view(")
+    start_again(view)
+    choose(view, "Process", f"{name}, pid ")
+    button(view, signal).click()
+    expect(view.get_by_role("status").first).to_contain_text(
+        f"{signal} to {name}: {what_comes_of_it}"
+    )
+
+
+@in_notebook("02-pid")
+def test_the_end_of_pid_1_ends_its_namespace(
+    notebook: Notebook, answers_at_once: Answers
+) -> None:
+    view = notebook.view("ladder.view(")
+    start_again(view)
+    expect(picture(view)).to_contain_text("✝ dead")
+
+    choose(view, "Process", "first, pid ")
+    button(view, "SIGKILL").click()
+    expect(picture(view)).to_contain_text("✝ first")
+    expect(picture(view)).not_to_contain_text("inner")
+
+    start_again(view)
+    expect(picture(view)).to_contain_text("inner")
+    choose(view, "Process", "plain, pid ")
+    answers_at_once(
+        "the pid ladder",
+        picture(view),
+        button(view, "SIGSTOP"),
+        button(view, "SIGCONT"),
+    )
+
+
+# The mount tree
+
+
+@in_notebook("03-mount")
+def test_the_mount_tree_goes_back_and_on(
+    notebook: Notebook, answers_at_once: Answers
+) -> None:
+    view = notebook.view("mount_tree.slider(")
+    said = view.get_by_role("status").first
+    expect(said).to_contain_text(re.compile(r"^Step (\d+) of \1: "))
+
+    view.get_by_role("slider").press("Home")
+    expect(said).to_contain_text("Step 0 of ")
+    view.get_by_role("slider").press("ArrowRight")
+    expect(said).to_contain_text("Step 1 of ")
+    button(view, "Next").click()
+    expect(said).to_contain_text("Step 2 of ")
+    button(view, "Next").press("Enter")
+    expect(said).to_contain_text("Step 3 of ")
+    expect(view.get_by_role("table").first).to_contain_text("+ new")
+
+    answers_at_once(
+        "the mount tree", picture(view), button(view, "Back"), button(view, "Next")
+    )
+
+
+# The rootfs
+
+
+def test_the_rootfs_says_what_a_program_needs_and_what_is_missing(
+    run_cells: RunCells, answers_at_once: Answers
+) -> None:
+    # The notebook ends by removing its rootfs.
+    notebook = run_cells(SMALL_ROOTFS, source("04-chroot", "rootfs_tree.explorer("))
+    view = notebook.view("rootfs_tree.explorer(")
+    said = view.get_by_role("status").first
+    program = view.get_by_label("Program")
+    expect(said).to_contain_text("missing, so /usr/bin/sort cannot run here.")
+
+    program.fill("cat")
+    program.press("Enter")
+    expect(said).to_contain_text("cat can run here.")
+    expect(view.get_by_text(re.compile("^libc.so"))).to_be_visible()
+
+    program.fill("gzip")
+    button(view, "Look").click()
+    expect(said).to_contain_text("gzip cannot run here.")
+    answers_at_once("the rootfs", picture(view), (program, "cat"), (program, "ls"))
+
+
+# The call trace
+
+
+def test_a_call_unfolds_to_the_same_in_c(
+    run_cells: RunCells, answers_at_once: Answers
+) -> None:
+    # The notebook ends by removing its rootfs.
+    notebook = run_cells(WHOLE_ROOTFS, source("05-cfs-run", "call_trace.viewer("))
+    view = notebook.view("call_trace.viewer(")
+    call = view.locator("details", has_text="pivot_root(").first
+    expect(call.locator("pre")).not_to_be_visible()
+    call.locator("summary").click()
+    expect(call.locator("pre")).to_contain_text("SYS_pivot_root")
+
+    manual = view.get_by_role("link", name="pivot_root(2)")
+    expect(manual).to_have_attribute("href", re.compile(r"/pivot_root\.2\.html$"))
+    expect(view.get_by_role("status").first).to_contain_text("by 2 processes")
+    answers_at_once("the call trace", picture(view), button(view, "Run it again"))
+
+
+# The limit gauge
+
+
+@in_notebook("05-cfs-run")
+def test_a_fork_bomb_meets_its_limit(
+    notebook: Notebook, answers_at_once: Answers
+) -> None:
+    view = notebook.view("limit_gauge.gauge(")
+    view.get_by_label("pids.max").fill("12")
+    view.get_by_label("pids.max").press("Enter")
+    button(view, "Start the fork bomb").click()
+    expect(view.get_by_role("status")).to_have_text("Working …")
+    expect(view).to_contain_text("EAGAIN")
+    drawn = view.get_by_role("img")
+    expect(drawn).to_have_attribute("aria-label", re.compile("pids.max at 12"))
+    view.get_by_text("What was printed").click()
+    expect(view.get_by_role("region")).to_contain_text("fork")
+
+    answers_at_once(
+        "the limit gauge",
+        picture(view),
+        button(view, "Start the fork bomb"),
+        rest=lambda: expect(view.get_by_text("Working …")).to_have_count(0),
+    )
+
+
+@in_notebook("05-cfs-run")
+def test_a_memory_hog_is_killed_here_or_where_it_was_recorded(
+    notebook: Notebook,
+) -> None:
+    view = notebook.view("limit_gauge.gauge(")
+    button(view, "Start the memory hog").click()
+
+    expect(view).to_contain_text("The exit code 137 is 128 + 9")
