@@ -10,11 +10,13 @@ nbval = --nbval --nbval-sanitize-with tests/sanitize.cfg notebooks
 # The engine that is here, and what it calls the image; `make ENGINE=podman build`.
 ENGINE ?= $(notdir $(firstword $(shell command -v docker podman)))
 IMAGE ?= cfs
+browsers := chromium chromium-browser google-chrome google-chrome-stable
+browser := $(firstword $(foreach name,$(browsers),$(shell command -v $(name))))
 root := $(filter 0,$(shell id -u))# empty for an ordinary user
 
 .NOTPARALLEL: # the tests share one machine, and their reports one terminal
-.PHONY: help lab setup test lint types check unit notebooks as-user browser bench
-.PHONY: format refresh lock clean build run shell test-image
+.PHONY: help lab setup test lint types check unit notebooks as-user browser no-browser
+.PHONY: bench format refresh lock clean build run shell test-image
 
 help: ## List what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -26,7 +28,7 @@ lab: setup ## Open the first notebook in JupyterLab
 
 setup: $(VENV)/cfslib.stamp ## Make the environment in .venv, with the cfs command
 
-test: lint types check ## Check everything
+test: lint types check $(if $(browser)$(CI),browser,no-browser) ## Check everything
 
 lint: setup ## Check style and formatting
 	$(in_venv) ruff check
@@ -49,6 +51,9 @@ as-user: setup ## As root: run tests and notebooks as an ordinary user
 
 browser: $(VENV)/browser.stamp ## Look at it all in JupyterLab, with Chromium
 	$(in_venv) $(pytest) tests/browser
+
+no-browser:
+	@echo "Not looked at in JupyterLab: there is no browser.  On Debian: apt install chromium"
 
 format: setup ## Put the code into shape
 	$(in_venv) ruff check --fix
