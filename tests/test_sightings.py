@@ -65,6 +65,18 @@ def test_a_signal_has_a_before_and_an_after() -> None:
     assert in_child(look) == ("S", "Z", True, False)
 
 
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_signal_that_ends_a_process_is_waited_for(number: int) -> None:
+    def look() -> str:
+        pid = sleeper()
+        sightings.MOMENT = 0  # in this child
+        _, after = sightings.send(pid, number)
+        os.waitpid(pid, 0)
+        return after.state if after else ""
+
+    assert in_child(look) == "Z"
+
+
 @needs_user_namespaces
 def test_a_family_is_seen_on_every_level() -> None:
     family = company.family()
