@@ -66,6 +66,7 @@ def build(root: Path, tools: Sequence[str] = EVERYDAY) -> list[Path]:
     root.mkdir(parents=True, exist_ok=True)
     for source in sources:
         copy(source, root)
+    _link_top_level(root)
     _furnish(root)
     _link_into_path(programs, root)
     return sources
@@ -128,6 +129,14 @@ def _copy_link(link: Path, root: Path) -> None:
     if not target.is_symlink():
         target.parent.mkdir(parents=True, exist_ok=True)
         target.symlink_to(link.readlink())
+
+
+def _link_top_level(root: Path) -> None:
+    """Let /bin lead to /usr/bin, as on the host: scripts begin with `#!/bin/sh`."""
+    for link in map(Path, ("/bin", "/sbin", "/lib", "/lib64")):
+        there = root / link.resolve().relative_to("/")
+        if link.is_symlink() and there.is_dir():
+            _copy_link(link, root)
 
 
 def _link_into_path(programs: Iterable[Path], root: Path) -> None:

@@ -96,6 +96,23 @@ def test_a_script_from_anywhere_runs_by_its_name(tmp_path: Path) -> None:
     assert output_in(tmp_path / "root", "hello") == "hello\n"
 
 
+@needs_namespaces
+def test_a_script_finds_its_shell_where_there_is_nothing_but_a_shell(
+    tmp_path: Path,
+) -> None:
+    building.build(tmp_path, ["sh"])
+    make_script(tmp_path / "hello")
+
+    assert output_in(tmp_path, "/hello") == "hello\n"
+
+
+def test_no_link_leads_nowhere(tmp_path: Path) -> None:
+    building.build(tmp_path, ["sh"])
+
+    dangling = [p for p in tmp_path.iterdir() if p.is_symlink() and not p.exists()]
+    assert dangling == []
+
+
 def make_script(path: Path) -> Path:
     path.parent.mkdir(exist_ok=True)
     path.write_text("#!/bin/sh\necho hello\n")
