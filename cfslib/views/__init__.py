@@ -16,6 +16,7 @@ kernel itself: it takes data, or a function that returns it.
     mount_tree    the mounts of a container, step by step
     rootfs_tree   what is in a rootfs, what a program needs, what is missing
     call_trace    what the kernel was asked, in order, by process
+    limit_chart   the picture of a limit, and of the line that bends below it
     limit_gauge   press a container against a limit, and see the line bend
     durations     how long things took, with a bar for each
 """

@@ -1,12 +1,10 @@
 """The limit gauge: a line that bends, and what the kernel did about it."""
 
-import re
 import threading
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import pytest
 from hypothesis import given
 
 from cfslib import pressure
@@ -27,27 +25,6 @@ def finished(view: View) -> None:
 def controls(view: View, number: int) -> tuple[Any, Any, Any]:
     box, slider, button = view.box.children[number].children
     return box, slider, button
-
-
-@pytest.mark.parametrize("load", [BOMB, HOG])
-def test_the_line_has_a_point_for_each_sample_and_stays_inside(load: Load) -> None:
-    run = recorded(load)
-    drawn = limit_gauge.chart(load, run.limit, run.samples)
-    points = re.findall(r"(?<=[ \"])[\d.]+,[\d.]+", drawn.partition("points=")[2])
-    places = [tuple(map(float, point.split(","))) for point in points]
-
-    assert len(places) == len(run.samples)
-    assert all(0 <= x <= 560 and 0 <= y <= 220 for x, y in places)
-
-
-def test_the_picture_says_in_words_what_it_shows() -> None:
-    drawn = limit_gauge.chart(BOMB, 20, [Sample(0, 3), Sample(0.1, 20)])
-
-    assert "<title>fork bomb: at most 20 processes in use, with pids.max at 20" in drawn
-
-
-def test_a_run_without_samples_is_no_error() -> None:
-    assert "<polyline" in limit_gauge.chart(HOG, 1 << 20, [])
 
 
 def test_it_says_what_the_kernel_did() -> None:
