@@ -13,6 +13,7 @@ kernel itself: it takes data, or a function that returns it.
     rungs         the picture of the pid ladder, and the same as a table
     ladder        one process, and its pid on every level
     progress      which exercises are done, and a way back to the start
+    mount_rows    the mounts after a step, as rows of a tree, and what the step changed
     mount_tree    the mounts of a container, step by step
     rootfs_tree   what is in a rootfs, what a program needs, what is missing
     call_trace    what the kernel was asked, in order, by process

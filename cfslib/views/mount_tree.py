@@ -4,81 +4,18 @@ What was there before and stays as it is would bury what is new, so the mounts t
 from the host are folded away, all but its root.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import ipywidgets
 
-from cfslib.procfs import Mount
-from cfslib.stages import CLONE, Stage
+from cfslib.stages import Stage
+from cfslib.views.mount_rows import Row, from_the_host, rows, shortened
 from cfslib.views.page import Markup, element, join, page, table
 from cfslib.views.widget import View, button, row
 
 _HEAD = ("where", "filesystem", "propagation", "options", "in this step")
 # A colour for each: who else hears of a mount made below.
 _COLOURS = {"private": 2, "shared": 5, "slave": 0, "unbindable": 6}
-_SHORT = 30  # characters of a place that fit into its column
-
-
-@dataclass(frozen=True)
-class Row:
-    """One mount in the tree, and what the step did to it."""
-
-    depth: int
-    mount: Mount
-    change: str = ""  # "new", "gone", "now private", "moved", "read-only"
-
-
-def rows(before: Stage | None, now: Stage) -> list[Row]:
-    """Return the tree after a step, parents first, with what the step changed."""
-    old = {mount.id: mount for mount in before.mounts} if before else {}
-    if before is None or now.step == CLONE:  # a copy has numbers of its own
-        return [Row(depth, mount) for depth, mount in _tree(now.mounts)]
-    tree = [
-        Row(depth, mount, _change(old.get(mount.id), mount))
-        for depth, mount in _tree(now.mounts)
-    ]
-    here = {mount.id for mount in now.mounts}
-    gone = [(depth, mount) for depth, mount in _tree(before.mounts)]
-    return tree + [Row(d, mount, "gone") for d, mount in gone if mount.id not in here]
-
-
-def from_the_host(stages: Sequence[Stage], number: int) -> set[int]:
-    """Return the ids of the host's mounts that were there before a step, but its root.
-
-    The kernel gives the number of a mount that is gone to a new one, so what is gone
-    once does not come back.
-    """
-    first = stages[
-        min(number, 1)
-    ].mounts  # a namespace of one's own, numbers of its own
-    left = {mount.id for mount in first if mount.target != "/"}
-    for stage in stages[1:number]:
-        left &= {mount.id for mount in stage.mounts}
-    return left
-
-
-def _tree(mounts: Sequence[Mount]) -> Iterator[tuple[int, Mount]]:
-    ids = {mount.id for mount in mounts}
-    ahead = [(0, mount) for mount in mounts if mount.parent not in ids]
-    while ahead:
-        depth, mount = ahead.pop(0)
-        yield depth, mount
-        below = [(depth + 1, m) for m in mounts if m.parent == mount.id != m.id]
-        ahead = below + ahead
-
-
-def _change(old: Mount | None, new: Mount) -> str:
-    if old is None or (old.fstype, old.source) != (new.fstype, new.source):
-        return "new"
-    if old.propagation != new.propagation:
-        return f"was {old.propagation}"
-    if old.target != new.target:
-        return f"was at {_shortened(old.target)}"
-    if old.options != new.options:
-        return f"was {old.options.split(',')[0]}"
-    # Its place may read the same though it hangs elsewhere, as the old root does.
-    return "now on top of the new root" if old.parent != new.parent else ""
 
 
 def to_html(stages: Sequence[Stage], number: int) -> Markup:
@@ -116,7 +53,7 @@ def _cells(row: Row) -> list[object]:
     mount = row.mount
     # JupyterLab lets code break, and a tree with broken lines is none.
     whole = "white-space: nowrap"
-    where = element("code", _shortened(mount.target), title=mount.target, style=whole)
+    where = element("code", shortened(mount.target), title=mount.target, style=whole)
     if row.change == "gone":
         where = element("s", where)
     indent = element(
@@ -134,10 +71,6 @@ def _cells(row: Row) -> list[object]:
 def _mark(change: str) -> object:
     sign = {"": "", "new": "+ ", "gone": "✗ "}.get(change, "→ ")
     return element("mark", sign, change) if change else ""
-
-
-def _shortened(place: str) -> str:
-    return place if len(place) <= _SHORT else "…" + place[1 - _SHORT :]
 
 
 def slider(stages: Sequence[Stage]) -> View:

@@ -1,7 +1,5 @@
 """The mount tree: what changed, what is folded away, and what the slider does."""
 
-from dataclasses import replace
-
 from hypothesis import given
 
 from cfslib import stages
@@ -9,43 +7,11 @@ from cfslib.spec import Spec
 from cfslib.stages import Stage
 from cfslib.views import mount_tree
 from tests.conftest import needs_namespaces
+from tests.views.test_mount_rows import STORY
 from tests.views.trees import HOSTILE, mount
-
-ROOT, PROC = mount(1, 0, "/", "ext4"), mount(2, 1, "/proc", "proc")
-SHARED = replace(ROOT, tags=("shared:1",))
-NEW = mount(3, 1, "/new")
-STORY = [
-    Stage("the host", "Here.", (SHARED, PROC)),
-    Stage("clone", "A copy.", (SHARED, PROC)),
-    Stage("make private", "Alone.", (ROOT, PROC)),
-    Stage("layer", "More.", (ROOT, PROC, NEW)),
-    Stage("detach", "Less.", (replace(NEW, parent=0, target="/"),)),
-    Stage("mask", "A number again.", (NEW, mount(2, 3, "/proc/keys"))),
-]
-
-
-def changes(number: int) -> dict[str, str]:
-    rows = mount_tree.rows(STORY[number - 1], STORY[number])
-    return {row.mount.target: row.change for row in rows}
-
-
-def test_parents_come_before_their_children() -> None:
-    rows = mount_tree.rows(None, Stage("", "", (PROC, ROOT)))
-
-    assert [(row.depth, row.mount.target) for row in rows] == [(0, "/"), (1, "/proc")]
-
-
-def test_each_row_says_what_the_step_did_to_it() -> None:
-    assert changes(2) == {"/": "was shared", "/proc": ""}
-    assert changes(3) == {"/": "", "/proc": "", "/new": "new"}
-    assert mount_tree.rows(STORY[3], STORY[4])[0].change == "was at /new"
-    assert changes(4)["/proc"] == "gone"
 
 
 def test_mounts_of_the_host_are_folded_until_they_are_gone() -> None:
-    assert [mount_tree.from_the_host(STORY, n) for n in range(6)] == [
-        {2}, {2}, {2}, {2}, {2}, set()
-    ]  # fmt: skip
     assert "1 other mounts of the host</summary>" in mount_tree.to_html(STORY, 3)
     assert "all gone" in mount_tree.to_html(STORY, 4)
     assert "<details>" not in mount_tree.to_html(STORY, 5)
