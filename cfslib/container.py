@@ -73,11 +73,11 @@ def capture(spec: Spec) -> Finished:
 def _run(spec: Spec, pipes: Pipes | None = None) -> int:
     """Stand outside: make PID 1, let it go when all is ready, wait for its end."""
     streams.have_all_three()
-    root = (spec.rootfs or rootcache.current()).absolute()
-    rootfs.check(root)
+    if spec.rootfs:
+        rootfs.check(spec.rootfs)
     kinds = _namespaces(spec)
     with (
-        rootcache.in_use(root),
+        rootcache.in_use(spec.rootfs) as root,
         tracing.trace() as calls,
         limits.enforced(spec.limits, counted_alone=_is_counted_alone(kinds)) as join,
         Channel() as channel,

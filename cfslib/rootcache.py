@@ -58,14 +58,41 @@ def made_from(cache: Path | None = None) -> tuple[list[str], list[str]]:
 
 
 @contextmanager
-def in_use(root: Path) -> Generator[None]:
-    """Keep a rootfs from being cleared away while a container runs in it."""
-    fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+def in_use(named: Path | None, cache: Path | None = None) -> Generator[Path]:
+    """Keep a rootfs from being cleared away for a `with` block, and yield its path.
+
+    If none is named, that is the cached one.
+    """
+    root, fd = (named.absolute(), _lock(named)) if named else _lock_current(cache)
     try:
-        fcntl.flock(fd, fcntl.LOCK_SH)
-        yield
+        yield root
     finally:
         os.close(fd)
+
+
+def _lock_current(cache: Path | None) -> tuple[Path, int]:
+    while True:
+        root = current(cache)
+        try:
+            fd = _lock(root)
+        except FileNotFoundError:
+            continue  # somebody has found changed tools, and cleared it away
+        if _is_at(root, fd):
+            return root, fd
+        os.close(fd)  # they did so before we had the lock
+
+
+def _lock(root: Path) -> int:
+    fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    fcntl.flock(fd, fcntl.LOCK_SH)
+    return fd
+
+
+def _is_at(path: Path, fd: int) -> bool:
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(fd))
+    except FileNotFoundError:
+        return False
 
 
 def _up_to_date(cache: Path) -> Path | None:

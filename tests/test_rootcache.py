@@ -1,6 +1,9 @@
+import fcntl
 import os
+import shutil
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -8,7 +11,7 @@ import pytest
 from cfslib import building, rootcache, syscalls
 from cfslib.children import in_child
 from cfslib.namespaces import Namespace
-from tests.conftest import needs_namespaces, own_world
+from tests.conftest import needs_namespaces, own_world, wait_until
 
 
 @pytest.fixture
@@ -64,7 +67,7 @@ def test_a_build_in_use_is_kept_and_cleared_away_later(
 ) -> None:
     cache = tmp_path / "cache"
     first = rootcache.current(cache)
-    with rootcache.in_use(first):
+    with rootcache.in_use(None, cache):
         write(tool, "echo one")
         second = rootcache.current(cache)
         kept = builds(cache)
@@ -73,6 +76,38 @@ def test_a_build_in_use_is_kept_and_cleared_away_later(
 
     assert kept == sorted([first, second])
     assert builds(cache) == [third]
+
+
+def test_a_build_that_is_cleared_away_before_it_was_locked_is_not_used(
+    tmp_path: Path, tool: Path
+) -> None:
+    cache = tmp_path / "cache"
+    first = rootcache.current(cache)
+
+    def use() -> tuple[Path, bool]:
+        with rootcache.in_use(None, cache) as root:
+            return root, root.is_dir()
+
+    with ThreadPoolExecutor(1) as beside:
+        # As who clears it away: with the lock first, so that others have to wait.
+        fd = os.open(first, os.O_RDONLY)
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        using = beside.submit(use)
+        assert wait_until(lambda: is_waited_for(first))
+        write(tool, "echo one")
+        shutil.rmtree(first)
+        os.close(fd)
+        used, is_there = using.result()
+
+    assert is_there
+    assert used != first
+
+
+def is_waited_for(file: Path) -> bool:
+    """Say if somebody waits for the lock of a file: proc_locks(5)."""
+    inode = file.stat().st_ino
+    lines = Path("/proc/locks").read_text().splitlines()
+    return any("-> FLOCK" in line and f":{inode} " in line for line in lines)
 
 
 @pytest.mark.parametrize("note", ["[]", "not JSON", '{"root": "gone"}'])
