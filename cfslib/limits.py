@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from cfslib import cgroups, syscalls
+from cfslib.cgroups.group import Group
 from cfslib.cgroups.hierarchies import CannotLimit
 from cfslib.syscalls import Resource
 
@@ -46,7 +47,7 @@ class Limits:
 class Guard:
     """What holds a container to its limits."""
 
-    groups: Sequence[cgroups.Group] = ()
+    groups: Sequence[Group] = ()
     processes: int | None = None  # by RLIMIT_NPROC, where there is no group for it
 
     def __call__(self) -> None:

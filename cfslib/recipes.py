@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from cfslib import rootcache, shelf
-from cfslib.cgroups import Group
+from cfslib.cgroups.group import Group
 from cfslib.namespaces import Namespace
 from cfslib.shelf import Recipe
 from cfslib.spec import Spec

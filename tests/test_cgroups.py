@@ -7,6 +7,7 @@ import time
 import pytest
 
 from cfslib import cgroups
+from cfslib.cgroups.group import Group
 from cfslib.cgroups.hierarchies import CannotLimit
 from cfslib.children import in_child
 from tests.conftest import needs_root, wait_until
@@ -14,7 +15,7 @@ from tests.conftest import needs_root, wait_until
 SETTINGS = {"pids.max": "20", "memory.max": str(64 << 20), "cpu.max": "50000 100000"}
 
 
-def plan_or_skip() -> list[cgroups.Group]:
+def plan_or_skip() -> list[Group]:
     try:
         return cgroups.plan(SETTINGS)
     except CannotLimit as why:

@@ -6,8 +6,8 @@ There are two kinds, and a machine may have both mounted:
     v2   one tree, a directory holds all limits of a group: pids.max, memory.max
     v1   a tree for each controller, some files named otherwise
 
-`hierarchies` finds out which tree holds which controller, `v1` and `v2` make groups
-there, and a `janitor` sees to it that they go away again:
+`hierarchies` finds out which tree holds which controller; `group` is what groups have
+in common, `v1` and `v2` what is different; a `janitor` sees to it that they go away:
 
     settings = {"pids.max": "20", "memory.max": "67108864"}
     groups = plan(settings)
@@ -22,9 +22,8 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 
 from cfslib.cgroups import hierarchies, v1, v2
+from cfslib.cgroups.group import Group
 from cfslib.janitor import Janitor
-
-Group = v1.Cgroup | v2.Cgroup
 
 
 def plan(settings: Mapping[str, str]) -> list[Group]:

@@ -1,49 +1,19 @@
 """cgroup v1: a tree for each controller, so that one limit is one group."""
 
 import os
-from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from cfslib import janitor, syscalls
+from cfslib import syscalls
+from cfslib.cgroups.group import Group
 from cfslib.cgroups.hierarchies import CannotLimit, Home
 
 
 @dataclass(frozen=True)
-class Cgroup:
-    """A group with a limit, and one in it for the processes.
+class Cgroup(Group):
+    """A group in the tree of one controller."""
 
-    A cgroup namespace starts at the inner one: who mounts the tree inside, as root of
-    a user namespace can, does not find the limit.  Every method may be called twice
-    with the same effect as once.
-    """
-
-    path: Path
     controller: str
-
-    @property
-    def inner(self) -> Path:
-        """The group of the processes."""
-        return self.path / "inner"
-
-    @property
-    def paths(self) -> tuple[Path, Path]:
-        """Both directories, in the order in which they are made."""
-        return self.path, self.inner
-
-    def create(self, settings: Mapping[str, str] | None = None) -> None:
-        """Make the group, unless it is already there, with those limits that it holds.
-
-        The inner one comes last: it takes memory itself.
-        """
-        with suppress(FileExistsError):
-            syscalls.mkdir(self.path)
-        for setting, value in (settings or {}).items():
-            if self.holds(setting):
-                self.set(setting, value)
-        with suppress(FileExistsError):
-            syscalls.mkdir(self.inner)
 
     def holds(self, setting: str) -> bool:
         """Say whether a limit belongs to the controller of this tree."""
@@ -58,10 +28,6 @@ class Cgroup:
         """Move the calling process, and the children it has from now on, in here."""
         # cgroup.procs would do too, but moving a whole process takes 5 ms.
         syscalls.write(self.inner / "tasks", "0")
-
-    def remove(self) -> None:
-        """Kill what still runs in the group, then end it."""
-        janitor.remove(os.fsencode(self.path))
 
 
 def parent_for(home: Home, controller: str) -> Path:

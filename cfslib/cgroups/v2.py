@@ -1,46 +1,16 @@
 """cgroup v2: one tree; a group's directory holds the files of all controllers."""
 
 import os
-from collections.abc import Collection, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Collection
 from pathlib import Path
 
-from cfslib import janitor, syscalls
+from cfslib import syscalls
+from cfslib.cgroups.group import Group
 from cfslib.cgroups.hierarchies import CannotLimit, Home
 
 
-@dataclass(frozen=True)
-class Cgroup:
-    """A group with limits, and one in it for the processes: see `v1.Cgroup`.
-
-    Every method may be called twice with the same effect as once.
-    """
-
-    path: Path
-
-    @property
-    def inner(self) -> Path:
-        """The group of the processes."""
-        return self.path / "inner"
-
-    @property
-    def paths(self) -> tuple[Path, Path]:
-        """Both directories, in the order in which they are made."""
-        return self.path, self.inner
-
-    def create(self, settings: Mapping[str, str] | None = None) -> None:
-        """Make the group, unless it is already there, with those limits that it holds.
-
-        The inner one comes last: it takes memory itself.
-        """
-        with suppress(FileExistsError):
-            syscalls.mkdir(self.path)
-        for setting, value in (settings or {}).items():
-            if self.holds(setting):
-                self.set(setting, value)
-        with suppress(FileExistsError):
-            syscalls.mkdir(self.inner)
+class Cgroup(Group):
+    """A group in the one tree."""
 
     def holds(self, _setting: str) -> bool:
         """Say whether this group is where a limit belongs; here, it always is."""
@@ -53,10 +23,6 @@ class Cgroup:
     def join(self) -> None:
         """Move the calling process, and the children it has from now on, in here."""
         syscalls.write(self.inner / "cgroup.procs", "0")
-
-    def remove(self) -> None:
-        """Kill what still runs in the group, then end it."""
-        janitor.remove(os.fsencode(self.path))
 
 
 def parent_for(home: Home, controllers: Collection[str]) -> Path:
