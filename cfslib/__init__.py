@@ -23,6 +23,7 @@ is a call into one of the modules above it; a module uses only those above itsel
     devices       a small /dev, with nothing that leads to the machine's hardware
     masks         cover what /proc and /sys tell about the machine
     keyring       a session of its own, without the keys of the host's
+    c_values      the argument of a call, written in C
     in_c          the calls that a trace shows, written in C
     users         who the command runs as
     terminal      a terminal for the container, joined to ours

@@ -1,26 +1,17 @@
 """in_c: the calls that a trace shows, written in C.
 
 What `tracing` notes down is one function call in C each, or a few where C makes more
-words of it.  The flags get the names that they have in the headers:
+words of it:
 
-    >>> flags = Namespace.MNT | Namespace.PID
-    >>> written(Call("unshare", {"flags": flags}, 0, 0, 0, 0))
-    'unshare(CLONE_NEWNS | CLONE_NEWPID);'
+    >>> print(written(Call("chdir", {"path": "/"}, 0, 0, 0, 0)))
+    chdir("/");
 """
 
 import os
-import signal
 from collections.abc import Callable, Iterable, Sequence
-from enum import IntFlag
-from pathlib import PurePath
 
-from cfslib.capabilities import Capability
-from cfslib.keyring import Keyctl
-from cfslib.mounts import MountFlag, UmountFlag
-from cfslib.namespaces import Namespace
-from cfslib.syscalls import OpenFlag, Prctl, Resource
+from cfslib.c_values import value
 from cfslib.tracing import Call
-from cfslib.trees import TreeFlag
 
 HEADERS = (
     "fcntl.h",
@@ -39,25 +30,6 @@ HEADERS = (
     "sys/syscall.h",
     "unistd.h",
 )
-_PREFIX = {
-    MountFlag: "MS_",
-    UmountFlag: "MNT_",
-    Namespace: "CLONE_NEW",
-    OpenFlag: "O_",
-}
-_NAMED = {
-    Capability: "CAP_",
-    Keyctl: "KEYCTL_",
-    Prctl: "PR_",
-    Resource: "RLIMIT_",
-}
-_TREE_NAMES = {
-    TreeFlag.CLONE: "OPEN_TREE_CLONE",
-    TreeFlag.FROM_FD: "MOVE_MOUNT_F_EMPTY_PATH",
-    TreeFlag.EMPTY_PATH: "AT_EMPTY_PATH",
-    TreeFlag.RECURSIVE: "AT_RECURSIVE",
-    TreeFlag.CLOEXEC: "O_CLOEXEC",
-}
 
 
 def written(call: Call) -> str:
@@ -74,47 +46,6 @@ def program(calls: Iterable[Call]) -> str:
     lines = [f"    {line}" for call in calls for line in written(call).split("\n")]
     start = ["#define _GNU_SOURCE", *includes, "", "void start(void)", "{"]
     return "\n".join([*start, *lines, "}", ""])
-
-
-def value(of: object) -> str:
-    """Return an argument as C has it.
-
-    >>> print(value(MountFlag.REC | MountFlag.PRIVATE), value(None), value("/proc"))
-    MS_REC | MS_PRIVATE NULL "/proc"
-    """
-    if of is None:
-        return "NULL"
-    if isinstance(of, str | PurePath):
-        return _string(os.fsencode(of))
-    if isinstance(of, IntFlag):
-        return " | ".join(map(_flag, of)) or "0"
-    for kind, prefix in _NAMED.items():
-        if isinstance(of, kind):
-            return f"{prefix}{of.name}"
-    if isinstance(of, signal.Signals):
-        return of.name
-    return str(of)
-
-
-def _flag(flag: IntFlag) -> str:
-    if isinstance(flag, TreeFlag):
-        return _TREE_NAMES[flag]
-    if flag is Namespace.MNT:
-        return "CLONE_NEWNS"  # the first, and nobody expected more
-    return f"{_PREFIX[type(flag)]}{flag.name}"
-
-
-def _string(data: bytes) -> str:
-    return f'"{"".join(map(_character, data))}"'
-
-
-def _character(byte: int) -> str:
-    # Three digits each: what follows can then not be taken for a fourth.  A question
-    # mark too, because two of them and a third character once meant something else.
-    plain = 0x20 <= byte < 0x7F and chr(byte) != "?"
-    if plain:
-        return "\\" + chr(byte) if chr(byte) in '"\\' else chr(byte)
-    return f"\\{byte:03o}"
 
 
 def _listed(values: Iterable[object]) -> str:

@@ -1,18 +1,14 @@
 """The calls of a trace in C; a C compiler is the judge."""
 
-import ast
-import os
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from cfslib import capabilities, container, in_c, mounts, namespaces, syscalls, trees
+from cfslib import container, in_c, syscalls
 from cfslib.spec import Spec, Volume
-from cfslib.syscalls import Prctl, Trace
+from cfslib.syscalls import Trace
 from tests.conftest import needs_namespaces
 
 GCC = shutil.which("gcc")
@@ -56,37 +52,6 @@ def test_each_call_is_made_by_its_own_name(calls: Trace) -> None:
     }
     for call in calls:
         assert others.get(call.name, call.name) in in_c.written(call)
-
-
-@needs_gcc
-@pytest.mark.parametrize(
-    "flags",
-    [
-        mounts.MountFlag,
-        mounts.UmountFlag,
-        namespaces.Namespace,
-        trees.TreeFlag,
-        Prctl,
-        capabilities.Capability,
-    ],
-)
-def test_the_headers_agree_with_every_name(flags: type[mounts.MountFlag]) -> None:
-    headers = "".join(f"#include <{header}>\n" for header in in_c.HEADERS)
-    checks = "".join(
-        f'_Static_assert({in_c.value(flag)} == {int(flag)}, "{flag.name}");\n'
-        for flag in flags
-    )
-
-    compiled(f"#define _GNU_SOURCE\n{headers}{checks}", "-fsyntax-only")
-
-
-@given(st.binary())
-def test_text_means_the_same_bytes_in_c(data: bytes) -> None:
-    written = in_c.value(os.fsdecode(data))
-
-    # Python reads these escapes as C does.
-    assert ast.literal_eval("b" + written) == data
-    assert "??" not in written  # a trigraph
 
 
 def test_a_call_that_failed_is_written_too() -> None:
