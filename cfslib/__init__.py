@@ -51,6 +51,7 @@ is a call into one of the modules above it; a module uses only those above itsel
     stages        the mount table of a container after each step of its start
     meter         how much a running container uses, read from outside
     pressure      press a container against its limits, and watch what comes of it
+    machine       what kind of machine this is, and what is typed on such a one
     obstacles     what stands in the way of a container, and the line that removes it
     trials        try what a container needs, each thing in a child of its own
     extras        try what a container can do without: limits, ids beyond our own

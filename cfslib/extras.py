@@ -7,7 +7,7 @@ import os
 import shutil
 from collections.abc import Callable
 
-from cfslib import container, idmaps, limits, obstacles, trials
+from cfslib import container, idmaps, limits, machine, trials
 from cfslib.cgroups import hierarchies
 from cfslib.children import in_child
 from cfslib.limits import Limits
@@ -28,7 +28,7 @@ def process_limit() -> Finding:
         return Finding("process limit", trials.cause_of(error), _delegation())
     if not 0 < forks < few:
         state = f"does not count what it should: {forks} forks of at most {few - 1}"
-        return Finding("process limit", state, obstacles.newer_kernel())
+        return Finding("process limit", state, machine.newer_kernel())
     return Finding("process limit", "holds")
 
 
@@ -64,10 +64,10 @@ def _delegation() -> str:
     version = hierarchies.version()
     if version == "none":
         return "sudo mount -t cgroup2 cgroup2 /sys/fs/cgroup"
-    if os.geteuid() == 0 and obstacles.around():
+    if os.geteuid() == 0 and machine.around():
         return "docker run --cgroupns=host -v /sys/fs/cgroup:/sys/fs/cgroup ..."
-    if surroundings := obstacles.around():
-        return f"sudo cfs run ...  # on the machine itself, not in {surroundings}"
+    if name := machine.around():
+        return f"sudo cfs run ...  # on the machine itself, not in {name}"
     if version == "v2" and shutil.which("systemd-run"):
         return "systemd-run --user --scope cfs run ..."
     return "sudo cfs run ..."
@@ -78,12 +78,12 @@ def user_ids() -> Finding:
     about = "user ids"
     if container.may_do_it_alone():
         return Finding(about, "all of them are ours to give")
-    if obstacles.setuid_is_void():
+    if machine.setuid_is_void():
         state = "root alone, no --user: newuidmap could not become root here"
         return Finding(about, state, "grep -E 'NoNewPrivs|CapBnd' /proc/self/status")
     if not (shutil.which("newuidmap") and shutil.which("newgidmap")):
         state = "root alone, no --user: there is no newuidmap"
-        return Finding(about, state, obstacles.newuidmap())
+        return Finding(about, state, machine.newuidmap())
     try:
         idmaps.many("uid")
         idmaps.many("gid")

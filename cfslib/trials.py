@@ -19,6 +19,7 @@ from cfslib import (
     building,
     container,
     idmaps,
+    machine,
     mounts,
     obstacles,
     rootfs,
@@ -50,7 +51,7 @@ def kernel(release: str) -> Finding:
     if tuple(map(int, numbers)) >= NEEDED:
         return Finding("kernel", version)
     state = f"{version}: before {NEEDED[0]}.{NEEDED[1]} some things are missing"
-    return Finding("kernel", state, obstacles.newer_kernel())
+    return Finding("kernel", state, machine.newer_kernel())
 
 
 def surroundings() -> Iterator[Finding]:
@@ -59,11 +60,11 @@ def surroundings() -> Iterator[Finding]:
     if name == "root" and not container.may_do_it_alone():
         name = "root, but without root's rights over the machine"
     yield Finding("user", name)
-    if obstacles.wsl() == 1:
+    if machine.wsl() == 1:
         yield Finding("machine", "WSL 1: no Linux kernel", "wsl.exe --set-version 2")
-    elif obstacles.wsl() == 2:
+    elif machine.wsl() == 2:
         yield Finding("machine", "WSL 2")
-    if engine := obstacles.around():
+    if engine := machine.around():
         yield Finding("machine", f"we are in a container ourselves: {engine}")
 
 

@@ -1,12 +1,12 @@
 import errno
-import os
 from pathlib import Path
 
 import pytest
 
 from cfslib import obstacles
 from cfslib.namespaces import Namespace
-from cfslib.obstacles import Obstacle, around, to_mount, to_namespace, to_proc, wsl
+from cfslib.obstacles import Obstacle, to_mount, to_namespace, to_proc
+from tests.test_machine import write
 
 REFUSED = PermissionError(errno.EPERM, "Operation not permitted")
 USED_UP = OSError(errno.ENOSPC, "No space left on device")
@@ -18,11 +18,6 @@ def root(tmp_path: Path) -> Path:
     write(tmp_path / "proc/self/status", "Name:\tcfs\nSeccomp:\t0\n")
     write(tmp_path / "proc/self/mountinfo", "")
     return tmp_path
-
-
-def write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
 
 
 def user(root: Path, error: OSError = REFUSED) -> Obstacle:
@@ -120,70 +115,3 @@ def test_a_filesystem_that_is_not_loaded_can_be(root: Path) -> None:
     found = to_mount(OSError(errno.ENODEV, "No such device"), root)
 
     assert found.remedy == "sudo modprobe overlay"
-
-
-@pytest.mark.parametrize(
-    ("path", "text", "name"),
-    [
-        (".dockerenv", "", "Docker"),
-        ("run/.containerenv", "", "Podman"),
-        ("run/systemd/container", "lxc\n", "LXC"),
-        ("proc/1/cgroup", "1:cpu:/kubepods/besteffort/pod1\n", "Kubernetes"),
-        ("proc/1/cgroup", "0::/init.scope\n", ""),
-    ],
-)
-def test_a_container_around_us_is_known(
-    root: Path, path: str, text: str, name: str
-) -> None:
-    write(root / path, text)
-
-    assert around(root) == name
-
-
-@pytest.mark.parametrize(
-    ("status", "void"),
-    [
-        ("NoNewPrivs:\t0\nCapBnd:\t000001ffffffffff\n", False),
-        ("NoNewPrivs:\t1\nCapBnd:\t000001ffffffffff\n", True),
-        ("NoNewPrivs:\t0\nCapBnd:\t0000000000000000\n", True),
-        ("NoNewPrivs:\t0\nCapBnd:\t0000000000000040\n", True),
-        ("NoNewPrivs:\t0\nCapBnd:\t00000000000000c0\n", False),
-    ],
-)
-def test_whether_newuidmap_can_become_root_is_known(
-    root: Path, status: str, void: bool
-) -> None:
-    write(root / "proc/self/status", status)
-
-    assert obstacles.setuid_is_void(root) == void
-
-
-@pytest.mark.parametrize(
-    ("release", "version"),
-    [
-        ("5.15.153.1-microsoft-standard-WSL2", 2),
-        ("4.4.0-19041-Microsoft", 1),
-        ("6.1.0-13-amd64", 0),
-    ],
-)
-def test_windows_is_known_by_the_name_of_its_kernel(
-    root: Path, release: str, version: int
-) -> None:
-    write(root / "proc/sys/kernel/osrelease", release)
-
-    assert wsl(root) == version
-
-
-def test_windows_brings_its_own_kernel(root: Path) -> None:
-    write(root / "proc/sys/kernel/osrelease", "5.10.16-microsoft-standard-WSL2")
-
-    assert obstacles.newer_kernel(root) == "wsl.exe --update"
-
-
-def test_there_is_a_line_to_type_even_without_a_package_manager(
-    root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PATH", os.fspath(root))
-
-    assert obstacles.newuidmap()
-    assert obstacles.newer_kernel(root)
