@@ -12,6 +12,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from cfslib import building, container, options, recipes, shelf, syscalls, terminal
 from cfslib.channel import OUR_ERROR
@@ -131,13 +132,17 @@ def _parser() -> argparse.ArgumentParser:
     ns.add_argument("pid", type=int, nargs="?", default=os.getpid(), metavar="PID")
     ns.set_defaults(command=list_namespaces)
 
+    _add_rootfs_to(commands)
+    return parser
+
+
+def _add_rootfs_to(commands: Any) -> None:
     rootfs = commands.add_parser("rootfs", help="make a root filesystem")
     actions = rootfs.add_subparsers(required=True, metavar="ACTION")
     build = actions.add_parser("build", help="from programs of this machine")
     build.add_argument("directory", type=Path, metavar="DIR")
     build.add_argument("tools", nargs="*", default=(), metavar="TOOL")
     build.set_defaults(command=build_rootfs)
-    return parser
 
 
 def _flush() -> None:
