@@ -47,7 +47,7 @@ HINTS = {
     ("open_tree", errno.ENOENT): "there is no such directory or file on the host.",
     ("mkdir", errno.ENOMEM): "--memory may be too low: a cgroup itself takes some.",
     ("keyctl", errno.EDQUOT): (
-        "a container takes one key; see maxkeys in /proc/sys/kernel/keys."
+        "each container takes one key: `sudo sysctl -w kernel.keys.maxkeys=2000`."
     ),
     ("setuid", errno.EINVAL): "this id has no place in the container's uid_map.",
     ("setgid", errno.EINVAL): "this id has no place in the container's gid_map.",

@@ -26,6 +26,8 @@ def join_new_session() -> None:
 
     Where the kernel has no keys, or a filter such as Docker's forbids to ask for
     them, it forbids that to the command too, and there is nothing to leave behind.
+    An ordinary user has 200 keys, and a container costs one: a user namespace counts
+    none of its own.  Who has no session keyring to leave may exceed that.
     """
     try:
         ask(
