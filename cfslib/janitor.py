@@ -101,6 +101,9 @@ def remove(group: bytes) -> None:
         except FileNotFoundError:
             return
         except OSError as error:
+            # Where nothing can be removed, not even what is not there can be.
+            if error.errno == errno.EROFS and not posix.access(group, posix.F_OK):
+                return
             if error.errno != errno.EBUSY:
                 raise
             _empty(group)  # it has processes, or groups

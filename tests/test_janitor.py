@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from cfslib import idmaps, mounts, procfs
+from cfslib import idmaps, janitor, mounts, procfs
 from cfslib.children import in_child
 from cfslib.janitor import Janitor
+from cfslib.mounts import MountFlag
 from cfslib.namespaces import Namespace
-from tests.conftest import is_alive, needs_namespaces, wait_until
+from tests.conftest import in_own_mounts, is_alive, needs_namespaces, wait_until
 
 
 @contextmanager
@@ -136,3 +137,17 @@ def test_told_to_finish_it_removes_them_where_we_cannot(tmp_path: Path) -> None:
     in_child(change_root)
 
     assert not (tmp_path / "made").exists()
+
+
+@needs_namespaces
+def test_what_was_never_made_in_a_read_only_tree_is_no_error(tmp_path: Path) -> None:
+    (tmp_path / "made").mkdir()
+
+    def in_a_read_only_tree() -> None:
+        mounts.bind(tmp_path, tmp_path)
+        mounts.make_read_only(tmp_path, MountFlag.NOSUID | MountFlag.NODEV)
+        janitor.remove(os.fsencode(tmp_path / "never"))
+        with pytest.raises(OSError, match="Read-only"):
+            janitor.remove(os.fsencode(tmp_path / "made"))
+
+    in_own_mounts(in_a_read_only_tree)
