@@ -12,11 +12,18 @@ from subprocess import CompletedProcess, Popen
 
 import pytest
 
-from cfslib import building, cli, container, procfs, syscalls
+from cfslib import building, cli, container, mounts, procfs, syscalls
 from cfslib.children import in_child
 from cfslib.namespaces import Namespace
 from cfslib.spec import Spec
-from tests.conftest import ROOT, needs_namespaces, needs_root, own_world, wait_until
+from tests.conftest import (
+    ROOT,
+    in_own_mounts,
+    needs_namespaces,
+    needs_root,
+    own_world,
+    wait_until,
+)
 
 CFS = [sys.executable, "-m", "cfslib.entry"]
 OUR_ERROR = 125
@@ -474,8 +481,35 @@ def test_a_limit_that_a_user_cannot_set_is_an_error_that_says_why(
 
     if done.returncode == 0:
         pytest.skip("a cgroup is delegated to this user")
-    assert re.search("only root may|hands on|has the controller", complaint(done))
+    assert re.search(
+        "we may make no|delegated to us|has the controller", complaint(done)
+    )
     assert "Hint: " in done.stderr
+
+
+@needs_root
+@pytest.mark.parametrize(
+    ("words", "typed"),
+    [
+        ([], "`cfs run --pids-limit max ...`"),
+        (["--memory", "64m"], "`cfs doctor`"),
+    ],
+)
+def test_where_root_may_make_no_cgroups_it_is_told_what_to_type(
+    words: list[str], typed: str
+) -> None:
+    def run(*options: str) -> CompletedProcess[str]:
+        for mount in procfs.mounts():
+            if mount.fstype in ("cgroup", "cgroup2"):
+                mounts.make_read_only(mount.target)
+        return cfs("run", *options, "true")
+
+    done = in_own_mounts(lambda: run(*words))
+    without = in_own_mounts(lambda: run("--pids-limit", "max"))
+
+    assert "cannot limit" in complaint(done)
+    assert typed in done.stderr
+    assert without.returncode == 0
 
 
 # Streams.

@@ -33,7 +33,7 @@ def plan(settings: Mapping[str, str]) -> list[Group]:
     where this user can set no such limit.
     """
     name = f"cfs-{os.getpid()}-{os.urandom(4).hex()}"
-    controllers = {setting.partition(".")[0] for setting in settings}
+    controllers = sorted({setting.partition(".")[0] for setting in settings})
     homes = {controller: hierarchies.home_of(controller) for controller in controllers}
     groups: list[Group] = []
     in_v2 = {controller for controller, home in homes.items() if home.version == 2}

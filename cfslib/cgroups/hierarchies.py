@@ -1,5 +1,7 @@
 """hierarchies: which cgroup tree holds which controller, and where we are in it."""
 
+import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,8 +39,20 @@ def home_of(controller: str, proc: Path = procfs.PROC) -> Home:
             return Home(2, Path(mount.target), _directory(mount, entry.path))
     raise CannotLimit(
         f"no cgroup tree here has the controller {controller}",
-        "see /proc/cgroups, and whether /sys/fs/cgroup is mounted.",
+        advice(
+            {controller}, "see /proc/cgroups, and whether /sys/fs/cgroup is mounted."
+        ),
     )
+
+
+def advice(controllers: Collection[str], for_users: str) -> str:
+    """Return what to type where these cannot be set.
+
+    RLIMIT_NPROC is no way out for root: the kernel does not hold it to that.
+    """
+    if set(controllers) == {"pids"}:
+        return "without this limit it runs: `cfs run --pids-limit max ...`"
+    return for_users if os.geteuid() else "`cfs doctor` says what it takes here."
 
 
 def version(proc: Path = procfs.PROC) -> str:

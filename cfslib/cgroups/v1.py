@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cfslib import syscalls
 from cfslib.cgroups.group import Group
-from cfslib.cgroups.hierarchies import CannotLimit, Home
+from cfslib.cgroups.hierarchies import CannotLimit, Home, advice
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ def parent_for(home: Home, controller: str) -> Path:
     """Return the group that we are in, if we may make groups below it."""
     if not os.access(home.ours, os.W_OK):
         raise CannotLimit(
-            f"cannot limit {controller}: only root may make groups in {home.ours}",
-            "be root; or lift the limit with `max`, if it is that of processes.",
+            f"cannot limit {controller}: we may make no groups in {home.ours}",
+            advice({controller}, "be root: `sudo cfs run ...`"),
         )
     return home.ours
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cfslib import syscalls
 from cfslib.cgroups.group import Group
-from cfslib.cgroups.hierarchies import CannotLimit, Home
+from cfslib.cgroups.hierarchies import CannotLimit, Home, advice
 
 
 class Cgroup(Group):
@@ -38,7 +38,10 @@ def parent_for(home: Home, controllers: Collection[str]) -> Path:
     raise CannotLimit(
         f"cannot limit {', '.join(sorted(controllers))}: "
         f"no cgroup around {home.ours} is delegated to us",
-        "be root, or ask systemd: `systemd-run --user --scope cfs run ...`",
+        advice(
+            controllers,
+            "be root, or ask systemd: `systemd-run --user --scope cfs run ...`",
+        ),
     )
 
 

@@ -139,7 +139,7 @@ def test_where_nobody_delegated_there_is_no_parent(tmp_path: Path) -> None:
         os.chdir("/")
         if os.geteuid() == 0:
             os.setresuid(65534, 65534, 65534)
-        return v2.parent_for(Home(2, tmp_path, ours), {"pids"})
+        return v2.parent_for(Home(2, tmp_path, ours), {"memory"})
 
     try:
         with pytest.raises(CannotLimit, match="is delegated") as caught:
