@@ -22,6 +22,12 @@ def sleeper() -> int:
     return pid
 
 
+def is_asleep(pid: int) -> bool:
+    """Say if a sleeper has its handler, and has gone to sleep."""
+    seen = sightings.look(pid)
+    return bool(seen and seen.catches(signal.SIGUSR1) and seen.state == "S")
+
+
 def test_we_see_ourselves() -> None:
     seen = sightings.look(os.getpid())
 
@@ -55,7 +61,7 @@ def test_descendants_come_after_their_parents() -> None:
 def test_a_signal_has_a_before_and_an_after() -> None:
     def look() -> tuple[str, str, bool, bool]:
         pid = sleeper()
-        wait_until(lambda: bool((s := sightings.look(pid)) and s.catches(10)))
+        wait_until(lambda: is_asleep(pid))
         before, after = sightings.send(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
         assert before
@@ -87,7 +93,7 @@ def test_a_family_is_seen_on_every_level() -> None:
     finally:
         family.go()
 
-    assert set(members) == {"first", "plain", "polite", "dead", "outer", "inner"}
+    assert set(members) == company.FAMILY
     assert members["first"].levels[1:] == (1,)
     assert members["first"].is_first
     assert members["first"].parents[1:] == (0,)
@@ -125,7 +131,7 @@ def test_a_container_stays_until_it_is_sent_away() -> None:
 
 
 def test_a_company_that_cannot_come_says_why() -> None:
-    absent = company.Company("raise SystemExit('no such luck')", members=1)
+    absent = company.Company("raise SystemExit('no such luck')", company.FAMILY)
 
     with pytest.raises(ChildProcessError, match="no such luck"):
         absent.come()

@@ -18,18 +18,18 @@ from cfslib.sightings import Sighting
 from cfslib.syscalls import Prctl
 
 PATIENCE = 10  # seconds for a program to start
-SIZE_OF_FAMILY = 6
+FAMILY = frozenset({"first", "plain", "polite", "dead", "outer", "inner"})
 
 
 class Company:
     """A program that is there between `come` and `go`; both may be called twice."""
 
-    def __init__(self, line: str, members: int) -> None:
-        self._line, self._members = line, members
+    def __init__(self, line: str, names: frozenset[str]) -> None:
+        self._line, self._names = line, names
         self._process: subprocess.Popen[bytes] | None = None
 
     def come(self) -> None:
-        """Start it, and wait until all its processes are there."""
+        """Start it, and wait until all its processes are there and have their names."""
         if self._process and self._process.poll() is None:
             return
         self._process = subprocess.Popen(
@@ -41,7 +41,7 @@ class Company:
             start_new_session=True,  # or an interrupted cell would end it
         )
         end = time.monotonic() + PATIENCE
-        while len(self.members()) < self._members:
+        while not self._names <= {seen.name for seen in self.members()}:
             if self._process.poll() is not None or time.monotonic() > end:
                 self._say_why()
             time.sleep(0.005)
@@ -73,12 +73,14 @@ class Company:
 
 def container() -> Company:
     """Return a container of ours, in which `cat` waits for its input."""
-    return Company("from cfslib import cli; cli.main(['run', 'cat'])", members=2)
+    return Company(
+        "from cfslib import cli; cli.main(['run', 'cat'])", frozenset({"cfs", "cat"})
+    )
 
 
 def family() -> Company:
     """Return a family in a PID namespace, one of them in a namespace further in."""
-    return Company("from cfslib.lessons import company; company.live()", SIZE_OF_FAMILY)
+    return Company("from cfslib.lessons import company; company.live()", FAMILY)
 
 
 def live() -> None:
@@ -93,7 +95,8 @@ def _be_first() -> None:
     """PID 1: it has children, and neither handlers nor an eye on who has ended."""
     _have("plain", lambda: None)
     _have("polite", lambda: signal.signal(signal.SIGTERM, lambda *_: os._exit(0)))
-    _have("dead", lambda: os._exit(0))
+    # It is left dead, and not waited for.
+    os.waitid(os.P_PID, _have("dead", lambda: os._exit(0)), os.WEXITED | os.WNOWAIT)
     _have("outer", _have_a_world_of_its_own)
 
 
