@@ -1,8 +1,9 @@
 """meter: how much a running container uses, read from outside.
 
 Its cgroup knows: pids.current, memory.current, and in its events how often the kernel
-had to say no.  Which group that is, /proc/PID/cgroup says.  Where no cgroup limits it,
-the processes below its PID 1 are counted.
+had to say no.  Which group that is, /proc/PID/cgroup says; on cgroup v2 the nearest one
+around it that counts.  Where no cgroup limits it, the processes below its PID 1 are
+counted.
 """
 
 import os
@@ -46,10 +47,10 @@ class Meter:
             return None
         if not self._version:
             return _processes(pid)
-        self._group = self._group or _group_of(pid, self._controller)
+        usage, events = _FILES[self._version, self._setting]
+        self._group = self._group or _group_of(pid, self._controller, usage)
         if self._group is None:
             return None
-        usage, events = _FILES[self._version, self._setting]
         lines = (self._group / events).read_text().splitlines()
         self.events = {line.split()[0]: int(line.split()[1]) for line in lines}
         return int((self._group / usage).read_text())
@@ -65,13 +66,15 @@ def _first_process(note: Path) -> int | None:
     return None
 
 
-def _group_of(pid: int, controller: str) -> Path | None:
-    """Return the directory of a container's cgroup; None while it is still in ours."""
+def _group_of(pid: int, controller: str, usage: str) -> Path | None:
+    """Return the cgroup that counts a container; None while it is still in ours."""
     home = hierarchies.home_of(controller)
     ours, theirs = (_place(of, home.version, controller) for of in ("self", pid))
     if ours == theirs:
         return None
-    return Path(os.path.normpath(home.ours / os.path.relpath(theirs, ours)))
+    group = Path(os.path.normpath(home.ours / os.path.relpath(theirs, ours)))
+    # On v2 a group has files only for what the one around it hands on.
+    return group if (group / usage).exists() else group.parent
 
 
 def _place(pid: int | str, version: int, controller: str) -> str:

@@ -36,7 +36,7 @@ exec sleep 0.2
 # `tail` waits for the end of a line, and keeps all that comes until then.
 _HOG = """
 i=0
-while [ $i -lt 32 ]; do head -c 4194304 /dev/zero; i=$((i+1)); sleep 0.02; done |
+while [ $i -lt 32 ] && head -c 4194304 /dev/zero; do i=$((i+1)); sleep 0.02; done |
     tail >/dev/null
 echo "tail ended with $?"
 exec sleep 0.2
