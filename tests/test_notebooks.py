@@ -11,10 +11,12 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from tests.conftest import SLOWNESS
+
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 TAGS = {"exercise", "check", "nbval-ignore-output", "raises-exception"}
-SECONDS = 10  # for a whole notebook
+SECONDS = 10 * SLOWNESS  # for a whole notebook
 
 Notebook = Any  # nbformat has no types
 Cell = Any

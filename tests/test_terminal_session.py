@@ -14,11 +14,10 @@ from typing import Any
 import pexpect
 import pytest
 
-from tests.conftest import is_alive, needs_namespaces, wait_until
+from tests.conftest import PATIENCE, is_alive, needs_namespaces, wait_until
 
 CFS = [sys.executable, "-m", "cfslib.entry"]
 PROMPT = "inside> "
-PATIENCE = 10  # seconds
 Person = Any  # a pexpect.spawn[str]; after expect(), its texts are there
 LFLAG = 3  # the place of the local modes in what tcgetattr returns
 
