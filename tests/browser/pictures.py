@@ -1,0 +1,116 @@
+"""Pictures of each notebook and each view, for people to look at: `make screenshots`.
+
+They lie in `shots`, which git ignores; two of them are also in the README.
+"""
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+from tests.browser.conftest import SHOTS, Open
+from tests.browser.lab import TOP, Lab
+from tests.browser.learner import THEMES, Notebook
+
+IMAGES = TOP / "notebooks/images"
+IN_THE_README = ("sharing-light", "ladder-light")
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A view, and what a learner did before the picture was taken."""
+
+    name: str
+    notebook: str
+    code: str  # in the cell that draws it
+    act: Callable[[Locator], None] = lambda view: None
+
+
+def press(label: str, answer: str) -> Callable[[Locator], None]:
+    """Return what presses a button and waits for what the view then says."""
+
+    def pressed(view: Locator) -> None:
+        view.get_by_role("button", name=label, exact=True).click()
+        expect(view).to_contain_text(answer, timeout=20_000)
+
+    return pressed
+
+
+def choose(view: Locator) -> None:
+    view.get_by_role("radio").first.check()
+    expect(view.get_by_role("status")).to_be_visible()
+    view.locator("summary").click()
+
+
+def untick_pid(view: Locator) -> None:
+    view.get_by_role("checkbox", name="PID").uncheck()
+    expect(view).to_contain_text("PID is shared with the host now")
+
+
+def unfold(view: Locator) -> None:
+    view.locator("summary").nth(3).click()
+
+
+SCENES = (
+    Scene("quiz", "00-start-here", "asked.RENAMED", choose),
+    Scene("beside", "01-hostname", "beside.view"),
+    Scene("beside-changed", "00-start-here", "beside.view", untick_pid),
+    Scene("progress", "00-start-here", "progress.view"),
+    Scene("sharing", "01-hostname", "sharing.view", press("Start a container", "cat")),
+    Scene("ladder", "02-pid", "ladder.view", press("SIGTERM", "SIGTERM to first")),
+    Scene("mount_tree", "03-mount", "mount_tree.slider"),
+    Scene("rootfs_tree", "04-chroot", "rootfs_tree.explorer"),
+    Scene("call_trace", "05-cfs-run", "call_trace.viewer", unfold),
+    Scene(
+        "limit_gauge",
+        "05-cfs-run",
+        "limit_gauge.gauge",
+        press("Start the fork bomb", "What the kernel did"),
+    ),
+)
+SETTINGS = ".jupyter/lab/user-settings/@jupyterlab/notebook-extension"
+NAMES = sorted(path.stem for path in (TOP / "notebooks").glob("*.ipynb"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_is_left_out(jupyterlab: Lab) -> None:
+    """Have JupyterLab draw those cells, too, that are out of sight."""
+    folder = jupyterlab.home / SETTINGS
+    folder.mkdir(parents=True)
+    setting = {"windowingMode": "none"}
+    (folder / "tracker.jupyterlab-settings").write_text(json.dumps(setting))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_notebook_and_its_views_are_pictured(name: str, open_notebook: Open) -> None:
+    notebook = open_notebook(name)
+    notebook.run_all()
+    notebook.look_at_all()
+    views = []
+    for scene in SCENES:
+        if scene.notebook == name:
+            views.append((scene.name, drawn_by(scene.code, notebook)))
+            scene.act(views[-1][1])
+    picture(notebook, views)
+
+
+def drawn_by(code: str, notebook: Notebook) -> Locator:
+    """Return what the cell with this code draws."""
+    numbers = (n for n, cell in enumerate(notebook.saved()) if code in cell.source)
+    return notebook.cell(next(numbers)).locator(".jp-OutputArea-output")
+
+
+def picture(notebook: Notebook, views: list[tuple[str, Locator]]) -> None:
+    """Take a picture of the notebook and of its views, in each theme."""
+    for theme in THEMES:
+        notebook.use(theme)
+        place = SHOTS / f"{notebook.path.stem}-{theme}.png"
+        notebook.page.locator(".jp-WindowedPanel-viewport").screenshot(path=place)
+        for name, view in views:
+            view.screenshot(path=SHOTS / f"view-{name}-{theme}.png")
+            if f"{name}-{theme}" in IN_THE_README:
+                IMAGES.mkdir(exist_ok=True)
+                shutil.copy(SHOTS / f"view-{name}-{theme}.png", IMAGES / f"{name}.png")
