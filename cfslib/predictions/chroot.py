@@ -3,7 +3,8 @@
 from cfslib.predictions import Choice, Question
 
 LS_ALONE = Question(
-    "In the rootfs is nothing but /bin/ls.  A child makes it its root and runs it.",
+    "In the rootfs is nothing but `/bin/ls`.  A child makes it its root and starts "
+    "`/bin/ls`.  What happens?",
     (
         Choice(
             "it runs, and prints bin",

@@ -11,7 +11,7 @@ import ipywidgets
 from cfslib.lessons.boxed import Seen
 from cfslib.namespaces import Namespace
 from cfslib.views.page import Markup, element, join, output, page
-from cfslib.views.widget import View, button, checkbox, row
+from cfslib.views.widget import View, button, checkbox, labelled, row
 
 Run = Callable[[str, Namespace], Seen]
 
@@ -35,7 +35,7 @@ def view(
 
     `forced` are those that this user cannot leave out.
     """
-    line = ipywidgets.Text(value=command, description="Command")
+    line = labelled(ipywidgets.Text(value=command, description="Command"))
     line.layout.width = "32em"
     boxes = {kind: checkbox(str(kind), kind in ticked | forced) for kind in MEANING}
     for kind in MEANING:

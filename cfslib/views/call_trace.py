@@ -1,7 +1,8 @@
 """call_trace: what the kernel was asked, in order, by process.
 
 Each call unfolds to the same step in C, and leads to its manual page.  Dozens of calls
-cover one file or give up one right each; they stand together in one fold.
+cover one file or give up one right each, or make a device or a link; those of a kind
+stand together in one fold.
 """
 
 import itertools
@@ -12,7 +13,7 @@ import ipywidgets
 
 from cfslib import in_c
 from cfslib.tracing import Call
-from cfslib.views.page import Markup, badge, element, page, svg, table
+from cfslib.views.page import Markup, element, join, number, page, svg, table
 from cfslib.views.widget import View, button, row
 
 _WIDTH = 120  # of the longest bar
@@ -20,6 +21,7 @@ _HEAD = ("process", "µs", "how long", "call, and the same in C", "manual")
 _SHORT = 30  # characters of a path that are shown; its C has it whole
 _PATH = re.compile(r'(?:/[^/",:=\s]+){2,}')
 _MANY = 3  # so many calls of one kind in a row are folded
+_OF_DEVICES = ("mknod", "chmod")  # or mknod, and a mount of the host's
 # What we call by a name that has no page of its own.
 _PAGES = {"posix_spawn": "man3/posix_spawn.3", "prctl": "man2/prctl.2"}
 
@@ -59,13 +61,17 @@ def _kind(call: Call) -> tuple[int, str]:
         return call.pid, "give up one right each"
     if call.name == "mount" and target.startswith(("/proc/", "/sys/")):
         return call.pid, "cover or protect one file each"
+    if call.name in _OF_DEVICES or first.startswith("/dev/"):
+        return call.pid, "put devices into /dev"
+    if call.name == "symlink":
+        return call.pid, "make links"
     return call.pid, ""
 
 
 def _row(call: Call, pids: Sequence[int], longest: float) -> list[object]:
     return [
         _process(call.pid, pids),
-        f"{call.microseconds:.0f}",
+        number(f"{call.microseconds:.0f}"),
         _bar(call.microseconds / longest),
         _in_both_words(call),
         _link(call.name),
@@ -76,19 +82,21 @@ def _row_of_many(
     calls: Sequence[Call], pids: Sequence[int], longest: float
 ) -> list[object]:
     took = sum(call.microseconds for call in calls)
-    words = f"{len(calls)} calls of {calls[0].name} that {_kind(calls[0])[1]}"
+    names = list(dict.fromkeys(call.name for call in calls))
+    words = f"{len(calls)} calls of {' and '.join(names)} that {_kind(calls[0])[1]}"
     every = element("ul", *(element("li", _in_both_words(call)) for call in calls))
     return [
         _process(calls[0].pid, pids),
-        f"{took:.0f}",
+        number(f"{took:.0f}"),
         _bar(min(1, took / longest)),
         element("details", element("summary", words), every),
-        _link(calls[0].name),
+        join(*(element("div", _link(name)) for name in names)),
     ]
 
 
 def _process(pid: int, pids: Sequence[int]) -> Markup:
-    return badge(pids.index(pid), "PID 1" if pid == 1 else "the maker")
+    colour = f"cfs-badge cfs-colour-{pids.index(pid) % 7}"
+    return element("span", "PID 1" if pid == 1 else "the maker", class_=colour)
 
 
 def _in_both_words(call: Call) -> Markup:

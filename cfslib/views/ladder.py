@@ -13,7 +13,7 @@ import ipywidgets
 from cfslib.sightings import Sighting
 from cfslib.views.page import element, page
 from cfslib.views.rungs import to_html
-from cfslib.views.widget import View, button, row
+from cfslib.views.widget import View, button, labelled, row
 
 Send = Callable[[int, int], tuple[Sighting | None, Sighting | None]]
 
@@ -26,7 +26,7 @@ def view(
     read: Callable[[], Sequence[Sighting]], send: Send, again: Callable[[], object]
 ) -> View:
     """Return the picture, with buttons that signal the process that is chosen."""
-    who = ipywidgets.Dropdown(description="Process")
+    who = labelled(ipywidgets.Dropdown(description="Process"))
     picture, came_of_it = ipywidgets.HTML(), ipywidgets.HTML()
 
     def draw() -> None:

@@ -28,23 +28,25 @@ def chart(load: Load, limit: int, samples: Sequence[Sample]) -> Markup:
         _WIDTH,
         _HEIGHT,
         title,
-        _axes(seconds),
+        _axes(load, seconds),
         _limit_line(load, limit, _y(limit / most)),
         element(
             "polyline", points=points, fill="none", stroke="#0072b2", stroke_width=3
         ),
-        _label(_LEFT - 8, _y(peak / most) + 4, amount(load, peak).split(" p")[0], "end")
+        _label(_LEFT - 8, _y(peak / most) + 4, amount(load, peak).split()[0], "end")
         if peak
         else "",
     )
 
 
-def _axes(seconds: float) -> Markup:
+def _axes(load: Load, seconds: float) -> Markup:
     right, floor = _x(1), _y(0)
     line = f"M{_LEFT},{_TOP} V{floor} H{right}"
     ticks = (number / 2 for number in range(1, int(seconds * 2) + 1))
     return join(
         element("path", d=line, class_="cfs-stroke"),
+        _label(_LEFT, _TOP - 8, amount(load, 0).removeprefix("0 "), "middle"),
+        _label(_LEFT - 8, floor + 4, "0", "end"),
         *(_label(_x(t / seconds), floor + 18, f"{t:g} s", "middle") for t in ticks),
     )
 

@@ -11,7 +11,7 @@ import ipywidgets
 from cfslib.pressure import Load, Run, Sample
 from cfslib.views.limit_chart import MIB, amount, chart
 from cfslib.views.page import Markup, element, join, output, page
-from cfslib.views.widget import View, button, row
+from cfslib.views.widget import View, button, labelled, row
 
 Press = Callable[[Load, int, Callable[[Sample], None]], Run]
 
@@ -114,7 +114,7 @@ def _controls(load: Load, view: View, run: Callable[[Load, int], None]) -> objec
         description=load.setting if of_pids else f"{load.setting}, MiB",
         **span,
     )
-    number.style.description_width = "9rem"
+    labelled(number).style.description_width = "9rem"  # the same for both
     number.layout.width = "15rem"
     ipywidgets.link((slider, "value"), (number, "value"))
 

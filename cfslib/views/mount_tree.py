@@ -11,7 +11,7 @@ import ipywidgets
 from cfslib.stages import Stage
 from cfslib.views.mount_rows import Row, from_the_host, rows, shortened
 from cfslib.views.page import Markup, element, join, page, table
-from cfslib.views.widget import View, button, row
+from cfslib.views.widget import View, button, labelled, row
 
 _HEAD = ("where", "filesystem", "propagation", "options", "in this step")
 # A colour for each: who else hears of a mount made below.
@@ -29,7 +29,7 @@ def to_html(stages: Sequence[Stage], number: int) -> Markup:
     title = f"Step {number} of {len(stages) - 1}: {now.step}"
     return page(
         element("p", element("b", title, ". "), now.story, role="status"),
-        table(f"Mounts, {title}", _HEAD, map(_cells, shown)),
+        table("What PID 1 has in its mount table", _HEAD, map(_cells, shown)),
         _folded(folded),
     )
 
@@ -61,7 +61,7 @@ def _cells(row: Row) -> list[object]:
         where,
         style=f"padding-left: {row.depth * 1.4:.1f}em; font-weight: normal",
     )
-    kind = mount.fstype if mount.root == "/" else f"{mount.fstype}, {mount.root} of it"
+    kind = mount.fstype if mount.root == "/" else f"{mount.root} of {mount.fstype}"
     colour = _COLOURS[mount.propagation]
     word = element("span", mount.propagation, class_=f"cfs-badge cfs-colour-{colour}")
     options = element("span", mount.options.replace(",", ", "), class_="cfs-faint")
@@ -88,7 +88,7 @@ def slider(stages: Sequence[Stage]) -> View:
         description="After step",
         continuous_update=True,
     )
-    steps.style.description_width = "auto"
+    labelled(steps)
     steps.layout.width = "min(36rem, 100%)"
 
     def move(by: int) -> None:

@@ -68,6 +68,16 @@ def _spelled(name: str) -> str:
     return name.rstrip("_").replace("_", "-")
 
 
+def prose(text: str) -> Markup:
+    """Return a text in which `code` between backquotes is marked up as such.
+
+    >>> prose("say `ps -e`, not <ps>")
+    'say <code>ps -e</code>, not &lt;ps&gt;'
+    """
+    parts = text.split("`")
+    return join(*(element("code", p) if n % 2 else p for n, p in enumerate(parts)))
+
+
 def page(*children: Child) -> Markup:
     """Return a drawing that is complete in itself: with the styles it needs."""
     return element("div", element("style", Markup(SHEET)), *children, class_="cfs")
@@ -89,6 +99,11 @@ def _row(first: Child, *others: Child) -> Markup:
     return element(
         "tr", element("th", first, scope="row"), *(element("td", c) for c in others)
     )
+
+
+def number(text: Child) -> Markup:
+    """Return a number as a cell of a table: ones below ones."""
+    return element("div", text, style="text-align: right")
 
 
 def output(text: Child, label: str) -> Markup:

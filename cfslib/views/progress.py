@@ -7,7 +7,7 @@ import ipywidgets
 
 from cfslib.journal import Exercise
 from cfslib.views.page import Markup, element, join, page, table
-from cfslib.views.widget import View, button, row
+from cfslib.views.widget import View, button, labelled, row
 
 
 def view(
@@ -21,7 +21,7 @@ def view(
     """
     picture = ipywidgets.HTML()
     names = list(dict.fromkeys(exercise.notebook for exercise in read()))
-    which = ipywidgets.Dropdown(description="Notebook", options=names)
+    which = labelled(ipywidgets.Dropdown(description="Notebook", options=names))
 
     def draw() -> None:
         picture.value = to_html(read())

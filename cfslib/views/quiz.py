@@ -3,7 +3,7 @@
 import ipywidgets
 
 from cfslib.predictions import Choice, Question
-from cfslib.views.page import Markup, element, page
+from cfslib.views.page import Markup, element, page, prose
 from cfslib.views.widget import View
 
 
@@ -28,7 +28,7 @@ def ask(question: Question) -> View:
 
 def asked(question: Question) -> Markup:
     """Return the question itself."""
-    return page(element("p", element("b", "Predict. "), question.text))
+    return page(element("p", element("b", "Predict. "), prose(question.text)))
 
 
 def to_html(question: Question, chosen: int) -> Markup:
@@ -51,4 +51,4 @@ def to_html(question: Question, chosen: int) -> Markup:
 def _worth(choice: Choice) -> Markup:
     sign, verdict = ("✓", "is right.") if choice.right else ("✗", "is not so.")
     said = element("b", f"{sign} “{choice.text}” {verdict}")
-    return element("p", said, f" {choice.reason}")
+    return element("p", said, " ", prose(choice.reason))

@@ -6,8 +6,8 @@ import ipywidgets
 
 from cfslib.inventory import Directory, Lack, Look
 from cfslib.needs import Need
-from cfslib.views.page import Markup, element, join, page, svg, table
-from cfslib.views.widget import View, button, row
+from cfslib.views.page import Markup, element, join, number, page, svg, table
+from cfslib.views.widget import View, button, labelled, row
 
 _WIDTH = 120  # of the longest bar
 
@@ -35,14 +35,14 @@ def to_html(look: Look) -> Markup:
 
 
 def _branch(need: Need) -> Markup:
-    mark = "✓" if need.there else "✗"
-    state = "is there" if need.there else "is missing"
+    sign, state = ("✓ ", "is there") if need.there else ("✗ ", "is missing")
+    mark = element("span", sign, role="img", aria_label=state)
+    name = element("code", need.name)
     place = ""
     if need.place and not need.there and "/" not in need.name:
         place = f" belongs in {need.place.parent}"
     text = join(
-        element("span", mark, " ", role="img", aria_label=state),
-        element("code" if need.there else "mark", need.name),
+        join(mark, name) if need.there else element("mark", mark, name),
         element("span", place, class_="cfs-faint"),
     )
     below = element(
@@ -55,20 +55,28 @@ def _branch(need: Need) -> Markup:
 
 
 def directories(found: Sequence[Directory]) -> Markup:
-    """Return what is at the top of the rootfs, with a bar for its size."""
+    """Return what is at the top of the rootfs, with a bar for the size of each."""
     most = max((directory.size for directory in found), default=0) or 1
-    return table(
+    filled = table(
         "What is in it",
         ("at the top", "files", "size", ""),
         (
             (
                 element("code", f"/{one.name}"),
-                f"leads to {one.link}" if one.link else one.files or "none",
-                size(one.size) if one.files else "",
+                number(one.files),
+                number(size(one.size)),
                 _bar(one.size / most),
             )
             for one in found
+            if one.files
         ),
+    )
+    links = [f"/{one.name} leads to {one.link}" for one in found if one.link]
+    empty = [f"/{one.name}" for one in found if not (one.link or one.files)]
+    return join(
+        filled,
+        element("p", "Links: ", ", ".join(links), ".") if links else "",
+        element("p", "Empty: ", ", ".join(empty), ".") if empty else "",
     )
 
 
@@ -105,7 +113,9 @@ def _bar(share: float) -> Markup:
 
 def explorer(look: Callable[[str], Look], program: str) -> View:
     """Return the picture with a box for another program; Enter looks it up."""
-    box = ipywidgets.Text(program, description="Program", continuous_update=False)
+    box = labelled(
+        ipywidgets.Text(program, description="Program", continuous_update=False)
+    )
     picture = ipywidgets.HTML()
     view = View("The rootfs", row(box, button("Look", lambda: show())), picture)
 

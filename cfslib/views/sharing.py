@@ -67,8 +67,8 @@ def summary(rows: Rows) -> str:
     said = []
     for who, seen in rows[1:]:
         own = [str(kind) for kind in Namespace if _differs(kind, rows[0][1], seen)]
-        said.append(f"{who} has {', '.join(own) or 'nothing'} to itself.")
-    return f"Beside “{rows[0][0]}”: {' '.join(said)}" if said else ""
+        said.append(f"“{who}” has {', '.join(own) or 'no namespace'} of its own.")
+    return f"Compared with “{rows[0][0]}”: {' '.join(said)}" if said else ""
 
 
 def _differs(kind: Namespace, one: Sighting, other: Sighting) -> bool:

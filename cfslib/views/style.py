@@ -37,6 +37,9 @@ SHEET = f"""
   border: 1px solid var(--cfs-line); border-radius: 3px; background: var(--cfs-raised);
   white-space: pre;
 }}
+.cfs td pre {{ white-space: pre-wrap; word-break: normal; overflow-wrap: anywhere; }}
+.cfs td summary {{ padding-left: 1.1em; text-indent: -1.1em; }}
+.cfs ul {{ margin: 0.2em 0; }}
 .cfs .cfs-beside {{ display: flex; flex-wrap: wrap; gap: 0.5em 1.5em; }}
 .cfs .cfs-beside > * {{ flex: 1 1 20rem; min-width: 0; }}
 .cfs table {{

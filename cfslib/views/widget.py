@@ -30,6 +30,7 @@ class View:
         self.name = name
         self.status = ipywidgets.HTML()
         self.box = ipywidgets.VBox([*children, self.status])
+        self.box.layout.padding = "0.4em 0 0 0.4em"  # as much as text has
         self._working = threading.Lock()
 
     def __repr__(self) -> str:
@@ -89,6 +90,13 @@ def checkbox(label: str, ticked: bool) -> Any:
     made.layout.width = "auto"
     made.layout.margin = "0 1em 0 0"
     return made
+
+
+def labelled(control: Any, tip: str | None = None) -> Any:
+    """Return a control whose label takes the room that it needs, and has a tip."""
+    control.style.description_width = "auto"
+    control.tooltip = tip or control.description  # or the tip of the label is "null"
+    return control
 
 
 def row(*widgets: Any) -> Any:

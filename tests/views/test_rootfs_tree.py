@@ -23,7 +23,7 @@ def test_what_is_missing_is_said_in_words_and_marked() -> None:
 
     assert "1 file is missing, so /bin/sh cannot run here." in drawn
     assert 'aria-label="is missing"' in drawn
-    assert "<mark>libc.so.6</mark>" in drawn
+    assert "<code>libc.so.6</code></mark>" in drawn
     assert "belongs in /lib" in drawn
 
 
@@ -39,7 +39,7 @@ def test_directories_show_their_size_and_where_links_lead() -> None:
     drawn = rootfs_tree.to_html(LOOK)
 
     assert "1.5 kB" in drawn
-    assert "leads to usr/lib" in drawn
+    assert "Links: /lib leads to usr/lib." in drawn
     assert "/etc/passwd" in drawn
 
 

@@ -19,7 +19,7 @@ def test_equal_inodes_have_equal_letters_and_colours() -> None:
 def test_what_is_seen_is_said_too() -> None:
     text = sharing.summary(ROWS)
 
-    assert text == "Beside “this notebook”: a container has PID to itself."
+    assert text == "Compared with “this notebook”: “a container” has PID of its own."
 
 
 def test_a_button_acts_and_looks_again() -> None:
