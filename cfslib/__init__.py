@@ -29,6 +29,7 @@ is a call into one of the modules above it; a module uses only those above itsel
     terminal      a terminal for the container, joined to ours
     elf           what a program file says about itself
     building      a rootfs made of this machine's own programs
+    bar           how far long work has come, on one line of a terminal
     needs         what a program needs to run, and whether a rootfs has it
     inventory     what is in a rootfs, and what programs will look for in vain
     rootcache     the rootfs that `cfs run` uses when none is named

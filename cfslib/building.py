@@ -14,8 +14,10 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+
+Progress = Callable[[int, int], None]  # takes how much is done, and of how much
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -42,13 +44,20 @@ _ETC = {
 }
 _DIRECTORIES = ("dev", "proc", "sys", "etc", "home", "mnt", "root", "run", "var")
 _TERMINALS = ("linux", "vt100", "xterm", "xterm-256color", "screen", "tmux-256color")
+_AT_ONCE = 20  # programs: `ldd` takes a while to start, and people want to see progress
 
 
 class MissingTool(FileNotFoundError):
     """A program that was asked for is not on this machine."""
 
 
-def build(root: Path, tools: Sequence[str] = EVERYDAY) -> list[Path]:
+def unseen(done: int, total: int) -> None:
+    """Show no progress: for work that nobody watches."""
+
+
+def build(
+    root: Path, tools: Sequence[str] = EVERYDAY, progress: Progress = unseen
+) -> list[Path]:
     """Fill the directory `root`, and return the files of the host that it came from.
 
     Programs are named as in a shell, or by path.  The everyday tools are those that
@@ -61,10 +70,13 @@ def build(root: Path, tools: Sequence[str] = EVERYDAY) -> list[Path]:
         error.add_note("Hint: install them here first, or name them by path.")
         raise error
     programs = [program for program in found.values() if program]
-    sources = [*programs, *interpreters(programs)]
-    sources += [*libraries(sources), *_terminal_descriptions()]
     root.mkdir(parents=True, exist_ok=True)
-    for source in sources:
+    wanted, sources = [*programs, *interpreters(programs)], _terminal_descriptions()
+    for start in range(0, len(wanted), _AT_ONCE):
+        some = wanted[start : start + _AT_ONCE]
+        sources += [*some, *libraries(some)]
+        progress(start + len(some), len(wanted))
+    for source in dict.fromkeys(sources):
         copy(source, root)
     _link_top_level(root)
     _furnish(root)

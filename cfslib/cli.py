@@ -96,10 +96,13 @@ def list_namespaces(args: argparse.Namespace) -> int:
 
 def build_rootfs(args: argparse.Namespace) -> int:
     """`cfs rootfs build DIR [TOOL...]`: make a root out of programs of this machine."""
+    from cfslib import bar  # here, because `cfs run` has no use for it
+
     if args.directory.exists() and any(args.directory.iterdir()):
         raise FileExistsError(f"{args.directory} is not empty")
     try:
-        building.build(args.directory, args.tools or building.EVERYDAY)
+        with bar.in_terminal("Copying programs") as shown:
+            building.build(args.directory, args.tools or building.EVERYDAY, shown)
     except BaseException:  # a full disk, or Ctrl-C: half a root is none
         shutil.rmtree(args.directory, ignore_errors=True)
         raise

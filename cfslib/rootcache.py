@@ -19,6 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cfslib import building
+from cfslib.building import Progress
 
 Stamp = list[str | int]  # path, size, time of the last change in nanoseconds
 
@@ -35,8 +36,11 @@ def directory() -> Path:
     return Path(home) / ".cache/cfs"
 
 
-def current(cache: Path | None = None) -> Path:
-    """Return a rootfs of the everyday tools as they are now; build it if need be."""
+def current(cache: Path | None = None, progress: Progress | None = None) -> Path:
+    """Return a rootfs of the everyday tools as they are now; build it if need be.
+
+    Building takes a moment, so it is shown: on the terminal, or by `progress`.
+    """
     cache = cache or directory()
     if root := _up_to_date(cache):
         return root
@@ -44,7 +48,7 @@ def current(cache: Path | None = None) -> Path:
         cache.mkdir(parents=True, exist_ok=True)
         with _locked(cache / "lock"):
             # Somebody may have built it while we waited for the lock.
-            return _up_to_date(cache) or _build(cache)
+            return _up_to_date(cache) or _build(cache, progress)
     except OSError as error:
         error.add_note(f"Hint: XDG_CACHE_HOME names another place than {cache}.")
         raise
@@ -119,13 +123,17 @@ def _stamp(path: str) -> Stamp:
     return [path, status.st_size, status.st_mtime_ns]
 
 
-def _build(cache: Path) -> Path:
+def _build(cache: Path, progress: Progress | None) -> Path:
+    from cfslib import bar  # here, because most containers find a rootfs
+
     _clear_away_old_builds(cache)
     root = Path(tempfile.mkdtemp(prefix="rootfs-", dir=cache))
     try:
         root.chmod(0o755)
+        with bar.in_terminal("Copying this machine's programs") as shown:
+            found = building.build(root, progress=progress or shown)
         # How we build is a source too: another version of us builds something else.
-        sources = [*building.build(root), building.__file__]
+        sources = [*found, building.__file__]
         _write_note(cache, root, map(str, sources))
     except BaseException:
         shutil.rmtree(root, ignore_errors=True)
