@@ -59,6 +59,7 @@ is a call into one of the modules above it; a module uses only those above itsel
     doctor        what this machine allows, and the line that mends what it does not
     sightings     what there is to see of a process from here
     journal       which exercises are done, kept between sessions
+    rehearsal     run a notebook as it is saved, to see what its checks say
     lessons       the checks behind the exercises, one file a notebook
     predictions   the questions before the cells, one file a notebook
     values        what may stand after an option of `cfs run`, and what it means

@@ -7,6 +7,7 @@ kernel itself: it takes data, or a function that returns it.
     style         how it looks, in both themes of JupyterLab, elsewhere, and on paper
     page          HTML and SVG in which text stays text
     widget        what all views share: a place to draw, and errors that are shown
+    first_build   the rootfs that containers use, built once, with a bar
     quiz          a prediction: choose first, then see
     beside        one command on the host and in a container, side by side
     sharing       which processes share which namespaces

@@ -5,19 +5,22 @@ from itertools import groupby
 
 import ipywidgets
 
+from cfslib.building import Progress
 from cfslib.journal import Exercise
 from cfslib.views.page import Markup, element, join, page, table
-from cfslib.views.widget import View, button, labelled, row
+from cfslib.views.widget import View, bar, button, labelled, row
 
 
 def view(
     read: Callable[[], Sequence[Exercise]],
     reset: Callable[[str], object],
     end: Callable[[], int],
+    check: Callable[[str, Progress], object],
 ) -> View:
     """Return the list; `reset` takes the name of a notebook and returns what it kept.
 
-    `end` ends the containers that still run, and returns how many there were.
+    `end` ends the containers that still run, and returns how many there were.  `check`
+    takes the name of a notebook, runs its checks, and says how far it is.
     """
     picture = ipywidgets.HTML()
     names = list(dict.fromkeys(exercise.notebook for exercise in read()))
@@ -34,19 +37,30 @@ def view(
             f"Notebook from Disk” in the menu File.  Yours is kept as {kept}"
         )
 
+    def run_checks() -> None:
+        name = which.value
+        check(name, move)
+        draw()
+        shown.say(f"{name} was run as it is saved; above is what its checks say.")
+
     def end_all() -> None:
         ended = end()
         shown.say(f"{ended} ended." if ended else "None was running.")
 
+    working, move = bar("Running")
     shown = View(
         "Progress",
         picture,
         row(
             which,
+            button(
+                "Run its checks", lambda: shown.in_background(run_checks), icon="check"
+            ),
             button("Back to the start", lambda: shown.attempt(start_over), icon="undo"),
             button("End all containers", lambda: shown.attempt(end_all), icon="stop"),
             button("Look again", lambda: shown.attempt(draw), icon="refresh"),
         ),
+        working,
     )
     shown.attempt(draw)
     return shown

@@ -7,15 +7,14 @@ server's log, where nobody looks.
 
 import threading
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any
 
 import ipywidgets
-from IPython.display import display
 
+from cfslib.building import Progress
 from cfslib.views.page import Child, Markup, element, join, page
 
-T = TypeVar("T")
 WORKING = "Working …"
 EXPECTED = (OSError, ValueError)  # what a wrong input or a refusal raises
 
@@ -128,25 +127,16 @@ def failure(error: BaseException) -> Markup:
     )
 
 
-def progress(items: Sequence[T], label: str) -> Iterable[T]:
-    """Go through items with a bar in the notebook; it is gone when all is done.
+def bar(label: str) -> tuple[Any, Progress]:
+    """Return a bar that is in sight while something goes on, and what moves it.
 
-    What takes long takes such a function: `for program in each(programs)`, where `each`
-    is `iter` unless somebody wants to see.
+    What takes long takes such a function, and says how much is done, and of how much.
     """
-    bar = ipywidgets.IntProgress(max=len(items), description=label)
-    bar.style.description_width = "auto"
-    said = ipywidgets.HTML()
-    box = row(bar, said)
-    display(box)  # type: ignore[no-untyped-call]
-    return _counted(items, bar, said, box)
+    made = labelled(ipywidgets.IntProgress(description=label))
+    made.layout.display = "none"
 
+    def move(done: int, total: int) -> None:
+        made.max, made.value = total, done
+        made.layout.display = "none" if done == total else None
 
-def _counted(items: Sequence[T], bar: Any, said: Any, box: Any) -> Iterator[T]:
-    try:
-        for item in items:
-            said.value = page(f"{bar.value} of {bar.max}: {item}")
-            yield item
-            bar.value += 1
-    finally:
-        box.close()
+    return made, move

@@ -1,7 +1,9 @@
 from dataclasses import replace
 
+from cfslib.building import Progress
 from cfslib.journal import Exercise
 from cfslib.views import progress
+from tests.conftest import wait_until
 from tests.views.test_page import Reader
 
 FIRST = Exercise("01-hostname", 1, "call a <function>", done=True)
@@ -10,6 +12,10 @@ LIST = [
     replace(FIRST, number=2, done=False),
     Exercise("02-pid", 1, "reap", False),
 ]
+
+
+def nothing(name: str, move: Progress) -> None:
+    """Run no checks."""
 
 
 def test_what_is_done_and_what_is_open_can_be_told_without_colours() -> None:
@@ -27,8 +33,8 @@ def test_a_notebook_goes_back_to_its_start() -> None:
         asked.append(name)
         return "/kept/there"
 
-    shown = progress.view(lambda: LIST, reset, lambda: 0)
-    which, back, *_ = shown.box.children[1].children
+    shown = progress.view(lambda: LIST, reset, lambda: 0, nothing)
+    which, _, back, *_ = shown.box.children[1].children
     which.value = "02-pid"
     back.click()
 
@@ -38,11 +44,30 @@ def test_a_notebook_goes_back_to_its_start() -> None:
 
 def test_it_says_how_many_containers_it_ended() -> None:
     counts = [2, 0]
-    shown = progress.view(lambda: LIST, str, lambda: counts.pop(0))
-    end = shown.box.children[1].children[2]
+    shown = progress.view(lambda: LIST, str, lambda: counts.pop(0), nothing)
+    end = shown.box.children[1].children[3]
     end.click()
     said = shown.status.value
     end.click()
 
     assert "2 ended" in said
     assert "None was running" in shown.status.value
+
+
+def test_a_bar_shows_how_far_the_checks_are() -> None:
+    read, seen = [LIST], []
+
+    def check(name: str, move: Progress) -> None:
+        move(1, 4)
+        seen.append((name, bar.value, bar.max, bar.layout.display))
+        move(4, 4)
+        read[0] = [replace(exercise, done=True) for exercise in LIST]
+
+    shown = progress.view(lambda: read[0], str, lambda: 0, check)
+    picture, row, bar, status = shown.box.children
+    row.children[1].click()
+
+    assert wait_until(lambda: "as it is saved" in status.value)
+    assert seen == [("01-hostname", 1, 4, None)]
+    assert bar.layout.display == "none"
+    assert "3 of 3 exercises done" in picture.value

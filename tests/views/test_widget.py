@@ -1,7 +1,5 @@
 import threading
 
-import pytest
-
 from cfslib.views import widget
 from cfslib.views.widget import View
 
@@ -88,5 +86,18 @@ def test_a_button_calls_what_it_was_given() -> None:
     assert pressed == [1]
 
 
-def test_progress_hands_out_every_item(capsys: pytest.CaptureFixture[str]) -> None:
-    assert list(widget.progress(["a", "b"], "Copying")) == ["a", "b"]
+def test_a_bar_is_in_sight_while_something_goes_on() -> None:
+    shown, move = widget.bar("Copying")
+    assert shown.layout.display == "none"
+
+    move(3, 7)
+    assert (shown.value, shown.max, shown.layout.display) == (3, 7, None)
+
+    move(7, 7)
+    assert shown.layout.display == "none"
+
+
+def test_a_label_has_a_tip() -> None:
+    shown, _ = widget.bar("Copying")
+
+    assert shown.tooltip == "Copying"
