@@ -70,6 +70,7 @@ RUN --mount=type=bind,from=ours,source=/ours,target=/ours \
  && /opt/cfs/bin/python -m cfslib.launcher /opt/cfs/bin/cfs \
  && ln -s /opt/cfs/lib/python3*/site-packages/cfslib /opt/cfslib
 COPY .docker/bin /opt/cfs/bin
+COPY .lab /opt/cfs/share/jupyter/lab/settings
 COPY notebooks /opt/notebooks
 
 ENV PATH=/opt/cfs/bin:$PATH CFS_ROOTFS=/opt/rootfs LANG=C.UTF-8

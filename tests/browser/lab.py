@@ -25,7 +25,6 @@ KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)"}
 SETTINGS = {
     # The theme follows the browser's colour scheme, which a test can switch.
     "themes": {"adaptive-theme": True},
-    "notification": {"fetchNews": "false"},  # or a question covers a corner
 }
 
 
