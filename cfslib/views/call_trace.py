@@ -13,12 +13,11 @@ import ipywidgets
 
 from cfslib import in_c
 from cfslib.tracing import Call
-from cfslib.views.page import Markup, element, join, number, page, svg, table
+from cfslib.views.page import Markup, element, join, number, page, shortened, svg, table
 from cfslib.views.widget import View, button, row
 
 _WIDTH = 120  # of the longest bar
 _HEAD = ("process", "µs", "how long", "call, and the same in C", "manual")
-_SHORT = 30  # characters of a path that are shown; its C has it whole
 _PATH = re.compile(r'(?:/[^/",:=\s]+){2,}')
 _MANY = 3  # so many calls of one kind in a row are folded
 _OF_DEVICES = ("mknod", "chmod")  # or mknod, and a mount of the host's
@@ -100,20 +99,13 @@ def _process(pid: int, pids: Sequence[int]) -> Markup:
 
 
 def _in_both_words(call: Call) -> Markup:
-    text = element("code", _PATH.sub(_shortened, str(call)))
+    # Its C has the paths whole.
+    text = element("code", _PATH.sub(lambda path: shortened(path[0]), str(call)))
     return element(
         "details",
         element("summary", element("mark", text) if call.error else text),
         element("pre", in_c.written(call)),
     )
-
-
-def _shortened(path: re.Match[str]) -> str:
-    """Keep the end of a path: that of a rootfs is long, and the same in all calls."""
-    short = path[0]
-    while len(short) > _SHORT and "/" in short[1:]:
-        short = short[short.index("/", 1) :]
-    return short if short == path[0] else f"…{short}"
 
 
 def _link(call: str) -> Markup:

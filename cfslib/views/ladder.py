@@ -27,6 +27,7 @@ def view(
 ) -> View:
     """Return the picture, with buttons that signal the process that is chosen."""
     who = labelled(ipywidgets.Dropdown(description="Process"))
+    who.layout.width = "17em"
     picture, came_of_it = ipywidgets.HTML(), ipywidgets.HTML()
 
     def draw() -> None:

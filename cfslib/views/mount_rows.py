@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 from cfslib.procfs import Mount
 from cfslib.stages import CLONE, Stage
-
-_SHORT = 30  # characters of a place that fit into its column
+from cfslib.views.page import shortened
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,3 @@ def _change(old: Mount | None, new: Mount) -> str:
     # Its place may read the same though it hangs elsewhere, as the old root does.
     return "now on top of the new root" if old.parent != new.parent else ""
 
-
-def shortened(place: str) -> str:
-    """Return the end of a path, if all of it would not fit into its column."""
-    return place if len(place) <= _SHORT else "…" + place[1 - _SHORT :]

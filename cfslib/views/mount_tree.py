@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import ipywidgets
 
 from cfslib.stages import Stage
-from cfslib.views.mount_rows import Row, from_the_host, rows, shortened
-from cfslib.views.page import Markup, element, join, page, table
+from cfslib.views.mount_rows import Row, from_the_host, rows
+from cfslib.views.page import Markup, element, join, page, shortened, table
 from cfslib.views.widget import View, button, labelled, row
 
 _HEAD = ("where", "filesystem", "propagation", "options", "in this step")

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Sequence
 from cfslib.views.style import SHEET
 
 Child = object  # a Markup, or anything whose str() is text
+LONGEST = 30  # characters of a path that fit into a column of a table
 VOID = {"br", "hr"}  # elements of HTML that have no end
 # What does not print, cannot be sent, or turns the text around it: controls other than
 # tab and newline, halves of surrogate pairs (bytes of a name that is not UTF-8), and
@@ -99,6 +100,18 @@ def _row(first: Child, *others: Child) -> Markup:
     return element(
         "tr", element("th", first, scope="row"), *(element("td", c) for c in others)
     )
+
+
+def shortened(path: str) -> str:
+    """Keep the end of a path: that of a rootfs is long, and the same in all rows.
+
+    >>> shortened("/home/you/.cache/cfs/rootfs-1/etc/passwd")
+    '…/cfs/rootfs-1/etc/passwd'
+    """
+    short = path
+    while len(short) > LONGEST and "/" in short[1:]:
+        short = short[short.index("/", 1) :]
+    return short if short == path else f"…{short}"
 
 
 def number(text: Child) -> Markup:

@@ -26,6 +26,8 @@ def view(
     names = list(dict.fromkeys(exercise.notebook for exercise in read()))
     which = labelled(ipywidgets.Dropdown(description="Notebook", options=names))
 
+    which.layout.width = "15em"
+
     def draw() -> None:
         picture.value = to_html(read())
 

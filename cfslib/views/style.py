@@ -28,7 +28,7 @@ SHEET = f"""
   max-width: 64rem; white-space: normal;
 }}
 .cfs p {{ margin: 0.4em 0; }}
-.cfs h4 {{ margin: 0.6em 0 0.2em; font-size: 1em; color: inherit; }}
+.cfs h4 {{ margin: 0.7em 0 0.3em; font-size: 13px; color: inherit; }}
 .cfs code, .cfs pre, .cfs kbd {{
   font: 13px/1.4 var(--jp-code-font-family, ui-monospace, monospace); color: inherit;
 }}
@@ -37,6 +37,7 @@ SHEET = f"""
   border: 1px solid var(--cfs-line); border-radius: 3px; background: var(--cfs-raised);
   white-space: pre;
 }}
+.cfs details > pre {{ padding-left: 1.1em; }}
 .cfs td pre {{ white-space: pre-wrap; word-break: normal; overflow-wrap: anywhere; }}
 .cfs td summary {{ padding-left: 1.1em; text-indent: -1.1em; }}
 .cfs ul {{ margin: 0.2em 0; }}
