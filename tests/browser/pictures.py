@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.browser.conftest import SHOTS, Open
+from tests.browser.conftest import SHOTS, in_notebook
 from tests.browser.lab import TOP, Lab
 from tests.browser.learner import THEMES, Notebook
 
@@ -50,6 +50,12 @@ def untick_pid(view: Locator) -> None:
     expect(view).to_contain_text("PID is shared with the host now")
 
 
+def to_the_middle(view: Locator) -> None:
+    for _ in range(4):
+        view.get_by_role("button", name="Back", exact=True).click()
+    expect(view).to_contain_text("Step 5 of 9")
+
+
 def unfold(view: Locator) -> None:
     view.locator("summary").nth(3).click()
 
@@ -58,10 +64,12 @@ SCENES = (
     Scene("quiz", "00-start-here", "asked.RENAMED", choose),
     Scene("beside", "01-hostname", "beside.view"),
     Scene("beside-changed", "00-start-here", "beside.view", untick_pid),
+    Scene("first_build", "00-start-here", "first_build.view"),
     Scene("progress", "00-start-here", "progress.view"),
     Scene("sharing", "01-hostname", "sharing.view", press("Start a container", "cat")),
     Scene("ladder", "02-pid", "ladder.view", press("SIGTERM", "SIGTERM to first")),
     Scene("mount_tree", "03-mount", "mount_tree.slider"),
+    Scene("mount_tree-before", "03-mount", "mount_tree.slider", to_the_middle),
     Scene("rootfs_tree", "04-chroot", "rootfs_tree.explorer"),
     Scene("call_trace", "05-cfs-run", "call_trace.viewer", unfold),
     Scene(
@@ -84,17 +92,20 @@ def nothing_is_left_out(jupyterlab: Lab) -> None:
     (folder / "tracker.jupyterlab-settings").write_text(json.dumps(setting))
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_notebook_and_its_views_are_pictured(name: str, open_notebook: Open) -> None:
-    notebook = open_notebook(name)
-    notebook.run_all()
-    notebook.look_at_all()
-    views = []
-    for scene in SCENES:
-        if scene.notebook == name:
-            views.append((scene.name, drawn_by(scene.code, notebook)))
-            scene.act(views[-1][1])
-    picture(notebook, views)
+@in_notebook(*NAMES)
+def test_a_notebook_and_its_views_are_pictured(notebook: Notebook) -> None:
+    name = notebook.path.stem
+    scenes = [scene for scene in SCENES if scene.notebook == name]
+    for scene in scenes:
+        view = drawn_by(scene.code, notebook)
+        scene.act(view)
+        for theme in THEMES:
+            notebook.use(theme)
+            keep(view, f"{scene.name}-{theme}")
+    for theme in THEMES:
+        notebook.use(theme)
+        whole = notebook.page.locator(".jp-WindowedPanel-viewport")
+        whole.screenshot(path=SHOTS / f"{name}-{theme}.png")
 
 
 def drawn_by(code: str, notebook: Notebook) -> Locator:
@@ -103,14 +114,10 @@ def drawn_by(code: str, notebook: Notebook) -> Locator:
     return notebook.cell(next(numbers)).locator(".jp-OutputArea-output")
 
 
-def picture(notebook: Notebook, views: list[tuple[str, Locator]]) -> None:
-    """Take a picture of the notebook and of its views, in each theme."""
-    for theme in THEMES:
-        notebook.use(theme)
-        place = SHOTS / f"{notebook.path.stem}-{theme}.png"
-        notebook.page.locator(".jp-WindowedPanel-viewport").screenshot(path=place)
-        for name, view in views:
-            view.screenshot(path=SHOTS / f"view-{name}-{theme}.png")
-            if f"{name}-{theme}" in IN_THE_README:
-                IMAGES.mkdir(exist_ok=True)
-                shutil.copy(SHOTS / f"view-{name}-{theme}.png", IMAGES / f"{name}.png")
+def keep(view: Locator, name: str) -> None:
+    """Take a picture of a view, and another for the README if it shows this one."""
+    picture = SHOTS / f"view-{name}.png"
+    view.screenshot(path=picture)
+    if name in IN_THE_README:
+        IMAGES.mkdir(exist_ok=True)
+        shutil.copy(picture, IMAGES / f"{name.rpartition('-')[0]}.png")

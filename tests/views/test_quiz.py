@@ -45,3 +45,9 @@ def test_a_question_has_exactly_one_right_choice(rights: int) -> None:
 
     with pytest.raises(ValueError, match="exactly one"):
         Question("?", choices)
+
+
+def test_code_in_a_question_looks_like_code() -> None:
+    question = Question("What is `ps -e`?", QUESTION.choices)
+
+    assert "What is <code>ps -e</code>?" in quiz.asked(question)
