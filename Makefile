@@ -16,7 +16,7 @@ root := $(filter 0,$(shell id -u))# empty for an ordinary user
 
 .NOTPARALLEL: # the tests share one machine, and their reports one terminal
 .PHONY: help lab setup test lint types check unit notebooks as-user browser no-browser
-.PHONY: bench format refresh lock clean build run shell test-image
+.PHONY: screenshots bench format refresh lock clean build run shell test-image
 
 help: ## List what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -56,6 +56,9 @@ browser: $(VENV)/browser.stamp ## Look at it all in JupyterLab, with Chromium
 
 no-browser:
 	@echo "Not looked at in JupyterLab: there is no browser.  On Debian: apt install chromium"
+
+screenshots: $(VENV)/browser.stamp ## Take a picture of each notebook and each view
+	$(in_venv) $(pytest) tests/browser/pictures.py
 
 format: setup ## Put the code into shape
 	$(in_venv) ruff check --fix

@@ -65,4 +65,3 @@ def _change(old: Mount | None, new: Mount) -> str:
         return f"was {old.options.split(',')[0]}"
     # Its place may read the same though it hangs elsewhere, as the old root does.
     return "now on top of the new root" if old.parent != new.parent else ""
-

@@ -1,5 +1,7 @@
 """What can be measured in a page: how readable it is, and how fast it answers."""
 
+from typing import TypeAlias
+
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page
 
@@ -21,7 +23,7 @@ body { height: 100vh }
 """
 
 # A control to click, or a box and what to write into it.
-Step = Locator | tuple[Locator, str]
+Step: TypeAlias = Locator | tuple[Locator, str]
 # From that to the moment at which `place` holds something new, in milliseconds.
 LATENCY = """([place, control, text]) => new Promise((resolve, reject) => {
     const start = performance.now();
