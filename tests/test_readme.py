@@ -36,6 +36,11 @@ class Block:
         return f"line {self.line}"
 
 
+def pictures() -> list[str]:
+    """Return the paths of the pictures."""
+    return re.findall(r"!\[[^\]]+\]\((.+?)\)", README)
+
+
 def blocks(language: str) -> list[Block]:
     """Return the blocks of one language."""
     fence = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -155,3 +160,9 @@ def test_the_readers_of_transcripts_are_strict() -> None:
     assert not matches("a\n", "a\nb\n")
     assert not matches("axb\n", "a.b\n")
     assert not matches("many\n", "42\n")
+
+
+@pytest.mark.parametrize("picture", pictures())
+def test_a_picture_is_there_has_a_text_and_loads_fast(picture: str) -> None:
+    assert README.count("![") == len(pictures())  # the others have no text
+    assert 0 < (TOP / picture).stat().st_size < 120_000
