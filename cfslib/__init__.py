@@ -38,6 +38,7 @@ is a call into one of the modules above it; a module uses only those above itsel
     streams       standard input, output and error, and how to catch what is printed
     printing      print what a child prints, until it has answered
     answers       what a child process brings home
+    standby       a child of the fork server, which waits for something to call
     forkserver    a small process that forks where its client must not
     helpers       a process beside ours that does what one with threads must not
     forkclient    ask the fork server for a child

@@ -15,9 +15,9 @@ from typing import Any
 
 from cfslib import answers
 from cfslib.answers import Answer
-from cfslib.forkserver import Request
 from cfslib.helpers import Helper
 from cfslib.printing import print_until_answered
+from cfslib.standby import Request
 
 _PROGRAM = """
 import sys
@@ -59,7 +59,7 @@ def _open(data: bytes) -> Any:
         first = pickle.loads(data)
     except (EOFError, pickle.UnpicklingError):
         raise ChildProcessError(
-            "the fork server was killed, the child with it"
+            "the fork server was killed, the child with it; or it could not fork"
         ) from None
     if isinstance(first, Answer):
         return first.open()

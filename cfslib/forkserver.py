@@ -1,10 +1,11 @@
-"""forkserver: a small process that forks where its client must not.
+"""forkserver: the process that forks where its client must not.
 
-It has one thread and everything imported already, so a child is a fork away.
-`forkclient` starts it and asks it; this is the side that serves:
+It has one thread and everything imported already.  A child is forked ahead and waits,
+since half of the time that a call would take is the fork.  `forkclient` starts the
+server and asks it, `standby` is the child:
 
     client                        server                       child
-    socket pair, pipe   --fds-->  fork            -------->    reads the request
+    socket pair, pipe   --fds-->  passes them on   --fds-->    reads the request
     sends the request   ------------------------------------>  calls the function
     prints what comes   <------------- pipe ----------------   prints
     takes the answer    <------------------------------------  sends the answer
@@ -19,24 +20,30 @@ import pickle
 import select
 import signal
 import socket
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from typing import NoReturn
 
-from cfslib import answers, libc, syscalls
-from cfslib.syscalls import Prctl
+from cfslib import standby
 
 
 @dataclass(frozen=True)
-class Request:
-    """What a child needs to know to stand in for the process that asked."""
+class _Child:
+    """A child that waits for its orders."""
 
-    directory: str
-    environment: dict[str, str]
-    path: list[str]  # sys.path
-    func: bytes  # pickled by value, so that functions of a notebook travel
+    pid: int
+    pidfd: int
+    orders: socket.socket
+
+    def took(self, descriptors: list[int]) -> bool:
+        """Hand over the client's socket and pipe; False if it has been killed."""
+        with self.orders, suppress(BrokenPipeError, ConnectionResetError):
+            socket.send_fds(self.orders, [b"!"], descriptors)
+            return True
+        os.waitpid(self.pid, 0)
+        os.close(self.pidfd)
+        return False
 
 
 @dataclass(frozen=True)
@@ -62,21 +69,23 @@ class _Job:
 
 
 def serve(fd: int) -> NoReturn:
-    """Fork for every request that arrives at `fd`, until the client is gone."""
+    """Have a child for every request that arrives at `fd`, until the client is gone."""
     for module in ("cloudpickle", "cfslib.container"):
         import_module(module)  # now, so that no child has to
     requests = socket.socket(fileno=fd)
     jobs: dict[int, _Job] = {}
+    ahead = _child_ahead()
     while True:
         for ready in _wait(requests, jobs):
             if ready != fd:
                 jobs.pop(ready).finish()
-            elif job := _accept(requests):
+                continue
+            data, descriptors, _, _ = socket.recv_fds(requests, 1, maxfds=2)
+            if not data:
+                _end(jobs)
+            if job := _give_to(ahead, *descriptors):
                 jobs[job.pidfd] = job
-            else:
-                for job in jobs.values():
-                    job.kill()
-                os._exit(0)
+            ahead = _child_ahead()
 
 
 def _wait(requests: socket.socket, jobs: dict[int, _Job]) -> list[int]:
@@ -95,57 +104,42 @@ def _wait(requests: socket.socket, jobs: dict[int, _Job]) -> list[int]:
     return [descriptor for descriptor in ready if descriptor not in clients]
 
 
-def _accept(requests: socket.socket) -> _Job | None:
-    """Start a child for the next request; None if the client is gone."""
-    data, descriptors, _, _ = socket.recv_fds(requests, 1, maxfds=2)
-    if not data:
+def _give_to(child: _Child | None, client: int, output: int) -> _Job | None:
+    """Have a child do what a client wants; None if there can be no child."""
+    try:
+        while not (child and child.took([client, output])):
+            child = _child()
+    except OSError:
+        os.close(client)  # which says it all: there is no answer, and no wait status
         return None
-    client, output = descriptors
+    finally:
+        os.close(output)
+    return _Job(child.pid, child.pidfd, client)
+
+
+def _child_ahead() -> _Child | None:
+    """Fork a child for the next request; None if there can be none just now."""
+    with suppress(OSError):
+        return _child()
+    return None
+
+
+def _child() -> _Child:
+    """Fork a child that waits for its orders."""
+    ours, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
     server = os.getpid()
     pid = os.fork()
     if pid == 0:
         try:
-            _be_the_child(client, output, server)
+            standby.wait_and_serve(theirs, server)
         finally:
             os._exit(1)
-    os.close(output)
-    return _Job(pid, os.pidfd_open(pid), client)
+    theirs.close()
+    return _Child(pid, os.pidfd_open(pid), ours)
 
 
-def _be_the_child(client: int, output: int, server: int) -> None:
-    """Answer one request."""
-    syscalls.prctl(Prctl.SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != server:
-        return  # it ended before the kernel knew our wish
-    for descriptor in (1, 2):
-        os.dup2(output, descriptor)
-    client = _keep_only(client)
-    with open(client, "rb", closefd=False) as stream:
-        request = pickle.load(stream)
-    answer = answers.answer(_stand_in(request))
-    with open(client, "wb") as stream:
-        stream.write(answers.packed(answer, import_module("cloudpickle").dumps))
+def _end(jobs: dict[int, _Job]) -> NoReturn:
+    """Nobody asks any more: end all children, and ourselves."""
+    for job in jobs.values():
+        job.kill()
     os._exit(0)
-
-
-def _keep_only(descriptor: int) -> int:
-    """Close all else but 0, 1 and 2: other clients wait for the end of theirs."""
-    os.dup2(descriptor, 3)
-    os.set_inheritable(3, False)  # nor is it for the programs that the child starts
-    libc.close_from(4)
-    return 3
-
-
-def _stand_in(request: Request) -> Callable[[], object]:
-    """Return what to call, which first makes this process look like the client."""
-
-    def call() -> object:
-        import sys
-
-        sys.path[:] = request.path
-        os.environ.clear()
-        os.environ.update(request.environment)
-        os.chdir(request.directory)
-        return pickle.loads(request.func)()
-
-    return call

@@ -5,27 +5,38 @@ import socket
 import subprocess
 import sys
 from collections.abc import Generator
+from contextlib import suppress
 from pathlib import Path
 
 import cloudpickle
 import pytest
 
 from cfslib.answers import Answer
-from cfslib.forkserver import Request
+from cfslib.standby import Request
 from tests.conftest import is_alive, wait_until
 
 PROGRAM = (
     "import sys; from cfslib import forkserver; forkserver.serve(int(sys.argv[1]))"
 )
 
+WITHOUT_ROOM = """
+import os, resource, sys
+import cloudpickle
+from cfslib import container, forkserver
+if os.geteuid() == 0:  # who has no such limit
+    os.setuid(54329)
+resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+forkserver.serve(int(sys.argv[1]))
+"""
+
 
 class Client:
     """A fork server, and the end of the socket that its client holds."""
 
-    def __init__(self) -> None:
+    def __init__(self, program: str = PROGRAM) -> None:
         self.requests, theirs = socket.socketpair()
         with theirs:
-            words = [sys.executable, "-u", "-c", PROGRAM, str(theirs.fileno())]
+            words = [sys.executable, "-u", "-c", program, str(theirs.fileno())]
             self.server = subprocess.Popen(words, pass_fds=[theirs.fileno()])
 
     def ask(self, func: object) -> tuple[socket.socket, int]:
@@ -36,7 +47,8 @@ class Client:
         theirs.close()
         os.close(writer)
         request = Request("/", dict(os.environ), sys.path, cloudpickle.dumps(func))
-        ours.sendall(pickle.dumps(request))
+        with suppress(BrokenPipeError):  # there was no child to read it
+            ours.sendall(pickle.dumps(request))
         return ours, reader
 
 
@@ -65,6 +77,10 @@ def _answer(ours: socket.socket) -> list[object]:
 def _pid_of(reader: int) -> int:
     """Return the pid that a child printed first, while it runs."""
     return int(os.read(reader, 100))
+
+
+def _children(pid: int) -> list[int]:
+    return [*map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
 
 
 def _sleeps() -> None:
@@ -158,17 +174,41 @@ def test_when_it_is_killed_its_children_are_too(number: int) -> None:
 def test_children_that_ended_leave_no_zombie_and_no_open_file(client: Client) -> None:
     place = Path(f"/proc/{client.server.pid}")
 
-    def ask_once() -> tuple[int, str]:
+    def ask_once() -> tuple[int, int]:
         ours, reader = client.ask(lambda: None)
         _read(reader)
         _answer(ours)
-        children = place / f"task/{client.server.pid}/children"
-        wait_until(lambda: not children.read_text())
         wait_until(lambda: len(os.listdir(place / "fd")) <= idle)
-        return len(os.listdir(place / "fd")), children.read_text()
+        return len(os.listdir(place / "fd")), len(_children(client.server.pid))
 
-    idle = 4  # standard input, output and error, and the socket for requests
-    assert [ask_once() for _ in range(3)] == [(idle, "")] * 3
+    # Standard input, output and error; the socket for requests; for the one child that
+    # waits for the next of them, a socket and a pidfd.
+    idle = 6
+    assert [ask_once() for _ in range(3)] == [(idle, 1)] * 3
+
+
+def test_a_child_killed_while_it_waited_is_replaced(client: Client) -> None:
+    assert wait_until(lambda: bool(_children(client.server.pid)))
+    (waiting,) = _children(client.server.pid)
+    os.kill(waiting, signal.SIGKILL)
+    assert wait_until(lambda: not is_alive(waiting))
+    ours, reader = client.ask(os.getpid)
+
+    _read(reader)
+    answer, status = _answer(ours)
+    assert isinstance(answer, Answer)
+    assert answer.result != waiting
+    assert status == 0
+
+
+def test_without_room_for_a_process_there_is_no_answer_but_a_server() -> None:
+    client = Client(WITHOUT_ROOM)
+    for _ in range(2):
+        ours, reader = client.ask(os.getpid)
+        assert _read(reader) == b""
+        ours.close()
+    client.requests.close()
+    assert client.server.wait(10) == 0
 
 
 def test_a_client_that_never_asks_for_anything_is_no_harm(client: Client) -> None:

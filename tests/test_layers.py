@@ -54,7 +54,10 @@ def ours_imported_by(path: Path) -> set[str]:
 
 # Imports that no `import` shows.  The fork server imports a container before anybody
 # asks for one, so that no child has to; and cloudpickle only where there are threads.
-BY_NAME = {"forkserver": {"cloudpickle", "cfslib.container"}}
+BY_NAME = {
+    "forkserver": {"cloudpickle", "cfslib.container"},
+    "standby": {"cloudpickle"},
+}
 
 
 @pytest.mark.parametrize("path", FILES, ids=shown)
