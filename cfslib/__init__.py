@@ -6,6 +6,7 @@ is a call into one of the modules above it; a module uses only those above itsel
     hints         what a refused call usually means, and what to do about it
     procfs        what the kernel says about processes and mounts, read from /proc
     libc          the calls that put a container together, as plain functions
+    program       find the file that a command names, and start it
     pid1          what PID 1 does while the command runs
     janitor       a process that removes cgroups after us, even if we are killed
     lifeline      what joins the end of a container to that of its maker

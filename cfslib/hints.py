@@ -61,6 +61,9 @@ HINTS = {
     ),
     ("posix_spawn", errno.EACCES): "the file is there, but it is not executable.",
     ("posix_spawn", errno.ENOEXEC): "neither a program nor a script with a `#!` line.",
+    ("posix_spawn", errno.ELOOP): (
+        "links that lead in a circle, or out of the container by way of /proc."
+    ),
     ("posix_spawn", errno.EAGAIN): _PROCESSES,
 }
 

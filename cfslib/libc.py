@@ -25,6 +25,7 @@ _NR_KEYCTL = {"x86_64": 250, "aarch64": 219, "riscv64": 219, "ppc64le": 271}
 _NR_OPEN_TREE = 428
 _NR_MOVE_MOUNT = 429
 _NR_CLOSE_RANGE = 436
+_NR_OPENAT2 = 437
 _NR_MOUNT_SETATTR = 442
 _AT_FDCWD = -100  # paths start at the current directory
 _SIGCHLD = 17
@@ -117,6 +118,7 @@ _after_fork_child = _declare("PyOS_AfterFork_Child", None, kind=_KeepsTheLock)
 _after_fork_parent = _declare("PyOS_AfterFork_Parent", None, kind=_KeepsTheLock)
 _keyctl = _syscall(_Int, _Text)
 _open_tree = _syscall(_Int, _Text, _Int)
+_openat2 = _syscall(_Int, _Text, _Text, _UnsignedLong)
 _move_mount = _syscall(_Int, _Text, _Int, _Text, _Int)
 _mount_setattr = _syscall(_Int, _Text, _Int, _Text, _UnsignedLong)
 
@@ -199,6 +201,14 @@ def write(path: bytes, text: bytes) -> int:
         return posix.write(fd, text)
     finally:
         posix.close(fd)
+
+
+def openat2(path: "str | bytes", flags: int, resolve: int) -> int:
+    """Open a file, and say which links may be on the way to it; closed on exec."""
+    if isinstance(path, str):
+        path = path.encode("utf-8", "surrogateescape")
+    how = _packed(8, flags | posix.O_CLOEXEC, 0, resolve)
+    return _openat2(_NR_OPENAT2, _AT_FDCWD, path, how, len(how))
 
 
 def open_tree(path: bytes, flags: int) -> int:

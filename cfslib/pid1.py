@@ -16,16 +16,13 @@ from cfslib import libc
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from typing import Any
+    from collections.abc import Iterator, Sequence
 
 # Signals that report our own mistakes must end us, not wait in a queue.
 FAULTS = {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT}
 WAITED_FOR = signal.valid_signals() - FAULTS
 # What the keys of a terminal, and its window, send to all processes in front of it.
 KEYS = {signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP, signal.SIGWINCH}
-# Python ignores SIGPIPE and SIGXFSZ, and an ignored signal survives exec.
-DEFAULTS = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
 NAME = b"cfs"
 CHANNEL = 3  # the descriptor by which PID 1 speaks to its maker
 SET_PDEATHSIG = 1  # <linux/prctl.h>
@@ -78,16 +75,6 @@ def shell_code(status: int) -> int:
     """
     code = os.waitstatus_to_exitcode(status)
     return code if code >= 0 else 128 - code
-
-
-def spawn(argv: "list[str]", environment: "Mapping[Any, Any]") -> int:
-    """Start a program found in our own PATH, with signals as a fresh process has them.
-
-    Unlike after a fork, an exec that fails is an error here, in the parent.
-    """
-    return os.posix_spawnp(
-        argv[0], argv, environment, setsigmask=(), setsigdef=DEFAULTS
-    )
 
 
 def let_go_of_the_maker(channel: int, streams: "Sequence[int]" = ()) -> None:

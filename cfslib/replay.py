@@ -29,7 +29,7 @@ modules that make up most of the time in which Python starts a program: see `lib
 import _signal as signal
 import posix as os
 
-from cfslib import libc, pid1, shelf
+from cfslib import libc, pid1, program, shelf
 from cfslib.lifeline import SignalsKeptBack, SignalsPassedOn
 
 TYPE_CHECKING = False
@@ -178,14 +178,13 @@ def _be_pid_1(
         libc.prctl(pid1.SET_PDEATHSIG, signal.SIGKILL)
         signal.pthread_sigmask(signal.SIG_BLOCK, pid1.WAITED_FOR)
         pid1.let_go_of_the_maker(channel, streams)
-        os.putenv("PATH", recipe["path"])
         again(recipe["begin"])
         _hear_a_word()
         again(recipe["inside"], name)
         _hear_a_word()
         _hear_that_the_maker_lives()
         ours = {b"TERM": environ.get(b"TERM", b"dumb")}
-        main = pid1.spawn(list(argv), ours | recipe["environment"])
+        main = program.spawn(list(argv), ours | recipe["environment"], recipe["path"])
         os.write(pid1.CHANNEL, b"!")
         os.close(pid1.CHANNEL)
         code = pid1.look_after(main)

@@ -18,7 +18,7 @@ import resource
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from cfslib import libc, pid1
+from cfslib import libc, program
 from cfslib.tracing import Trace, ask, trace
 
 __all__ = ["Trace", "trace"]
@@ -201,6 +201,9 @@ def write(path: str | Path, text: str) -> None:
 def posix_spawn(argv: Sequence[str], env: Mapping[str, str]) -> int:
     """Start a program found in our own PATH as a child; return its pid.
 
-    Signals are to it as to a fresh process.  See `pid1.spawn`.
+    Signals are to it as to a fresh process.  See `program`.
     """
-    return ask("posix_spawn", lambda argv: pid1.spawn(argv, env), argv=list(argv))
+    path = os.environ.get("PATH", os.defpath)
+    return ask(
+        "posix_spawn", lambda argv: program.spawn(argv, env, path), argv=list(argv)
+    )

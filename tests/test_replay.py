@@ -32,9 +32,12 @@ done
 for link in /proc/self/fd/* /proc/self/cwd /proc/self/root; do
     [ -e $link ] && ls -l $link
 done
-umask; pwd; ls -la / /dev /dev/pts /dev/shm /proc/1/fd; cat /proc/1/comm /proc/1/cmdline
+umask; pwd; ls -la / /dev /dev/pts /dev/shm; cat /proc/1/comm /proc/1/cmdline
 cat /proc/sys/kernel/hostname; cat /proc/[0-9]*/comm
 cat /proc/self/environ /proc/net/dev; cat /proc/keys; touch /x; touch /dev/x
+n=0  # PID 1 closes its channel a moment after the command has started
+while set -- /proc/1/fd/*; [ $# -gt 3 ] && [ $n -lt 9999 ]; do n=$((n + 1)); done
+ls -la /proc/1/fd
 """
 PROBE_WORDS = ["sh", "-c", PROBE]
 # What is another in each container, however it was made.
