@@ -10,6 +10,7 @@ place: see `libc`.
 """
 
 import _signal as signal
+import gc
 import posix as os
 
 from cfslib import libc
@@ -83,6 +84,7 @@ def let_go_of_the_maker(channel: int, streams: "Sequence[int]" = ()) -> None:
     What stays: `channel`, as descriptor number CHANNEL, and standard input, output and
     error, or in their place `streams`.
     """
+    gc.disable()  # it would touch, and so copy, all memory that we share with the maker
     os.setsid()  # away from the terminal: its Ctrl-C reaches us through the maker
     os.umask(0o022)
     for number, stream in enumerate(streams):

@@ -1,5 +1,8 @@
+import gc
+import os
 import subprocess
 import time
+from pathlib import Path
 
 from cfslib import pid1
 from cfslib.children import in_child
@@ -19,6 +22,24 @@ def test_what_we_knew_of_the_host_is_forgotten() -> None:
 
     assert line.strip(b"\0") == b"cfs"
     assert environ.strip(b"\0") == b""
+
+
+def test_memory_of_the_maker_stays_shared() -> None:
+    def copied() -> int:
+        """Return how many MB of the maker's memory were copied for PID 1."""
+        gc.disable()
+        heap = [[number] for number in range(400_000)]
+        pid = os.fork()
+        if pid == 0:
+            gc.enable()  # a collection is due, and would look at all of that
+            pid1.let_go_of_the_maker(os.open(os.devnull, os.O_RDWR))
+            assert [[number] for number in range(2000)]
+            rollup = Path("/proc/self/smaps_rollup").read_text()
+            os._exit(int(rollup.partition("Private_Dirty:")[2].split()[0]) >> 10)
+        assert heap
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+    assert in_child(copied) < 10
 
 
 def test_reap_yields_all_that_has_ended_and_does_not_wait() -> None:
