@@ -83,6 +83,10 @@ def serve(fd: int) -> NoReturn:
             data, descriptors, _, _ = socket.recv_fds(requests, 1, maxfds=2)
             if not data:
                 _end(jobs)
+            if len(descriptors) < 2:  # too many are open for more to be taken
+                for descriptor in descriptors:
+                    os.close(descriptor)
+                continue
             if job := _give_to(ahead, *descriptors):
                 jobs[job.pidfd] = job
             ahead = _child_ahead()

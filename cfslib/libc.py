@@ -31,6 +31,8 @@ _AT_FDCWD = -100  # paths start at the current directory
 _SIGCHLD = 17
 _AF_UNIX = 1
 _SOCK_STREAM = 1
+_SOL_SOCKET = 1
+_SO_RCVTIMEO = 20
 _ENOSYS = 38
 
 
@@ -108,6 +110,7 @@ _prctl = _declare("prctl", _Int, _Int, _Pointer, *[_UnsignedLong] * 3)
 _capset = _declare("capset", _Int, _Text, _Text)
 _setrlimit = _declare("setrlimit", _Int, _Int, _Text)
 _socketpair = _declare("socketpair", _Int, _Int, _Int, _Int, _Pointer)
+_setsockopt = _declare("setsockopt", _Int, _Int, _Int, _Int, _Text, _UnsignedInt)
 _close_range = _syscall(_UnsignedInt, _UnsignedInt, _UnsignedInt)
 _flock = _declare("flock", _Int, _Int, _Int)
 _memset = _declare("memset", None, _Pointer, _Int, _UnsignedLong)
@@ -228,10 +231,15 @@ def mount_setattr(tree: int, flags: int, attributes: int) -> int:
     return _mount_setattr(_NR_MOUNT_SETATTR, tree, b"", flags, wanted, len(wanted))
 
 
-def socketpair() -> "tuple[int, int]":
-    """Return two sockets that are connected with each other, closed on exec."""
+def socketpair(patience: int) -> "tuple[int, int]":
+    """Return two sockets that are connected with each other, closed on exec.
+
+    Who reads from the first one waits for no more than `patience` seconds.
+    """
     pair = _Pair()
     _socketpair(_AF_UNIX, _SOCK_STREAM | posix.O_CLOEXEC, 0, pair)
+    timeout = _packed(8, patience, 0)  # struct timeval
+    _setsockopt(pair[0], _SOL_SOCKET, _SO_RCVTIMEO, timeout, len(timeout))
     return pair[0], pair[1]
 
 

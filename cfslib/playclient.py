@@ -22,6 +22,10 @@ server = Helper(lambda: ["-I", "-S", "-c", _PROGRAM, str(Path(__file__).parents[
 _sent: set[str] = set()  # the recipes that the server has
 
 
+class _TooLarge(Exception):
+    """The words of the command do not fit into a request."""
+
+
 def run(
     recipe: Recipe,
     argv: Sequence[str],
@@ -40,15 +44,22 @@ def run(
         if to_a_new_server:
             _sent.clear()
         known = None if name in _sent else recipe
+        data = marshal.dumps((name, known, list(argv), environ))
+        if len(data) > playserver.LARGEST:
+            raise _TooLarge
         _sent.add(name)
-        return marshal.dumps((name, known, list(argv), environ))
+        return data
 
     ours, theirs = socket.socketpair()
     # Leaving this block early, as Ctrl-C does, closes `ours`: the server sees that
     # nobody waits any more, and kills the container.
     with ours:
-        with theirs:
+        try:
             server.ask([theirs.fileno(), *streams], request)
+        except _TooLarge:
+            return None
+        finally:
+            theirs.close()
         status = meanwhile(ours)
     if not status:  # the command may have run, so it must not run again
         raise ChildProcessError("the play server was killed, the container with it")

@@ -16,6 +16,7 @@ nothing of it has run; no bytes, that the server was killed.
 import _socket
 import marshal
 import posix as os
+import resource
 import select
 
 from cfslib.janitor import Janitor
@@ -27,9 +28,10 @@ if TYPE_CHECKING:
 
     from cfslib.shelf import Recipe
 
-LARGEST = 1 << 18  # bytes of a request: a recipe has some 20,000
+LARGEST = 1 << 17  # bytes of a request: a recipe has some 20,000
 PLAINLY = b"-1"  # no wait status is below 0
 DESCRIPTORS = 4  # the socket for the answer, and standard input, output and error
+SPARE = 16  # descriptors that are kept free: a container takes some of its own
 
 
 def serve(fd: int) -> "NoReturn":
@@ -50,6 +52,7 @@ class Server:
         self.requests = _socket.socket(fileno=fd)
         self.events = select.poll()
         self.events.register(fd, select.POLLIN)
+        self._last = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - SPARE
         self._recipes: dict[str, Recipe] = {}
         self._janitor: Janitor | None = None
         self._running: dict[int, tuple[Made, int]] = {}  # by pidfd; with the answer's
@@ -64,6 +67,8 @@ class Server:
             return False
         answer, *streams = memoryview(ancillary[0][2]).cast("i").tolist()
         try:
+            if max(streams) > self._last:
+                raise Deviation("too many containers for one server")
             self._start(answer, streams, *marshal.loads(data))
         except Deviation:
             _tell(answer, PLAINLY)

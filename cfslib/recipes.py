@@ -101,7 +101,8 @@ def save(name: str, recipe: Recipe) -> None:
         draft = os.path.join(directory, b"new-%d" % os.getpid())
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         with open(os.open(draft, flags, 0o600), "wb") as file:
-            marshal.dump(recipe | {"name": name}, file)
+            own = {"name": name, "format": shelf.format_here()}
+            marshal.dump(recipe | own, file)
         os.replace(draft, os.path.join(directory, os.fsencode(name)))
     except OSError:
         pass  # the next container is made the plain way too, and no worse for it

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 SHARED_LOCK = 1  # LOCK_SH in <sys/file.h>
 OUR_ERROR = 125
+PATIENCE = 30  # seconds: a hostile rootfs may have something that never answers
 
 
 class Deviation(Exception):
@@ -101,7 +102,7 @@ class Made:
         self._janitor: Janitor | None = None
         self._status: int | None = None
         self._root = _in_use(recipe["root"])
-        self._channel, inside = libc.socketpair()
+        self._channel, inside = libc.socketpair(PATIENCE)
         try:
             self.pid = libc.clone(recipe["namespaces"])
         except OSError:
@@ -137,9 +138,9 @@ class Made:
         try:
             heard = os.read(self._channel, 1)
         except OSError:
-            heard = b""  # it died before it read our word
+            heard = b""  # it died before it read our word, or waits for something
         if not heard:
-            raise Deviation("PID 1 has ended")
+            raise Deviation("PID 1 did not start the command")
 
     def kill(self) -> None:
         """End it now."""

@@ -3,6 +3,7 @@
 A recipe is how one container was made: a dict, written by `recipes`, for `replay`.
 
     name           what it lies under: the options of a container, in some form
+    format         which `shelf` wrote it: others may mean something else by all this
     circumstances  what it depends on, besides files
     stamps         (path, stamp) of each file that it depends on
     absent         paths where no file may have appeared
@@ -87,11 +88,17 @@ def load(directory: "bytes | None", name: str) -> "Recipe | None":
             return None
         recipe = marshal.loads(os.read(fd, status.st_size))
         # By name too: who owns the directory can rename what we wrote.
-        return recipe if recipe["name"] == name else None
+        ours = recipe["name"] == name and recipe["format"] == format_here()
+        return recipe if ours else None
     except (OSError, ValueError, EOFError, TypeError, KeyError):
         return None  # cut short, or of another version of Python
     finally:
         os.close(fd)
+
+
+def format_here() -> "tuple[str, int, int]":
+    """Return what tells this file from any other version and copy of it."""
+    return __file__, *stamp(__file__)
 
 
 def is_fresh(recipe: "Recipe", environ: "Mapping[bytes, bytes]") -> bool:

@@ -1,4 +1,5 @@
 import os
+import resource
 import signal
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -6,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from cfslib import container, playclient
+from cfslib.children import in_child
 from cfslib.init import CannotExecute
 from cfslib.spec import Spec
 from cfslib.streams import Finished
@@ -74,3 +76,28 @@ def test_a_server_killed_at_work_is_an_error_and_no_second_run() -> None:
             running.result()
 
     assert by_a_thread("echo", "well").stdout == "well\n"
+
+
+def test_words_too_long_for_a_request_are_handed_over_otherwise() -> None:
+    words = ["x" * 50_000] * 5  # one alone may have 128 KB
+    for _ in range(2):
+        done = by_a_thread("sh", "-c", "echo $#", "sh", *words)
+        assert (done.stdout, done.code) == ("5\n", 0)
+
+
+def test_more_containers_than_its_descriptors_are_made_by_somebody_else() -> None:
+    def outcome() -> tuple[set[int], bool]:
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        playclient.stop()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (48, hard))  # the server's, for good
+        by_a_thread("true")
+        by_a_thread("true")
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        server = playclient.server.pid
+        spec = Spec(["sleep", "0.5"])
+        with ThreadPoolExecutor(16) as pool:
+            running = [pool.submit(container.capture, spec) for _ in range(16)]
+            codes = {each.result().code for each in running}
+        return codes, server == playclient.server.pid
+
+    assert in_child(outcome) == ({0}, True)

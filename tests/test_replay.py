@@ -344,3 +344,14 @@ def test_signals_are_passed_on(number: signal.Signals) -> None:
         return f"{heard.decode()}{os.waitstatus_to_exitcode(status)}"
 
     assert in_child(send) == "up\nheard\n3"
+
+
+def test_what_never_answers_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replay, "PATIENCE", 1)
+    os.mkfifo(tmp_path / "fifo")
+    forever = ("open", (os.fsencode(tmp_path / "fifo"), os.O_WRONLY), 3, 0)
+    recipe = recipe_for(Spec([])) | {"begin": [forever]}
+
+    assert play(recipe) == (None, "")
