@@ -5,6 +5,7 @@ is a call into one of the modules above it; a module uses only those above itsel
 
     hints         what a refused call usually means, and what to do about it
     procfs        what the kernel says about processes and mounts, read from /proc
+    foreign       functions of the C library, declared without ctypes
     libc          the calls that put a container together, as plain functions
     program       find the file that a command names, and start it
     pid1          what PID 1 does while the command runs

@@ -1,7 +1,7 @@
 """entry: where the `cfs` command begins.
 
 `cfs run` first looks for a recipe and plays it back; all else, and whatever is amiss,
-is for `cli`.  On the way of every `cfs run`, so see `libc` for what is not imported.
+is for `cli`.  On the way of every `cfs run`, so see `foreign` for what is not imported.
 """
 
 import posix as os

@@ -4,7 +4,7 @@ A cgroup is a directory, and directories do not go away with the process that ma
 them.  So before one is made, a child is forked that sleeps until the kernel says that
 we died; then it removes what it finds on a list in memory that it shares with us.
 
-On the way of every `cfs run`, and so without `os` and `signal`: see `libc`.
+On the way of every `cfs run`, and so without `os` and `signal`: see `foreign`.
 """
 
 import _signal as signal

@@ -4,18 +4,23 @@ They take what C takes: numbers, and bytes for text.  One that fails raises `OSE
 with errno and no text.  `syscalls` gives them names for their arguments, and errors
 that a reader can use; `replay` makes recorded calls again, by their names here.
 
-Everything on the way of `cfs run` counts in milliseconds, so this module imports what
-`ctypes`, `os` and `signal` are made of: those three take as long as Python's own start.
+On the way of every `cfs run`, and so without `ctypes` and `os`: see `foreign`.
 """
 
-import _ctypes
 import posix
 import sys
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
+from cfslib.foreign import (
+    Int,
+    KeepsTheLock,
+    PairOfInts,
+    Pointer,
+    Text,
+    UnsignedInt,
+    UnsignedLong,
+    declare,
+    syscall,
+)
 
 # libc has no keyctl(), and its clone() wants a stack for the child, so we use the
 # numbers.  They differ between processors: <asm/unistd.h>.
@@ -35,95 +40,30 @@ _SOL_SOCKET = 1
 _SO_RCVTIMEO = 20
 _ENOSYS = 38
 
-
-class _Int(_ctypes._SimpleCData):  # type: ignore[type-arg]
-    _type_ = "i"
-
-
-class _UnsignedInt(_ctypes._SimpleCData):  # type: ignore[type-arg]
-    _type_ = "I"
-
-
-class _Long(_ctypes._SimpleCData):  # type: ignore[type-arg]
-    _type_ = "l"
-
-
-class _UnsignedLong(_ctypes._SimpleCData):  # type: ignore[type-arg]
-    _type_ = "L"
-
-
-class _Text(_ctypes._SimpleCData):  # type: ignore[type-arg]
-    _type_ = "z"  # char *: bytes, or None for NULL
-
-
-class _Pointer(_ctypes._SimpleCData):  # type: ignore[type-arg]
-    _type_ = "P"
-
-
-class _Pair(_ctypes.Array):  # type: ignore[type-arg]
-    _type_ = _Int
-    _length_ = 2
-
-
-class _Function(_ctypes.CFuncPtr):
-    _flags_ = _ctypes.FUNCFLAG_CDECL | _ctypes.FUNCFLAG_USE_ERRNO
-    _restype_ = _Long
-
-
-class _KeepsTheLock(_ctypes.CFuncPtr):
-    """A function during which no other Python thread runs: fork's child needs that."""
-
-    _flags_ = _Function._flags_ | _ctypes.FUNCFLAG_PYTHONAPI
-    _restype_ = _Long
-
-
-_everything = _ctypes.dlopen(None, 0)  # type: ignore[arg-type]
-
-
-def _raise_errno(result: int, _function: object, _arguments: object) -> int:
-    if result == -1:
-        raise OSError(_ctypes.get_errno(), "")
-    return result
-
-
-def _declare(
-    name: str, result: object, *arguments: object, kind: "Any" = _Function
-) -> "Callable[..., int]":
-    function = kind(_ctypes.dlsym(_everything, name))
-    function.restype = result
-    function.argtypes = arguments
-    function.errcheck = _raise_errno
-    return function  # type: ignore[no-any-return]
-
-
-def _syscall(*arguments: object, kind: "Any" = _Function) -> "Callable[..., int]":
-    return _declare("syscall", _Long, _Long, *arguments, kind=kind)
-
-
-unshare = _declare("unshare", _Int, _Int)
-setns = _declare("setns", _Int, _Int, _Int)
-mount = _declare("mount", _Int, _Text, _Text, _Text, _UnsignedLong, _Text)
-umount2 = _declare("umount2", _Int, _Text, _Int)
-pivot_root = _declare("pivot_root", _Int, _Text, _Text)
-_sethostname = _declare("sethostname", _Int, _Text, _UnsignedLong)
-_prctl = _declare("prctl", _Int, _Int, _Pointer, *[_UnsignedLong] * 3)
-_capset = _declare("capset", _Int, _Text, _Text)
-_setrlimit = _declare("setrlimit", _Int, _Int, _Text)
-_socketpair = _declare("socketpair", _Int, _Int, _Int, _Int, _Pointer)
-_setsockopt = _declare("setsockopt", _Int, _Int, _Int, _Int, _Text, _UnsignedInt)
-_close_range = _syscall(_UnsignedInt, _UnsignedInt, _UnsignedInt)
-_flock = _declare("flock", _Int, _Int, _Int)
-_memset = _declare("memset", None, _Pointer, _Int, _UnsignedLong)
-_memmove = _declare("memmove", None, _Pointer, _Text, _UnsignedLong)
-_clone = _syscall(_UnsignedLong, *[_Pointer] * 4, kind=_KeepsTheLock)
-_before_fork = _declare("PyOS_BeforeFork", None, kind=_KeepsTheLock)
-_after_fork_child = _declare("PyOS_AfterFork_Child", None, kind=_KeepsTheLock)
-_after_fork_parent = _declare("PyOS_AfterFork_Parent", None, kind=_KeepsTheLock)
-_keyctl = _syscall(_Int, _Text)
-_open_tree = _syscall(_Int, _Text, _Int)
-_openat2 = _syscall(_Int, _Text, _Text, _UnsignedLong)
-_move_mount = _syscall(_Int, _Text, _Int, _Text, _Int)
-_mount_setattr = _syscall(_Int, _Text, _Int, _Text, _UnsignedLong)
+unshare = declare("unshare", Int, Int)
+setns = declare("setns", Int, Int, Int)
+mount = declare("mount", Int, Text, Text, Text, UnsignedLong, Text)
+umount2 = declare("umount2", Int, Text, Int)
+pivot_root = declare("pivot_root", Int, Text, Text)
+_sethostname = declare("sethostname", Int, Text, UnsignedLong)
+_prctl = declare("prctl", Int, Int, Pointer, *[UnsignedLong] * 3)
+_capset = declare("capset", Int, Text, Text)
+_setrlimit = declare("setrlimit", Int, Int, Text)
+_socketpair = declare("socketpair", Int, Int, Int, Int, Pointer)
+_setsockopt = declare("setsockopt", Int, Int, Int, Int, Text, UnsignedInt)
+_close_range = syscall(UnsignedInt, UnsignedInt, UnsignedInt)
+_flock = declare("flock", Int, Int, Int)
+_memset = declare("memset", None, Pointer, Int, UnsignedLong)
+_memmove = declare("memmove", None, Pointer, Text, UnsignedLong)
+_clone = syscall(UnsignedLong, *[Pointer] * 4, kind=KeepsTheLock)
+_before_fork = declare("PyOS_BeforeFork", None, kind=KeepsTheLock)
+_after_fork_child = declare("PyOS_AfterFork_Child", None, kind=KeepsTheLock)
+_after_fork_parent = declare("PyOS_AfterFork_Parent", None, kind=KeepsTheLock)
+_keyctl = syscall(Int, Text)
+_open_tree = syscall(Int, Text, Int)
+_openat2 = syscall(Int, Text, Text, UnsignedLong)
+_move_mount = syscall(Int, Text, Int, Text, Int)
+_mount_setattr = syscall(Int, Text, Int, Text, UnsignedLong)
 
 chdir = posix.chdir
 chroot = posix.chroot
@@ -236,7 +176,7 @@ def socketpair(patience: int) -> "tuple[int, int]":
 
     Who reads from the first one waits for no more than `patience` seconds.
     """
-    pair = _Pair()
+    pair = PairOfInts()
     _socketpair(_AF_UNIX, _SOCK_STREAM | posix.O_CLOEXEC, 0, pair)
     timeout = _packed(8, patience, 0)  # struct timeval
     _setsockopt(pair[0], _SOL_SOCKET, _SO_RCVTIMEO, timeout, len(timeout))

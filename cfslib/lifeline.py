@@ -3,7 +3,7 @@
 Signals that are sent to the maker go on to PID 1, and if the maker fails, PID 1 is
 killed.  The other direction is the kernel's work: PR_SET_PDEATHSIG, in `maker`.
 
-On the way of every `cfs run`, and so without `contextlib` and `signal`: see `libc`.
+On the way of every `cfs run`, and so without `contextlib` and `signal`: see `foreign`.
 """
 
 import _signal as signal

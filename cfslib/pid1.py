@@ -6,7 +6,7 @@ handler for are dropped, so `kill 1` does nothing.  When it ends, everything els
 the namespace is killed.  See pid_namespaces(7).
 
 On the way of every `cfs run`, and so with what `os` and `signal` are made of in their
-place: see `libc`.
+place: see `foreign`.
 """
 
 import _signal as signal

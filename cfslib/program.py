@@ -7,7 +7,7 @@ there could hold on to it and overwrite it (CVE-2019-5736).  So a command is onl
 started if the way to it, and to the interpreter in its `#!` line, has no such link:
 RESOLVE_NO_MAGICLINKS in openat2(2).
 
-On the way of every `cfs run`: see `libc`.
+On the way of every `cfs run`: see `foreign`.
 """
 
 import _signal as signal

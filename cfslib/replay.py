@@ -23,7 +23,7 @@ whether the recipe still holds and makes a cgroup.  PID 1 waits for two words fr
                            <-- "!" ---       looks after it
 
 Playing back takes no options, no flags by name and no error texts, and so none of the
-modules that make up most of the time in which Python starts a program: see `libc`.
+modules that make up most of the time in which Python starts a program: see `foreign`.
 """
 
 import _signal as signal

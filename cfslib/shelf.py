@@ -19,7 +19,7 @@ A recipe is how one container was made: a dict, written by `recipes`, for `repla
 
 A call is (name, arguments, result, errno), with its name in `libc`, and as arguments a
 list, not a tuple, if NAME or PID is in one of them.  All this is on the
-way of every `cfs run`, and so does without `os`, `json` and the like: see `libc`.
+way of every `cfs run`, and so does without `os`, `json` and the like: see `foreign`.
 """
 
 import marshal
