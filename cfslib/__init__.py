@@ -12,6 +12,7 @@ is a call into one of the modules above it; a module uses only those above itsel
     janitor       a process that removes cgroups after us, even if we are killed
     lifeline      what joins the end of a container to that of its maker
     shelf         where recipes for containers lie, and whether they still hold
+    player        make recorded calls again, and with them turn into PID 1
     replay        make a container again, from a recipe
     playserver    a small process that plays recipes for a process with threads
     tracing       a record of what the kernel was asked, and what it answered

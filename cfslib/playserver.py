@@ -20,7 +20,8 @@ import resource
 import select
 
 from cfslib.janitor import Janitor
-from cfslib.replay import Deviation, Made
+from cfslib.player import Deviation
+from cfslib.replay import Made
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

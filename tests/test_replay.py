@@ -147,7 +147,7 @@ def test_the_calls_are_those_of_the_plain_way(box: Spec) -> None:
         (call.name, [for_c(value) for value in call.arguments.values()], call.result)
         for call in [*calls[:clone], *calls[clone + 1 : spawn]]
     ]
-    # The first call of PID 1 is part of `replay` itself.
+    # The first call of PID 1 is part of `player` itself.
     asked.remove(("prctl", [1, signal.SIGKILL], 0))
     written = [call for part in PARTS for call in recipe[part]]
 
