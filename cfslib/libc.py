@@ -2,7 +2,7 @@
 
 They take what C takes: numbers, and bytes for text.  One that fails raises `OSError`
 with errno and no text.  `syscalls` gives them names for their arguments, and errors
-that a reader can use; `replay` makes recorded calls again, by their names here.
+that a reader can use; `player` makes recorded calls again, by their names here.
 
 On the way of every `cfs run`, and so without `ctypes` and `os`: see `foreign`.
 """

@@ -45,7 +45,8 @@ TIMES = (
     (r"(?m)^\d+ \d+ \d+:\d+ ", "ids "),  # mounts, and the numbers of filesystems
     (r"rootfs-\w+|cfs-\d+-\w+", "NAME"),
     (r"[A-Z][a-z]{2} +\d+ \d\d:\d\d", "TIME"),
-    (r"(?m)^dr-xr-xr-x +\d+ ", "dr-xr-xr-x LINKS "),  # /proc counts all processes
+    (r"(?m)^([-bcdl][-rwxst]{9}) +", r"\1 "),  # as wide as the widest number needs
+    (r"(?m)^dr-xr-xr-x \d+ ", "dr-xr-xr-x LINKS "),  # /proc counts all processes
     (r"State:\t.*", "State"),
     (r"\[\d+\]|inode=\d+|/proc/\d+", "NUMBER"),
     (r"(?m)^(Vm|Rss|Huge|.*ctxt_switches|Cpus_|Mems_|SigQ).*\n", ""),
