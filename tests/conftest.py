@@ -49,9 +49,9 @@ def in_own_mounts(func: Callable[[], T], flags: int = 0) -> T:
     return in_child(child)
 
 
-def wait_until(holds: Callable[[], bool]) -> bool:
+def wait_until(holds: Callable[[], bool], seconds: float = PATIENCE) -> bool:
     """Wait for something to become true; say whether it did."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > end:
             return False

@@ -12,7 +12,8 @@ COLD = 180  # seconds, for the first build
 WARM = 30  # seconds, after a notebook was edited
 PARTS = (
     *("LICENSE", "README.md", "pyproject.toml", "requirements.lock"),
-    *("Dockerfile", ".dockerignore", "Makefile", "cfslib", ".docker", "notebooks"),
+    *("Dockerfile", ".dockerignore", "Makefile"),
+    *("cfslib", "notebooks", ".docker", ".lab"),
 )
 
 

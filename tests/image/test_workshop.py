@@ -158,6 +158,30 @@ def test_a_notebook_runs_in_it(lab: Lab) -> None:
     assert ends == ["error" if failing else "ok" for failing in fail]
 
 
+def test_it_is_healthy_as_long_as_jupyterlab_answers(image: Image) -> None:
+    options = [*image.options(), "--env=JUPYTER_TOKEN=token"]
+    often = ["--health-interval=1s", "--health-retries=1"]
+    words = [image.engine, "run", "--detach", *options, *often, NAME]
+    container = output(words).strip()
+    try:
+        assert wait_until(lambda: _health(image, container) == "healthy", 60)
+        stop = ["pkill", "-STOP", "-f", "jupyter-lab"]
+        output([image.engine, "exec", container, *stop])
+        assert wait_until(lambda: _health(image, container) == "unhealthy", 60)
+    finally:
+        output([image.engine, "rm", "--force", container])
+
+
+def _health(image: Image, container: str) -> str:
+    """Return what the engine says; Podman does not look unasked without systemd."""
+    if "podman" in output([image.engine, "--version"]):
+        look = [image.engine, "healthcheck", "run", container]
+        done = subprocess.run(look, stdout=subprocess.DEVNULL)
+        return "unhealthy" if done.returncode else "healthy"
+    state = "{{.State.Health.Status}}"
+    return output([image.engine, "inspect", "--format", state, container]).strip()
+
+
 def test_what_a_participant_made_is_there_the_next_time(image: Image) -> None:
     for typed in ("echo mine >notebooks/00-start-here.ipynb", "true"):
         subprocess.run(
