@@ -30,7 +30,8 @@ class View:
         self.status = ipywidgets.HTML()
         self.box = ipywidgets.VBox([*children, self.status])
         self.box.layout.padding = "0.4em 0 0 0.4em"  # as much as text has
-        self._working = threading.Lock()
+        self._turn = threading.RLock()
+        self._working = False  # in the background
 
     def __repr__(self) -> str:
         return f"[{self.name}: run this cell to see it]"
@@ -47,20 +48,30 @@ class View:
     def attempt(self, action: Callable[[], object]) -> None:
         """Do something that may fail; show how, if it does.
 
-        While something is done in the background, nothing else is done.  Controls stay
-        enabled all the time: one that is disabled would lose the focus of the keyboard.
+        Each waits for its turn: a text and the click after it may arrive at once, in two
+        threads.  While something is done in the background, nothing else is done.
+        Controls stay enabled all the time: a disabled one would lose the focus.
         """
-        if self._working.acquire(blocking=False):
-            self.say()
-            self._do(action)
+        with self._turn:
+            if not self._working:
+                self.say()
+                self._do(action)
 
     def in_background(self, action: Callable[[], object]) -> threading.Thread:
         """Do something that takes longer than a blink, while the notebook goes on."""
-        thread = threading.Thread(target=self._do, args=[action], daemon=True)
-        if self._working.acquire(blocking=False):
-            self.say(WORKING)
-            thread.start()
+        thread = threading.Thread(target=self._work, args=[action], daemon=True)
+        with self._turn:
+            if not self._working:
+                self._working = True
+                self.say(WORKING)
+                thread.start()
         return thread
+
+    def _work(self, action: Callable[[], object]) -> None:
+        try:
+            self._do(action)
+        finally:
+            self._working = False
 
     def _do(self, action: Callable[[], object]) -> None:
         try:
@@ -69,8 +80,6 @@ class View:
                 self.say()
         except Exception as error:  # all of them: the log is no place for an answer
             self.status.value = page(failure(error))
-        finally:
-            self._working.release()
 
 
 def button(

@@ -383,9 +383,7 @@ def test_the_rootfs_says_what_a_program_needs_and_what_is_missing(
     expect(said).to_contain_text("cat can run here.")
     expect(view.get_by_text(re.compile("^libc.so"))).to_be_visible()
 
-    # Not faster than a person: right after an Enter, ipywidgets may keep a value back.
-    program.clear()
-    program.press_sequentially("gzip", delay=100)
+    program.fill("gzip")
     button(view, "Look").click()
     expect(said).to_contain_text("gzip cannot run here.")
     answers_at_once("the rootfs", picture(view), (program, "cat"), (program, "ls"))

@@ -52,6 +52,34 @@ def test_what_was_wrong_before_is_gone_when_it_works() -> None:
     assert view.status.value == ""
 
 
+def test_each_attempt_waits_for_its_turn() -> None:
+    view, done = View("A picture"), list[int]()
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slowly() -> None:
+        begun.set()
+        go_on.wait()
+        done.append(1)
+
+    first = threading.Thread(target=view.attempt, args=[slowly])
+    second = threading.Thread(target=view.attempt, args=[lambda: done.append(2)])
+    first.start()
+    begun.wait()
+    second.start()
+    go_on.set()
+    first.join()
+    second.join()
+
+    assert done == [1, 2]
+
+
+def test_an_attempt_within_an_attempt_is_made() -> None:
+    view, done = View("A picture"), list[int]()
+    view.attempt(lambda: view.attempt(lambda: done.append(1)))
+
+    assert done == [1]
+
+
 def test_work_in_the_background_lets_the_notebook_go_on() -> None:
     view, go_on = View("A picture"), threading.Event()
     thread = view.in_background(go_on.wait)
