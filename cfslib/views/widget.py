@@ -48,8 +48,8 @@ class View:
     def attempt(self, action: Callable[[], object]) -> None:
         """Do something that may fail; show how, if it does.
 
-        Each waits for its turn: a text and the click after it may arrive in two threads,
-        at once.  While something is done in the background, nothing else is done.
+        Each waits for its turn: a text and the click after it may arrive at once, in
+        two threads.  While something is done in the background, nothing else is done.
         Controls stay enabled all the time: a disabled one would lose the focus.
         """
         with self._turn:
