@@ -120,6 +120,16 @@ def test_every_bar_is_reported() -> None:
     assert re.search(r"in_child\(lambda: None\), ms +<= 2 +1\.00 +met", printed)
 
 
+def test_the_table_for_the_readme_has_every_way_and_a_gap_where_there_is_none() -> None:
+    root = {"boxes": {"default": {ways.FLOOR: [1_000_000], "podman": [90_000_000]}}}
+    printed = report.table({"root": root, "user": _measured()})
+
+    assert printed.splitlines()[2:] == [
+        "| C floor | 1.0 | 1.0 | 0.0 | 1.0 |",
+        "| podman | 90.0 | 90.0 | - | - |",
+    ]
+
+
 def _measured() -> dict[str, object]:
     default = {ways.FLOOR: [10, 20], ways.NOTEBOOK: [25, 50]}
     return {

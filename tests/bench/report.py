@@ -63,6 +63,27 @@ def _times(title: str, times: Times) -> Iterator[str]:
         yield f"  {way:41}{shown} {ratio(times, way, FLOOR):8.2f}"
 
 
+def table(data: Data) -> str:
+    """Return the default container's times for README.md, as Markdown."""
+    names = {"root": "as root", "user": "as an ordinary user"}
+    users = [user for user in names if user in data]
+    heads = [f"{names[user]}, ms | / floor" for user in users]
+    lines = [f"| one container | {' | '.join(heads)} |"]
+    lines.append("| --- " + "| --: " * 2 * len(users) + "|")
+    times = {user: data[user]["boxes"]["default"] for user in users}
+    middle = {way: statistics.median(each) for way, each in times[users[0]].items()}
+    for way in sorted(middle, key=middle.__getitem__):
+        cells = (_cells(times[user], way) for user in users)
+        lines.append(f"| {way} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _cells(times: Times, way: str) -> str:
+    if way not in times:
+        return "- | -"
+    return f"{statistics.median(times[way]) / 1e6:.1f} | {ratio(times, way, FLOOR):.1f}"
+
+
 def _flight(name: str, flight: dict[str, dict[str, float | None]]) -> Iterator[str]:
     numbers = list(flight[FLOOR])
     heads = "".join(f"{number:>8}" for number in numbers)
