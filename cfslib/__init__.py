@@ -14,6 +14,8 @@ is a call into one of the modules above it; a module uses only those above itsel
     shelf         where recipes for containers lie, and whether they still hold
     player        make recorded calls again, and with them turn into PID 1
     replay        make a container again, from a recipe
+    orders        tell a PID 1 that is ready what it was made for
+    ahead         one container that is made before anybody asks for it
     playserver    a small process that plays recipes for a process with threads
     tracing       a record of what the kernel was asked, and what it answered
     syscalls      the system calls that Python's standard library leaves out

@@ -35,7 +35,7 @@ _NR_MOUNT_SETATTR = 442
 _AT_FDCWD = -100  # paths start at the current directory
 _SIGCHLD = 17
 _AF_UNIX = 1
-_SOCK_STREAM = 1
+_SOCK_SEQPACKET = 5
 _SOL_SOCKET = 1
 _SO_RCVTIMEO = 20
 _ENOSYS = 38
@@ -177,7 +177,7 @@ def socketpair(patience: int) -> "tuple[int, int]":
     Who reads from the first one waits for no more than `patience` seconds.
     """
     pair = PairOfInts()
-    _socketpair(_AF_UNIX, _SOCK_STREAM | posix.O_CLOEXEC, 0, pair)
+    _socketpair(_AF_UNIX, _SOCK_SEQPACKET | posix.O_CLOEXEC, 0, pair)
     timeout = _packed(8, patience, 0)  # struct timeval
     _setsockopt(pair[0], _SOL_SOCKET, _SO_RCVTIMEO, timeout, len(timeout))
     return pair[0], pair[1]

@@ -37,7 +37,7 @@ def run(
     `streams` are descriptors for its standard input, output and error.  `meanwhile` is
     called with a socket, and returns what has come from it when that has ended.
     """
-    environ = {k: v for k, v in os.environb.items() if k in (b"PATH", b"TERM")}
+    environ = {k: os.environb[k] for k in (b"PATH", b"TERM") if k in os.environb}
     name = recipe["name"]
 
     def request(to_a_new_server: bool) -> bytes:

@@ -11,12 +11,13 @@ from cfslib import libc, pid1, program, shelf
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any, NoReturn
 
     from cfslib.shelf import Recipe
 
     Calls = Sequence[tuple[str, Sequence[Any], int, int]]  # arguments, result, errno
+    Order = tuple[list[str], Mapping[bytes, bytes]]  # a command, and who gave it's TERM
 
 OUR_ERROR = 125
 
@@ -45,13 +46,15 @@ def again(calls: "Calls", name: bytes = b"", pid: bytes = b"") -> None:
 
 def be_pid_1(
     recipe: "Recipe",
-    argv: "Sequence[str]",
-    environ: "Mapping[bytes, bytes]",
+    order: "Callable[[], Order]",
     streams: "Sequence[int]",
     channel: int,
     name: bytes,
 ) -> "NoReturn":
-    """Turn this process into the container, as `container` does it the plain way."""
+    """Turn this process into the container, as `container` does it the plain way.
+
+    `order` is called when all is ready, and may wait until it is known what to run.
+    """
     code = OUR_ERROR
     try:
         libc.prctl(pid1.SET_PDEATHSIG, signal.SIGKILL)
@@ -60,10 +63,11 @@ def be_pid_1(
         again(recipe["begin"])
         _hear_a_word()
         again(recipe["inside"], name)
+        argv, environ = order()
         _hear_a_word()
         _hear_that_the_maker_lives()
         ours = {b"TERM": environ.get(b"TERM", b"dumb")}
-        main = program.spawn(list(argv), ours | recipe["environment"], recipe["path"])
+        main = program.spawn(argv, ours | recipe["environment"], recipe["path"])
         os.write(pid1.CHANNEL, b"!")
         os.close(pid1.CHANNEL)
         code = pid1.look_after(main)

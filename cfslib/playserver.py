@@ -1,10 +1,11 @@
 """playserver: a small process that plays recipes for a process with threads.
 
-It has one thread, and has imported nothing but `replay`, so a clone of it is cheap:
-to copy the memory of a process is most of what a fork costs.
+It has one thread, and has imported little more than `replay`, so a clone of it is
+cheap.  Often the clone is there already: see `ahead`.
 
     client                           server                      PID 1
     recipe, argv, descriptors  -->   clone           -------->   see `replay`
+                                     argv, descriptors  ----->   starts the command
     reads what is printed      <-------------------------------  prints
     sees the wait status       <--   reaps it, removes its cgroups
 
@@ -14,11 +15,14 @@ nothing of it has run; no bytes, that the server was killed.
 """
 
 import _socket
+import gc
 import marshal
 import posix as os
 import resource
 import select
 
+from cfslib import orders
+from cfslib.ahead import Ahead, ready
 from cfslib.janitor import Janitor
 from cfslib.player import Deviation
 from cfslib.replay import Made
@@ -29,7 +33,7 @@ if TYPE_CHECKING:
 
     from cfslib.shelf import Recipe
 
-LARGEST = 1 << 17  # bytes of a request: a recipe has some 20,000
+LARGEST = orders.LARGEST  # bytes of a request: a recipe has some 20,000
 PLAINLY = b"-1"  # no wait status is below 0
 DESCRIPTORS = 4  # the socket for the answer, and standard input, output and error
 SPARE = 16  # descriptors that are kept free: a container takes some of its own
@@ -37,11 +41,15 @@ SPARE = 16  # descriptors that are kept free: a container takes some of its own
 
 def serve(fd: int) -> "NoReturn":
     """Make a container for every request that arrives at `fd`, until it is closed."""
+    gc.disable()  # it would touch, and so copy, all memory shared with the containers
     server = Server(fd)
     while True:
-        for ready, _ in server.events.poll():
-            if ready != fd:
-                server.look_at(ready)
+        events = server.events.poll(server.ahead.patience)
+        if not events:
+            server.ahead.idle(server.janitor)
+        for number, _ in events:
+            if number != fd:
+                server.look_at(number)
             elif not server.accept():
                 server.end()
 
@@ -51,11 +59,12 @@ class Server:
 
     def __init__(self, fd: int) -> None:
         self.requests = _socket.socket(fileno=fd)
-        self.events = select.poll()
-        self.events.register(fd, select.POLLIN)
+        self.events = select.epoll()
+        self.events.register(fd, select.EPOLLIN)
         self._last = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - SPARE
         self._recipes: dict[str, Recipe] = {}
-        self._janitor: Janitor | None = None
+        self.ahead = Ahead()
+        self.janitor: Janitor | None = None
         self._running: dict[int, tuple[Made, int]] = {}  # by pidfd; with the answer's
         self._wanted: dict[int, Made] = {}  # by the answer's descriptor
 
@@ -90,16 +99,17 @@ class Server:
         if recipe:  # else it is one that we have
             self._recipes[name] = recipe
         recipe = self._recipes[name]
-        made = Made(recipe, argv, environ, streams)
+        if recipe["groups"] and not self.janitor:
+            self.janitor = Janitor()
+        made = self.ahead.take(recipe) or ready(recipe, self.janitor)
         end = os.pidfd_open(made.pid)
         self._running[end] = made, answer
         self._wanted[answer] = made
-        self.events.register(end, select.POLLIN)
-        self.events.register(answer, select.POLLRDHUP)
-        if recipe["groups"] and not self._janitor:
-            self._janitor = Janitor()
+        self.events.register(end, select.EPOLLIN)
+        self.events.register(answer, select.EPOLLRDHUP)
         try:
-            made.prepare(self._janitor)
+            orders.give(made.channel, (argv, environ), streams)
+            made.start(environ)
         except Deviation:
             made.kill()
 
@@ -128,11 +138,12 @@ class Server:
 
     def end(self) -> "NoReturn":
         """End all containers, and ourselves."""
+        self.ahead.end()
         for end, (made, answer) in self._running.items():
             made.kill()
             self._finish(end, made, answer)
-        if self._janitor:
-            self._janitor.dismiss()
+        if self.janitor:
+            self.janitor.dismiss()
         os._exit(0)
 
 

@@ -104,7 +104,8 @@ def pids_on_each_level(pid: int | str = "self") -> list[int]:
 
 def thread_count() -> int:
     """Return how many threads this process has, those of C libraries included."""
-    return len(os.listdir("/proc/self/task"))
+    # As in any directory: one link from above, one from ".", one from each "..".
+    return os.stat("/proc/self/task").st_nlink - 2
 
 
 def cgroup_entries(pid: int | str = "self", proc: Path = PROC) -> list[CgroupEntry]:

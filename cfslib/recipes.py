@@ -9,8 +9,7 @@ import hashlib
 import marshal
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 
 from cfslib import rootcache, shelf
@@ -20,32 +19,45 @@ from cfslib.shelf import Recipe
 from cfslib.spec import Spec
 from cfslib.tracing import Call, for_c
 
-_found: dict[str, Recipe] = {}
+_found: dict[Hashable, Recipe] = {}
 ENOUGH = 100  # more lie there only if somebody makes up new options all the time
 
 
 def name_of(spec: Spec) -> str | None:
     """Return the name of the recipe for a container; None if there can be none."""
-    if spec.volumes or spec.user != "0" or spec.terminal:
+    if not (kind := _kind(spec)):
         return None
-    root = spec.rootfs.absolute() if spec.rootfs else None
-    alike = replace(spec, argv=(), rootfs=root)
-    return hashlib.sha256(repr(alike).encode("utf-8", "surrogateescape")).hexdigest()
+    return hashlib.sha256(repr(kind).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def find(spec: Spec) -> Recipe | None:
     """Return the recipe for a container, if there is one."""
-    name = name_of(spec)
-    if name and name not in _found:
+    if not (kind := _kind(spec)):
+        return None
+    if kind not in _found:
+        name = name_of(spec) or ""
         if not (recipe := shelf.load(shelf.directory(os.environb), name)):
             return None
-        _found[name] = recipe
-    return _found.get(name) if name else None
+        _found[kind] = recipe
+    return _found[kind]
 
 
 def forget(spec: Spec) -> None:
     """Look on the shelf again next time: this recipe did not hold."""
-    _found.pop(name_of(spec) or "", None)
+    _found.pop(_kind(spec), None)
+
+
+def _kind(spec: Spec) -> tuple[Hashable, ...] | None:
+    """Return what containers with one recipe have in common."""
+    if spec.volumes or spec.user != "0" or spec.terminal:
+        return None
+    fields = vars(spec) | {
+        "argv": (),
+        "rootfs": spec.rootfs.absolute() if spec.rootfs else None,
+        "env": tuple(spec.env.items()),
+        "volumes": (),
+    }
+    return tuple(fields.values())
 
 
 def keep(

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from cfslib.janitor import Janitor
+    from cfslib.player import Order
     from cfslib.shelf import Recipe
 
 SHARED_LOCK = 1  # LOCK_SH in <sys/file.h>
@@ -61,13 +62,14 @@ def run(
     try:
         with (
             SignalsKeptBack() as mask,
-            Made(recipe, argv, environ, streams) as made,
+            Made(recipe, lambda: (list(argv), environ), streams) as made,
         ):
             if recipe["groups"]:
                 from cfslib.janitor import Janitor  # now: PID 1 is at work already
 
                 janitor = Janitor()
             made.prepare(janitor)
+            made.start(environ)
             made.hear()
             with SignalsPassedOn(made.pid, mask):
                 meanwhile()
@@ -85,52 +87,53 @@ class Made:
     def __init__(
         self,
         recipe: "Recipe",
-        argv: "Sequence[str]",
-        environ: "Mapping[bytes, bytes]",
-        streams: "Sequence[int]",
+        order: "Callable[[], Order]",
+        streams: "Sequence[int]" = (),
     ) -> None:
         self._recipe = recipe
-        self._environ = environ
         self._name = b"cfs-%d-%s" % (os.getpid(), os.urandom(4).hex().encode())
         self._groups = [g.replace(shelf.NAME, self._name) for g in recipe["groups"]]
         self._janitor: Janitor | None = None
         self._status: int | None = None
         self._root = _in_use(recipe["root"])
-        self._channel, inside = libc.socketpair(PATIENCE)
+        self.channel, inside = libc.socketpair(PATIENCE)
         try:
             self.pid = libc.clone(recipe["namespaces"])
         except OSError:
-            for fd in (inside, self._channel, self._root):
+            for fd in (inside, self.channel, self._root):
                 os.close(fd)
             raise Deviation("clone") from None
         if self.pid == 0:
-            os.close(self._channel)
-            player.be_pid_1(recipe, argv, environ, streams, inside, self._name)
+            os.close(self.channel)
+            player.be_pid_1(recipe, order, streams, inside, self._name)
         os.close(inside)
 
     def prepare(self, janitor: "Janitor | None") -> None:
-        """Do the maker's part; raise `Deviation` if the recipe does not hold."""
+        """Do the maker's part of the calls; raise `Deviation` at another answer."""
         if janitor:
             self._janitor = janitor
             janitor.look_after(self._groups)
         again(self._recipe["before"], self._name)
         again(self._recipe["between"], pid=b"%d" % self.pid)
         self._say_a_word()
+
+    def start(self, environ: "Mapping[bytes, bytes]") -> None:
+        """Let the command start; raise `Deviation` if the recipe does not hold."""
         # After the lock: until then somebody might have cleared the rootfs away.
-        if not shelf.is_fresh(self._recipe, self._environ):
+        if not shelf.is_fresh(self._recipe, environ):
             raise Deviation("is_fresh")
         self._say_a_word()
 
     def _say_a_word(self) -> None:
         try:
-            os.write(self._channel, b"!")
+            os.write(self.channel, b"!")
         except OSError:
             raise Deviation("PID 1 has ended") from None
 
     def hear(self) -> None:
         """Wait until the command is running; raise `Deviation` if it is not."""
         try:
-            heard = os.read(self._channel, 1)
+            heard = os.read(self.channel, 1)
         except OSError:
             heard = b""  # it died before it read our word, or waits for something
         if not heard:
@@ -153,7 +156,7 @@ class Made:
         if self._status is None:
             self.kill()
             self.wait()
-        os.close(self._channel)
+        os.close(self.channel)
         os.close(self._root)
         if self._janitor:
             self._janitor.remove(self._groups)

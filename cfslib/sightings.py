@@ -12,7 +12,7 @@ import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from cfslib import namespaces, procfs
+from cfslib import namespaces, orders, procfs
 from cfslib.namespaces import Namespace
 
 MOMENT = 0.1  # seconds for a signal to do what it does
@@ -74,12 +74,18 @@ def below(pid: int) -> list[Sighting]:
 
 
 def containers(pid: int) -> list[Sighting]:
-    """Return each PID 1 of a namespace of its own among the descendants of one."""
+    """Return each PID 1 of a namespace of its own among the descendants of one.
+
+    One that still waits for a command is none yet: see `ahead`.
+    """
     outside = len(procfs.pids_on_each_level())
     return [
         seen
         for seen in below(pid)
-        if seen.is_first and len(seen.levels) == outside + 1 and seen.state != "Z"
+        if seen.is_first
+        and len(seen.levels) == outside + 1
+        and seen.state != "Z"
+        and seen.name != orders.WAITING.decode()
     ]
 
 

@@ -18,6 +18,9 @@ from tests.bench.ways import Start, Way
 Times = dict[str, list[int]]  # name of a way: nanoseconds, round by round
 SEED = 20  # the same order in every run
 WARM_UP = 3
+PAUSE = (
+    0.01  # seconds, so that what a way does afterwards is not in the next one's time
+)
 
 
 def timed(ways: Sequence[Way], rounds: int) -> Times:
@@ -28,6 +31,7 @@ def timed(ways: Sequence[Way], rounds: int) -> Times:
         starts = [(way, stack.enter_context(way.opened())) for way in ways]
         for number in range(rounds + WARM_UP):
             for way, start in order.sample(starts, len(starts)):
+                time.sleep(PAUSE)
                 try:
                     took = start() if way.name in times else 0
                 except ChildProcessError as error:

@@ -1,0 +1,58 @@
+"""orders: tell a PID 1 that is ready what it was made for.
+
+The play server may make a container before it knows the command.  PID 1 then waits,
+under another name, for one message: the command, and where it reads and prints.
+"""
+
+import _socket
+import marshal
+import posix as os
+import sys
+
+from cfslib import libc, pid1
+from cfslib.player import Deviation
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cfslib.player import Order
+
+WAITING = b"cfs-ahead"  # the name of a PID 1 that has no command yet
+SET_NAME = 15  # <linux/prctl.h>
+LARGEST = 1 << 17  # bytes: a socket takes more than that at once
+SIZE_OF_INT = 4
+STREAMS = 3  # standard input, output and error
+
+
+def give(channel: int, order: "Order", streams: "Sequence[int]") -> None:
+    """Send what to run, and file descriptors for its standard streams."""
+    rights = b"".join(fd.to_bytes(SIZE_OF_INT, sys.byteorder) for fd in streams)
+    ancillary = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, rights)]
+    socket = _socket.socket(fileno=channel)
+    try:
+        argv, environ = order
+        data = marshal.dumps((argv, dict(environ)))
+        socket.sendmsg([data], ancillary, _socket.MSG_DONTWAIT)
+    except OSError:
+        raise Deviation("PID 1 did not take its orders") from None
+    finally:
+        socket.detach()
+
+
+def take() -> "Order":
+    """Wait for what to run, as PID 1, and have the streams that came with it."""
+    libc.prctl(SET_NAME, WAITING)
+    socket = _socket.socket(fileno=pid1.CHANNEL)
+    data, ancillary, _, _ = socket.recvmsg(
+        LARGEST, _socket.CMSG_SPACE(STREAMS * SIZE_OF_INT), _socket.MSG_CMSG_CLOEXEC
+    )
+    socket.detach()
+    libc.prctl(SET_NAME, pid1.NAME)
+    if not ancillary or len(ancillary[0][2]) != STREAMS * SIZE_OF_INT:
+        raise Deviation  # the maker has ended, or we may not have them open
+    for number, stream in enumerate(memoryview(ancillary[0][2]).cast("i")):
+        os.dup2(stream, number)
+        os.close(stream)
+    order: Order = marshal.loads(data)
+    return order

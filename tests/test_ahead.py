@@ -1,0 +1,196 @@
+import os
+import signal
+import time
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cfslib import ahead, building, container, playclient, procfs, recipes, sightings
+from cfslib.ahead import Ahead
+from cfslib.children import in_child
+from cfslib.janitor import Janitor
+from cfslib.player import Deviation
+from cfslib.spec import Spec
+from cfslib.streams import Finished
+from tests.conftest import is_alive, needs_namespaces, wait_until
+
+pytestmark = needs_namespaces
+
+STARTED = 21  # field 22 of /proc/PID/stat: when it was started, in ticks since boot
+WHEN_STARTED = "read -r stat </proc/1/stat; echo $stat"
+
+
+@pytest.fixture
+def rootfs(tmp_path: Path) -> Path:
+    building.build(tmp_path, ["sh", "ls", "true"])
+    return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def _a_new_server() -> Generator[None]:
+    playclient.stop()
+    yield
+    playclient.stop()
+
+
+def by_a_thread(spec: Spec) -> Finished:
+    """Run a container where the play server has to make it."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(container.capture, spec).result()
+
+
+def waiting() -> list[int]:
+    """Return the pids of containers that were made ahead."""
+    server = playclient.server.pid
+    family = sightings.below(server) if server else []
+    return [seen.pid for seen in family if seen.name == "cfs-ahead"]
+
+
+def wait_for_one(spec: Spec) -> int:
+    """Run containers until one is made ahead; return its pid."""
+    by_a_thread(spec)  # the plain way, perhaps
+    by_a_thread(spec)
+    assert wait_until(lambda: len(waiting()) == 1)
+    return waiting()[0]
+
+
+def started(stat: str) -> str:
+    return stat.rpartition(")")[2].split()[STARTED - 2]
+
+
+def test_the_next_container_is_the_one_that_was_made_ahead(rootfs: Path) -> None:
+    spec = Spec(["sh", "-c", WHEN_STARTED], rootfs=rootfs)
+    one = wait_for_one(spec)
+    before = Path(f"/proc/{one}/stat").read_text()
+    time.sleep(0.02)  # a container that is made now is one tick younger
+
+    assert started(by_a_thread(spec).stdout) == started(before)
+    assert wait_until(lambda: len(waiting()) == 1)
+    assert waiting() != [one]
+
+
+def test_it_runs_what_came_into_its_rootfs_meanwhile(rootfs: Path) -> None:
+    words = ["/bin/new"]
+    wait_for_one(Spec(["true"], rootfs=rootfs))
+    (rootfs / "bin/new").write_text("#!/bin/sh\necho new\n")
+    (rootfs / "bin/new").chmod(0o755)
+
+    assert by_a_thread(Spec(words, rootfs=rootfs)).stdout == "new\n"
+    assert wait_until(lambda: bool(waiting()))
+    (rootfs / "bin/new").write_text("#!/bin/sh\necho newer\n")
+    assert by_a_thread(Spec(words, rootfs=rootfs)).stdout == "newer\n"
+
+
+def test_it_is_not_used_once_the_rootfs_has_changed(rootfs: Path) -> None:
+    spec = Spec(["sh", "-c", WHEN_STARTED], rootfs=rootfs)
+    one = wait_for_one(spec)
+    (rootfs / "new").touch()
+    done = by_a_thread(replace(spec, argv=["ls", "/new"]))
+
+    assert done.stdout == "/new\n"
+    assert wait_until(lambda: not is_alive(one))
+
+
+def test_the_terminal_is_that_of_who_uses_it(
+    rootfs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait_for_one(Spec(["true"], rootfs=rootfs))
+    monkeypatch.setenv("TERM", "vt100")
+
+    done = by_a_thread(Spec(["sh", "-c", "echo $TERM"], rootfs=rootfs))
+    assert done.stdout == "vt100\n"
+
+
+def test_killed_while_it_waits_it_is_made_again(rootfs: Path) -> None:
+    spec = Spec(["sh", "-c", "echo well"], rootfs=rootfs)
+    os.kill(wait_for_one(spec), signal.SIGKILL)
+
+    assert by_a_thread(spec).stdout == "well\n"
+    assert by_a_thread(spec).stdout == "well\n"
+
+
+def test_another_kind_of_container_takes_its_place(rootfs: Path) -> None:
+    one = wait_for_one(Spec(["true"], rootfs=rootfs))
+    other = wait_for_one(Spec(["true"], rootfs=rootfs, hostname="other"))
+
+    assert one != other
+    assert wait_until(lambda: not is_alive(one))
+
+
+def test_it_ends_with_its_server(rootfs: Path) -> None:
+    one = wait_for_one(Spec(["true"], rootfs=rootfs))
+    playclient.stop()
+
+    assert wait_until(lambda: not is_alive(one))
+
+
+def test_it_is_no_container_yet(rootfs: Path) -> None:
+    wait_for_one(Spec(["true"], rootfs=rootfs))
+
+    assert sightings.containers(os.getpid()) == []
+
+
+def test_without_a_request_for_some_seconds_it_is_gone(rootfs: Path) -> None:
+    wait_for_one(Spec(["true"], rootfs=rootfs))
+
+    assert wait_until(lambda: not waiting(), seconds=3 * ahead.KEPT)
+
+
+def test_after_the_time_it_is_kept_nothing_of_it_is_left(rootfs: Path) -> None:
+    spec = Spec(["true"], rootfs=rootfs)
+    container.capture(spec)
+    recipe = recipes.find(spec)
+    assert recipe
+
+    def make_and_end() -> tuple[list[str], list[float | None], list[str]]:
+        def left() -> list[str]:
+            groups = [entry.path for entry in procfs.cgroup_entries()]
+            return sorted(os.listdir("/proc/self/fd")) + groups
+
+        before, janitor, one = left(), Janitor(), Ahead()
+        patience = [one.patience]
+        assert one.take(recipe) is None
+        for _ in range(2):
+            patience.append(one.patience)
+            one.idle(janitor)
+        patience.append(one.patience)
+        janitor.dismiss()
+        return before, patience, left()
+
+    before, patience, after = in_child(make_and_end)
+    assert patience == [None, ahead.SOON, ahead.KEPT, None]
+    assert before == after
+
+
+def test_one_that_cannot_be_made_is_tried_once() -> None:
+    def idle_twice() -> list[float | None]:
+        one = Ahead()
+        one.take({"root": "/nowhere", "groups": []})
+        tries = [one.patience]
+        one.idle(None)
+        return [*tries, one.patience]
+
+    assert in_child(idle_twice) == [ahead.SOON, None]
+
+
+def test_what_is_not_ready_is_taken_down(rootfs: Path) -> None:
+    spec = Spec(["true"], rootfs=rootfs)
+    container.capture(spec)
+    recipe = recipes.find(spec)
+    assert recipe
+
+    def fail() -> tuple[list[str], list[str], list[str]]:
+        before, janitor = os.listdir("/proc/self/fd"), Janitor()
+        wrong = [("chdir", (b"/nowhere",), 0, 0)]
+        with pytest.raises(Deviation):
+            ahead.ready(recipe | {"between": wrong}, janitor)
+        alive = [seen.name for seen in sightings.below(os.getpid())]
+        janitor.dismiss()
+        return before, os.listdir("/proc/self/fd"), alive
+
+    before, after, alive = in_child(fail)
+    assert before == after
+    assert alive == ["cfs-janitor"]
