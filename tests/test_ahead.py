@@ -16,6 +16,7 @@ from cfslib.player import Deviation
 from cfslib.spec import Spec
 from cfslib.streams import Finished
 from tests.conftest import is_alive, needs_namespaces, wait_until
+from tests.test_replay import BOXES, PROBE_WORDS, comparable, plainly
 
 pytestmark = needs_namespaces
 
@@ -70,6 +71,18 @@ def test_the_next_container_is_the_one_that_was_made_ahead(rootfs: Path) -> None
     assert started(by_a_thread(spec).stdout) == started(before)
     assert wait_until(lambda: len(waiting()) == 1)
     assert waiting() != [one]
+
+
+@pytest.mark.parametrize("box", BOXES.values(), ids=BOXES)
+def test_a_program_finds_no_difference(box: Spec) -> None:
+    spec = replace(box, argv=PROBE_WORDS)
+    plain = plainly(spec)
+    wait_for_one(spec)
+    done = by_a_thread(spec)
+
+    assert comparable(done.stdout) == comparable(plain.stdout)
+    assert comparable(done.stderr) == comparable(plain.stderr)
+    assert done.code == plain.code
 
 
 def test_it_runs_what_came_into_its_rootfs_meanwhile(rootfs: Path) -> None:
