@@ -96,11 +96,13 @@ class Made:
         self._janitor: Janitor | None = None
         self._status: int | None = None
         self._root = _in_use(recipe["root"])
-        self.channel, inside = libc.socketpair(PATIENCE)
+        taken = [self._root]
         try:
+            self.channel, inside = libc.socketpair(PATIENCE)
+            taken += self.channel, inside
             self.pid = libc.clone(recipe["namespaces"])
         except OSError:
-            for fd in (inside, self.channel, self._root):
+            for fd in taken:
                 os.close(fd)
             raise Deviation("clone") from None
         if self.pid == 0:

@@ -1,4 +1,5 @@
 import os
+import resource
 import signal
 import time
 from collections.abc import Generator
@@ -187,6 +188,31 @@ def test_one_that_cannot_be_made_is_tried_once() -> None:
         return [*tries, one.patience]
 
     assert in_child(idle_twice) == [ahead.SOON, None]
+
+
+@pytest.mark.parametrize("room", range(3))  # for the rootfs, and two for the channel
+def test_without_room_for_its_descriptors_none_is_made(room: int, rootfs: Path) -> None:
+    spec = Spec(["true"], rootfs=rootfs)
+    container.capture(spec)
+    recipe = recipes.find(spec)
+    assert recipe
+
+    def idle() -> tuple[float | None, list[str], list[str]]:
+        one = Ahead()
+        one.take(recipe)
+        before = os.listdir("/proc/self/fd")
+        free = [os.dup(0) for _ in range(room + 1)]
+        for fd in free:
+            os.close(fd)
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (free[-1], hard))
+        one.idle(None)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        return one.patience, before, os.listdir("/proc/self/fd")
+
+    patience, before, after = in_child(idle)
+    assert patience is None
+    assert before == after
 
 
 def test_what_is_not_ready_is_taken_down(rootfs: Path) -> None:
