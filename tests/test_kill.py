@@ -64,7 +64,7 @@ def _groups() -> Generator[str]:
             for directory, names, _ in os.walk(mount.target):
                 for name in names:
                     maker = name.removeprefix("cfs-").partition("-")[0]
-                    if name.startswith("cfs-") and int(maker) in STARTED:
+                    if name.startswith("cfs-") and maker in map(str, STARTED):
                         yield os.path.join(directory, name)
 
 
