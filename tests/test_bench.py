@@ -1,20 +1,23 @@
 """The benchmark runs, and its floor is the same container as ours."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from cfslib import container
+from cfslib.children import in_child
 from cfslib.spec import Spec
-from tests.bench import bars, box, report, rounds, ways
+from tests.bench import bars, box, report, rounds, scales, ways
 from tests.bench.box import Box
-from tests.conftest import needs_namespaces
+from tests.conftest import needs_namespaces, needs_root
 
 needs_a_compiler = pytest.mark.skipif(not shutil.which("gcc"), reason="needs gcc")
 LOOK = """
@@ -64,7 +67,11 @@ def _comparable(text: str) -> list[str]:
 
 @needs_namespaces
 def test_each_of_our_ways_makes_containers(things: Path) -> None:
-    for kind in (Box(things, network=True), Box(things, "nothing", limited=False)):
+    for kind in (
+        Box(things, network=True),
+        Box(things, "nothing", limited=False),
+        Box(things, "now"),
+    ):
         times = rounds.timed(ways.ours(kind), 2)
 
         assert set(times) == {
@@ -77,13 +84,46 @@ def test_each_of_our_ways_makes_containers(things: Path) -> None:
 
 
 @needs_namespaces
-@pytest.mark.parametrize("part", ["child", "imports", "alive", "first"])
+@pytest.mark.parametrize("part", ["child", "imports", "alive", "around one", "first"])
 def test_a_part_of_the_benchmark_prints_what_it_measured(
     part: str, things: Path
 ) -> None:
     words = [sys.executable, "-m", "tests.bench.measure", part, str(things), "2"]
 
     assert json.loads(subprocess.check_output(words, cwd=ways.TOP))
+
+
+@needs_namespaces
+def test_a_command_says_itself_when_it_ran(things: Path) -> None:
+    notebook = ways.ours(Box(things, "now"))[1]
+    with notebook.opened() as start:
+        start()  # the first one starts what makes it
+        began = time.perf_counter_ns()
+        until_it_ran = start()
+        until_its_end = time.perf_counter_ns() - began
+
+    assert 0 < until_it_ran < until_its_end
+
+
+@needs_root
+def test_root_weighs_for_who_may_not(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    hidden = os.getpid()
+
+    def as_nobody() -> tuple[int | None, list[int | None]]:
+        os.setresuid(65534, 65534, 65534)
+        return scales.pss(hidden), scales.weigh(Path("/proc/self/cwd"), [hidden])
+
+    def there() -> tuple[int | None, list[int | None]]:
+        os.chdir(tmp_path)
+        return as_nobody()
+
+    with scales.opened(tmp_path):
+        alone, asked = in_child(there)
+
+    assert alone is None
+    assert asked[0]
+    assert scales.pss(hidden)
 
 
 def test_ways_are_compared_within_a_round() -> None:
@@ -115,6 +155,7 @@ def test_every_bar_is_reported() -> None:
     printed = "\n".join(report.the_bars({"user": _measured()}))
 
     assert all(bar.name in printed for bar in bars.BARS)
+    assert max(map(len, printed.splitlines())) <= report.WIDTH
     assert re.search(r"notebook / C floor +<= 2 +2\.50 +NOT", printed)
     assert re.search(r"bwrap|bubblewrap / notebook +>= 1\.7 +unknown", printed)
     assert re.search(r"in_child\(lambda: None\), ms +<= 2 +1\.00 +met", printed)

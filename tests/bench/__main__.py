@@ -20,7 +20,7 @@ from cfslib import mounts, procfs, syscalls
 from cfslib.cgroups import hierarchies
 from cfslib.mounts import UmountFlag
 from cfslib.namespaces import Namespace
-from tests.bench import box, measure, report
+from tests.bench import box, measure, report, scales
 from tests.bench.ways import TOP
 
 AS_USER = [sys.executable, str(TOP / "tests/as_user.py")]
@@ -37,17 +37,18 @@ def main(argv: list[str]) -> None:
     data: dict[str, Any] = {"machine": _machine(rounds)}
     with tempfile.TemporaryDirectory(prefix="cfs-bench-") as directory:
         box.build(Path(directory))
-        for name, before in users.items():
-            data[name] = {}
-            for part in PARTS:
-                if part == "mounts" and name != "root":
-                    continue  # more mounts on the host: only root can make them
-                print(f"measuring as {name}: {part}", file=sys.stderr)
-                data[name][part] = _measured(before, part, directory, rounds)
+        with scales.opened(Path(directory)):
+            for name, before in users.items():
+                parts = PARTS if name == "root" else [p for p in PARTS if p != "mounts"]
+                data[name] = {
+                    part: _measured(name, before, part, directory, rounds)
+                    for part in parts  # only root can make more mounts on the host
+                }
     _keep(data, Path(results))
 
 
-def _measured(before: list[str], part: str, things: str, rounds: str) -> Any:
+def _measured(name: str, before: list[str], part: str, things: str, rounds: str) -> Any:
+    print(f"measuring as {name}: {part}", file=sys.stderr)
     words = [*before, sys.executable, "-m", "tests.bench.measure", part, things, rounds]
     env = {**os.environ, "PYTHONPATH": str(TOP)}
     return json.loads(subprocess.check_output(words, cwd=TOP, env=env))

@@ -1,7 +1,8 @@
 """box: what every way of making a container is asked to make, and from what.
 
-The command is one of two programs that need no library: busybox's `true`, and
-`nothing`, which is three instructions long.
+The command is one of some programs that need no library: busybox's `true`; `nothing`,
+which is three instructions long; `now`, which prints when it ran; and `pause`, which
+waits for SIGTERM.
 """
 
 import os
@@ -38,6 +39,11 @@ class Box:
         """Return the directory that is / inside."""
         return self.things / "rootfs"
 
+    @property
+    def says_when(self) -> bool:
+        """Say if the command prints when it ran, so that the time until then counts."""
+        return self.command == "now"
+
     def spec(self) -> Spec:
         """Return it in our own words."""
         return Spec(
@@ -49,26 +55,33 @@ class Box:
 
 
 def build(things: Path) -> None:
-    """Compile what is in C, and make a rootfs with the two commands."""
+    """Compile what is in C, and make a rootfs with the commands."""
     if not (busybox := shutil.which("busybox")) or _is_dynamic(busybox):
         raise Missing("a static busybox; on Debian: apt install busybox-static")
     programs = things / "rootfs/bin"
     programs.mkdir(parents=True)
     for name in ("dev", "proc", "sys", "usr"):  # nspawn asks for /usr
         (things / "rootfs" / name).mkdir()
+    for name in ("etc/hosts", "etc/hostname", "etc/resolv.conf", "run/.containerenv"):
+        file = things / "rootfs" / name  # podman mounts over them
+        file.parent.mkdir(exist_ok=True)
+        file.touch()
     for name in ("true", "sleep"):
         shutil.copy(busybox, programs / name)
     compile_c(HERE / "floor.c", things / "floor")
+    for name in ("now", "pause"):
+        compile_c(HERE / f"{name}.c", programs / name)
     compile_c(HERE / "nothing.c", programs / "nothing", "-nostdlib")
     for path in (things, *things.rglob("*")):
         path.chmod(0o755)  # an ordinary user will use it too
+    (things / "rootfs/etc/mtab").symlink_to("/proc/mounts")  # or podman makes it
 
 
-def compile_c(source: Path, target: Path, *flags: str) -> None:
-    """Compile a C program into one that needs no library."""
+def compile_c(source: Path, target: Path, *flags: str, linked: str = "-static") -> None:
+    """Compile a C program into one that needs no library, unless linked otherwise."""
     if not (gcc := shutil.which("gcc")):
         raise Missing("a C compiler; on Debian: apt install gcc libc6-dev")
-    words = [gcc, "-O2", "-static", "-Wall", "-Wextra", *flags, "-o"]
+    words = [gcc, "-O2", linked, "-Wall", "-Wextra", *flags, "-o"]
     subprocess.run([*words, str(target), str(source)], check=True)
 
 

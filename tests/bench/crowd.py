@@ -1,22 +1,20 @@
-"""crowd: many containers alive at the same time, and what they weigh.
-
-The proportional set size (PSS) of a process counts a page that several share by the
-part each has in it; see smaps_rollup in proc(5).
-"""
+"""crowd: many containers alive at the same time, and what they weigh."""
 
 import os
 import signal
 import time
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from pathlib import Path
 
-from cfslib import container
-from tests.bench import processes, ways
+from cfslib import container, syscalls
+from cfslib.syscalls import Prctl
+from tests.bench import processes, scales, trials
 from tests.bench.box import Box
 from tests.bench.rounds import timed
+from tests.bench.starts import fewer
+from tests.bench.ways import Start
 
 ALIVE = (1, 100, 500)
 
@@ -25,18 +23,54 @@ def alive(box: Box, rounds: int) -> dict[int, dict[str, object]]:
     """Time a start, and weigh the helpers, with many containers alive."""
     results: dict[int, dict[str, object]] = {}
     quick = ALIVE if rounds >= 10 else ALIVE[:1]
-    with ThreadPoolExecutor(max(quick)) as pool, _sleeping(box, pool) as grow_to:
+    with (
+        trials.all_ways(box) as all_ways,
+        ThreadPoolExecutor(max(quick)) as pool,
+        _sleeping(box, pool) as grow_to,
+    ):
         for number in quick:
             inits = grow_to(number)
             commands = {pid for pid, _ in processes.running(_sleep())}
             helpers = processes.descendants() - commands
             results[number] = {
-                "times": timed(ways.ours(box)[:2], rounds),
-                "init KB": [kb for pid in inits if (kb := pss(pid)) is not None],
-                "all KB": sum(pss(pid) or 0 for pid in helpers),
-                "processes": len(helpers),
+                "init KB": scales.weigh(box.things, inits),
+                "all KB": scales.weigh(box.things, helpers),
+                "times": timed(all_ways, fewer(rounds)),
             }
     return results
+
+
+def around_one(box: Box, _rounds: int) -> dict[str, list[int | None]]:
+    """Weigh every process that one running container takes, but for the command's."""
+    syscalls.prctl(Prctl.SET_CHILD_SUBREAPER, 1)  # conmon leaves podman, not us
+    weights: dict[str, list[int | None]] = {}
+    with trials.all_ways(replace(box, command="pause")) as ways, ExitStack() as stack:
+        for way in ways:
+            before = processes.descendants()
+            start = stack.enter_context(way.opened())
+            with _one_alive(start) as commands:
+                pids = processes.descendants() - before - commands
+                if commands:  # else it failed
+                    weights[way.name] = scales.weigh(box.things, sorted(pids))
+    return weights
+
+
+@contextmanager
+def _one_alive(start: Start) -> Generator[set[int]]:
+    """Keep a container alive for a `with` block; yield the pid of its command."""
+    with ThreadPoolExecutor(1) as pool:
+        ended = pool.submit(start)
+        commands: set[int] = set()
+        while not commands and not ended.done():
+            time.sleep(0.1)  # enough for all to be as it stays, too
+            words = (["pause"], ["/bin/pause"])
+            found = {pid for each in words for pid, _ in processes.running(each)}
+            commands = found & processes.descendants()
+        try:
+            yield commands
+        finally:
+            for pid in commands:
+                os.kill(pid, signal.SIGTERM)
 
 
 @contextmanager
@@ -62,12 +96,3 @@ def _sleeping(
 
 def _sleep() -> list[str]:
     return ["sleep", str(1_000_000 + os.getpid())]  # a number that only we sleep for
-
-
-def pss(pid: int) -> int | None:
-    """Return the PSS of a process in KB, or None if we may not know."""
-    try:
-        text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    except (PermissionError, ProcessLookupError, FileNotFoundError):
-        return None
-    return int(text.partition("\nPss:")[2].split()[0])

@@ -24,6 +24,7 @@ PARTS: dict[str, Callable[[Box, int], object]] = {
     "boxes": starts.boxes,
     "flight": starts.flight,
     "alive": crowd.alive,
+    "around one": crowd.around_one,
     "mounts": starts.many_mounts,
     "child": starts.child,
     "fresh": starts.fresh,

@@ -81,8 +81,9 @@ def _nspawn(box: Box, _own: Path, _as_root: bool) -> list[str]:
     words = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--as-pid2"]
     words += ["--volatile=overlay", "--machine=cfs-container", "--pipe"]
     words += ["--private-network"] if box.network else []
-    kept = ",".join(f"CAP_{capability}" for capability in sorted(capabilities.DEFAULT))
-    words += [f"--capability={kept}", f"--rlimit=NPROC={PIDS_MAX}"]
+    for capability in sorted(capabilities.DEFAULT):
+        words += [f"--capability=CAP_{capability}"]
+    words += [f"--rlimit=NPROC={PIDS_MAX}"]
     return [*words, f"--directory={box.rootfs}", f"/bin/{box.command}"]
 
 
@@ -96,7 +97,8 @@ def _podman(box: Box, own: Path, as_root: bool) -> list[str]:
     words += ["--security-opt", "seccomp=unconfined", "--log-driver", "none"]
     # Its defaults are higher than what root of some virtual machines may ask for.
     words += ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1000:1000"]
-    return [*words, "--rootfs", f"{box.rootfs}:O", f"/bin/{box.command}"]
+    layered = ":O" if as_root else ""  # it gives the layer to ids that a user lacks
+    return [*words, "--rootfs", f"{box.rootfs}{layered}", f"/bin/{box.command}"]
 
 
 PEERS = (
@@ -137,6 +139,6 @@ PEERS = (
         "podman",
         _podman,
         "masks of its own; keeps a record of every container; conmon watches over it; "
-        "the command is PID 1",
+        "the command is PID 1; no layer over the rootfs for an ordinary user",
     ),
 )

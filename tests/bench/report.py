@@ -4,8 +4,8 @@ First every configuration in full, so that the comparison can be checked; then t
 figures; at the end the bars, and whether they were met.
 """
 
-import json
 import statistics
+import textwrap
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +14,7 @@ from tests.bench.rounds import Times, quantile, ratio
 from tests.bench.ways import FLOOR
 
 Data = dict[str, Any]  # what __main__ keeps as results.json
+WIDTH = 80
 IMPORTS = 12  # how many of the slowest are shown
 
 
@@ -37,30 +38,46 @@ def _measured_as(user: str, data: Data) -> Iterator[str]:
     for box, times in data["boxes"].items():
         yield from _times(f"AS {name}: {box}, ms", times)
     yield from _flight(name, data["flight"])
-    yield from _alive(name, data["alive"])
+    for number, each in data["alive"].items():
+        yield from _times(f"AS {name}: {number} alive, ms", each["times"])
+    yield from _crowd(name, data["alive"])
+    yield from _around_one(name, data["around one"])
     for number, times in data.get("mounts", {}).items():
         yield from _times(f"AS {name}: {number} mounts more on the host, ms", times)
     yield from _imports(name, data["imports"])
-    yield from ("", f"AS {name}: instructions", f"  {data['instructions']}")
+    yield from _instructions(name, data["instructions"])
 
 
 def _peers(name: str, peers: list[dict[str, str]]) -> Iterator[str]:
     yield from ("", f"PEERS, AS {name}")
     for peer in peers:
-        yield f"  {peer['name']}: {peer['missing'] or peer['version']}"
+        yield from _wrapped(f"{peer['name']}: {peer['missing'] or peer['version']}", 2)
         if peer["words"]:
-            yield f"    differs: {peer['differs']}"
-            yield f"    {peer['words']}"
+            yield from _wrapped(f"differs: {peer['differs']}", 4)
+            yield from _wrapped(peer["words"], 4, end=" \\")
         if peer["config.json"]:
-            yield f"    config.json: {json.dumps(json.loads(peer['config.json']))}"
+            yield from _wrapped(f"config.json: {peer['config.json']}", 4)
+
+
+def _wrapped(text: str, indent: int, end: str = "") -> Iterator[str]:
+    lines = textwrap.wrap(
+        text,
+        WIDTH - len(end),
+        initial_indent=" " * indent,
+        subsequent_indent=" " * (indent + 2),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    yield from (f"{line}{end}" for line in lines[:-1])
+    yield lines[-1]
 
 
 def _times(title: str, times: Times) -> Iterator[str]:
-    yield from ("", f"{title:44} median    p10    p90  / floor")
+    yield from ("", f"{title:47}  median     p10     p90  / floor")
     for way, each in sorted(times.items(), key=lambda item: statistics.median(item[1])):
         numbers = (quantile(each, tenths) / 1e6 for tenths in (5, 1, 9))
-        shown = "".join(f"{number:7.2f}" for number in numbers)
-        yield f"  {way:41}{shown} {ratio(times, way, FLOOR):8.2f}"
+        shown = "".join(f"{number:8.2f}" for number in numbers)
+        yield f"  {way:45}{shown} {ratio(times, way, FLOOR):8.2f}"
 
 
 def table(data: Data) -> str:
@@ -87,33 +104,51 @@ def _cells(times: Times, way: str) -> str:
 def _flight(name: str, flight: dict[str, dict[str, float | None]]) -> Iterator[str]:
     numbers = list(flight[FLOOR])
     heads = "".join(f"{number:>8}" for number in numbers)
-    yield from ("", f"AS {name}: containers per second{'':5} in flight:{heads}")
+    title = f"AS {name}: containers per second, in flight:"
+    yield from ("", f"{title:56}{heads}")
     for way, each in flight.items():
         rates = (each[number] for number in numbers)
         cells = (f"{rate:8.0f}" if rate else f"{'fails':>8}" for rate in rates)
-        yield f"  {way:44}" + "".join(cells)
+        yield f"  {way:54}" + "".join(cells)
 
 
-def _alive(name: str, alive: dict[str, Data]) -> Iterator[str]:
-    yield from ("", f"AS {name}: containers alive{'':10}start ms   init PSS   all PSS")
+def _crowd(name: str, alive: dict[str, Data]) -> Iterator[str]:
+    title = f"AS {name}: PSS of our helpers, with so many alive"
+    yield from ("", f"{title:57}{'init':>8}    all, each")
     for number, each in alive.items():
-        start = statistics.median(each["times"]["notebook"]) / 1e6
-        init = (
-            f"{statistics.median(each['init KB']):.0f} KB"
-            if each["init KB"]
-            else "hidden"
-        )
-        per = each["all KB"] / int(number)
-        yield f"  {number:>8}{'':29}{start:8.2f} {init:>10} {per:6.0f} KB each"
+        inits = [kb for kb in each["init KB"] if kb is not None]
+        init = f"{statistics.median(inits):.0f} KB" if inits else "hidden"
+        yield f"  {number:>8}{'':45}{init:>10} {_total(each['all KB'], int(number))}"
 
 
-def _imports(name: str, imports: list[tuple[int, str]]) -> Iterator[str]:
-    total = sum(us for us, _ in imports) / 1000
-    yield from (
-        "",
-        f"AS {name}: cfs run imports {len(imports)} modules in {total:.1f} ms",
-    )
-    yield from (f"  {us / 1000:7.2f} ms  {module}" for us, module in imports[:IMPORTS])
+def _around_one(name: str, weights: dict[str, list[int | None]]) -> Iterator[str]:
+    title = f"AS {name}: PSS of the helpers of one container"
+    yield from ("", f"{title:57}processes    together")
+    for way, each in weights.items():
+        yield f"  {way:45}{len(each):18} {_total(each, 1)}"
+
+
+def _total(weights: list[int | None], of: int) -> str:
+    """Return the sum, for each of so many; "hidden" if one could not be weighed."""
+    known = [kb for kb in weights if kb is not None]
+    return f"{sum(known) / of:9.0f} KB" if len(known) == len(weights) else "hidden"
+
+
+def _imports(name: str, imports: dict[str, list[tuple[int, str]]]) -> Iterator[str]:
+    yield ""
+    for which, each in imports.items():
+        total = sum(us for us, _ in each) / 1000
+        imported = f"imports {len(each)} modules in {total:.1f} ms"
+        yield f"AS {name}: {which} cfs run {imported}"
+    yield from (f"  {us / 1000:7.2f} ms  {module}" for us, module in each[:IMPORTS])
+
+
+def _instructions(name: str, counted: Data) -> Iterator[str]:
+    yield ""
+    yield from _wrapped(f"AS {name}: instructions, counted by {counted['by']}", 0)
+    for way, count in counted["counts"].items():
+        shown = f"{count:>15,}" if isinstance(count, int) else count
+        yield from _wrapped(f"{way:30} {shown}", 2)
 
 
 def the_bars(data: Data) -> Iterator[str]:

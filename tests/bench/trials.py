@@ -1,7 +1,10 @@
 """trials: which peers work here, and why the others do not."""
 
+import json
 import os
+import shlex
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -16,7 +19,7 @@ from cfslib.mounts import UmountFlag
 from tests.bench import processes
 from tests.bench.box import Box
 from tests.bench.peers import PEERS, Peer
-from tests.bench.ways import Way, command
+from tests.bench.ways import Way, command, ours
 
 
 @dataclass(frozen=True)
@@ -24,29 +27,42 @@ class Found:
     """What a peer is here: a way to make containers, or the reason why not."""
 
     peer: Peer
+    own: Path  # a directory for what it keeps
     words: tuple[str, ...] = ()
     missing: str = ""
     version: str = ""
 
-    def way(self) -> Way:
-        """Return it as a way."""
-        way = command(self.peer.name, self.words, _environment())
+    def way(self, box: Box) -> Way:
+        """Return it as a way to make such a container."""
+        words = _words(self.peer, box, self.own)
+        way = command(self.peer.name, words, _environment(self.own), box.says_when)
         return replace(way, may_fail=True)
 
 
 @contextmanager
 def found(box: Box) -> Iterator[list[Found]]:
     """Try every peer once; keep their configuration for a `with` block."""
-    own = Path(tempfile.mkdtemp(prefix="cfs-bench-"))
+    box = replace(box, command="true")
+    own = Path(tempfile.mkdtemp(prefix="cfs-"))  # podman allows for 50 characters
     try:
         yield [_try(peer, box, own / peer.name) for peer in PEERS]
     finally:
         while processes.mention(str(own)):
             time.sleep(0.01)  # conmon cleans up after podman has ended
+        for pause in own.rglob("pause.pid"):  # it keeps a user namespace for the next
+            os.kill(int(pause.read_text()), signal.SIGKILL)
         for mount in reversed(procfs.mounts()):  # podman leaves one behind
             if Path(mount.target).is_relative_to(own):
                 syscalls.umount2(mount.target, UmountFlag.DETACH)
         shutil.rmtree(own)
+
+
+@contextmanager
+def all_ways(box: Box) -> Iterator[list[Way]]:
+    """Keep every way that works here, ours first, for a `with` block."""
+    with found(box) as tried:
+        peers = [each.way(box) for each in tried if not each.missing]
+        yield [*ours(box), *peers]
 
 
 def told(box: Box, _rounds: int) -> list[dict[str, str]]:
@@ -58,7 +74,7 @@ def told(box: Box, _rounds: int) -> list[dict[str, str]]:
                 "version": each.version,
                 "missing": each.missing,
                 "differs": each.peer.differs,
-                "words": " ".join(each.words),
+                "words": shlex.join(each.words),
                 "config.json": _bundle(each),
             }
             for each in tried
@@ -66,28 +82,32 @@ def told(box: Box, _rounds: int) -> list[dict[str, str]]:
 
 
 def _try(peer: Peer, box: Box, own: Path) -> Found:
-    if not (program := shutil.which(peer.name)):
-        return Found(
-            peer, missing=f"not installed; on Debian: apt install {peer.package}"
-        )
+    if not shutil.which(peer.name):
+        missing = f"not installed; on Debian: apt install {peer.package}"
+        return Found(peer, own, missing=missing)
     own.mkdir()
-    words = (program, *peer.words(box, own, container.may_do_it_alone())[1:])
+    words = _words(peer, box, own)
     argv = ["bench-try" if word == "NAME" else word for word in words]
     try:
-        done = _run(argv)
+        done = _run(argv, own)
     except subprocess.TimeoutExpired:
-        return Found(peer, words, "it did not end within 30 seconds")
+        return Found(peer, own, words, "it did not end within 30 seconds")
     if done.returncode != 0:
         said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-        return Found(peer, words, f"does not work here: {said[-1]}")
-    version = _run([program, "--version"]).stdout.strip().splitlines()
-    return Found(peer, words, version=version[0] if version else "")
+        return Found(peer, own, words, f"does not work here: {said[-1]}")
+    version = _run([words[0], "--version"], own).stdout.strip().splitlines()
+    return Found(peer, own, words, version=version[0] if version else "")
 
 
-def _run(argv: Sequence[str]) -> subprocess.CompletedProcess[str]:
+def _words(peer: Peer, box: Box, own: Path) -> tuple[str, ...]:
+    name, *words = peer.words(box, own, container.may_do_it_alone())
+    return shutil.which(name) or name, *words
+
+
+def _run(argv: Sequence[str], own: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         argv,
-        env=_environment(),
+        env=_environment(own),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -95,12 +115,13 @@ def _run(argv: Sequence[str]) -> subprocess.CompletedProcess[str]:
     )
 
 
-def _environment() -> dict[str, str]:
-    return {**os.environ, "PATH": PATH}
+def _environment(own: Path) -> dict[str, str]:
+    return {**os.environ, "PATH": PATH, "XDG_RUNTIME_DIR": str(own)}
 
 
 def _bundle(each: Found) -> str:
     words = list(each.words)
     if "--bundle" not in words:
         return ""
-    return Path(words[words.index("--bundle") + 1], "config.json").read_text()
+    bundle = Path(words[words.index("--bundle") + 1])
+    return json.dumps(json.loads((bundle / "config.json").read_text()))

@@ -2,6 +2,8 @@
 
 A way is opened once, and then started as often as wanted.  What is opened is what a
 user would have open as well: a notebook's kernel, a Python program, a C program.
+
+A start is over when all is over; where the command says when it ran, as soon as it ran.
 """
 
 import itertools
@@ -43,13 +45,14 @@ def ours(box: Box) -> list[Way]:
     options = ["--network", "none"] if box.network else []
     options += [] if box.limited else ["--pids-limit", "max"]
     return [
-        Way(FLOOR, lambda: _asked(floor, os.environ | network), floor),
+        Way(FLOOR, lambda: _asked(box, floor, os.environ | network), floor),
         Way(NOTEBOOK, lambda: _called(box)),
-        Way(PROGRAM, lambda: _asked((*program, str(box.things), *kind), os.environ)),
+        Way(PROGRAM, lambda: _asked(box, (*program, str(box.things), *kind))),
         command(
             COMMAND,
             [*cfs(), "run", *options, box.command],
             {**os.environ, "CFS_ROOTFS": str(box.rootfs)},
+            says_when=box.says_when,
         ),
     ]
 
@@ -68,10 +71,13 @@ def cfs() -> list[str]:
 
 
 def command(
-    name: str, words: Sequence[str], env: Mapping[str, str] = os.environ
+    name: str,
+    words: Sequence[str],
+    env: Mapping[str, str] = os.environ,
+    says_when: bool = False,
 ) -> Way:
     """Return a way that starts a program; NAME in its words is new each time."""
-    return Way(name, lambda: _spawned(words, env), tuple(words))
+    return Way(name, lambda: _spawned(words, env, says_when), tuple(words))
 
 
 @contextmanager
@@ -80,18 +86,20 @@ def _called(box: Box) -> Generator[Start]:
     spec = box.spec()
 
     def start() -> int:
-        started = time.perf_counter_ns()
-        code = container.capture(spec).code
-        took = time.perf_counter_ns() - started
-        _check(code, "container.capture")
-        return took
+        began = time.perf_counter_ns()
+        finished = container.capture(spec)
+        ended = time.perf_counter_ns()
+        _check(finished.code, "container.capture")
+        return (int(finished.stdout) if box.says_when else ended) - began
 
     yield start
 
 
 @contextmanager
-def _asked(words: Sequence[str], env: Mapping[str, str]) -> Generator[Start]:
-    """Start containers in another process, which says itself how long each took."""
+def _asked(
+    box: Box, words: Sequence[str], env: Mapping[str, str] = os.environ
+) -> Generator[Start]:
+    """Start containers in another process, which says when each began and ended."""
     with subprocess.Popen(
         words, env=env, cwd=TOP, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
@@ -102,37 +110,40 @@ def _asked(words: Sequence[str], env: Mapping[str, str]) -> Generator[Start]:
         def start() -> int:
             questions.write(b"\n")
             questions.flush()
-            answer = answers.readline().split()
-            if not answer:
+            ran = answers.readline() if box.says_when else b""
+            times = answers.readline().split()
+            if not times:
                 raise ChildProcessError(f"{words[0]} made no container")
-            return int(answer[-1])
+            began, ended = map(int, times)
+            return (int(ran) if box.says_when else ended) - began
 
         yield start
 
 
 _numbers = itertools.count()
-_QUIET = [
-    (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-    (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
-    (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
-]
+_QUIET = [(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_RDWR, 0) for fd in (0, 1, 2)]
 
 
 @contextmanager
-def _spawned(words: Sequence[str], env: Mapping[str, str]) -> Generator[Start]:
+def _spawned(
+    words: Sequence[str], env: Mapping[str, str], says_when: bool
+) -> Generator[Start]:
     """Start containers by a command each.  Nothing starts one faster than this."""
+    reader, writer = os.pipe()
+    to_us = [(os.POSIX_SPAWN_DUP2, writer, 1)] if says_when else []
 
     def start() -> int:
         name = f"bench-{os.getpid()}-{next(_numbers)}"
         argv = [name if word == "NAME" else word for word in words]
-        started = time.perf_counter_ns()
-        pid = os.posix_spawn(argv[0], argv, env, file_actions=_QUIET)
+        began = time.perf_counter_ns()
+        pid = os.posix_spawn(argv[0], argv, env, file_actions=[*_QUIET, *to_us])
         _, status = os.waitpid(pid, 0)
-        took = time.perf_counter_ns() - started
+        ended = time.perf_counter_ns()
         _check(os.waitstatus_to_exitcode(status), " ".join(argv))
-        return took
+        return (int(printed.readline()) if says_when else ended) - began
 
-    yield start
+    with open(reader, "rb") as printed, open(writer, "wb"):
+        yield start
 
 
 def _check(code: int, what: str) -> None:
