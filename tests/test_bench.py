@@ -163,10 +163,12 @@ def test_every_bar_is_reported() -> None:
 
 def test_the_table_for_the_readme_has_every_way_and_a_gap_where_there_is_none() -> None:
     root = {"boxes": {"default": {ways.FLOOR: [1_000_000], "podman": [90_000_000]}}}
+    root["boxes"]["default"][ways.NOTEBOOK] = [2_000_000]
     printed = report.table({"root": root, "user": _measured()})
 
     assert printed.splitlines()[2:] == [
         "| C floor | 1.0 | 1.0 | 0.0 | 1.0 |",
+        "| **notebook** | 2.0 | 2.0 | 0.0 | 2.5 |",
         "| podman | 90.0 | 90.0 | - | - |",
     ]
 

@@ -3,7 +3,8 @@
     python -m tests.bench [ROUNDS [RESULTS]]        or: make bench ROUNDS=100
 
 As root it measures as root and as an ordinary user; all others as themselves.  It
-leaves results.json, .txt, .png, and .md for README.md, in RESULTS.
+leaves results.json, .txt, .png, and .md for README.md, in RESULTS.  The picture belongs
+to notebooks/images/how-fast.png then.
 """
 
 import json
@@ -59,7 +60,7 @@ def _keep(data: dict[str, Any], results: Path) -> None:
     results.mkdir(parents=True, exist_ok=True)
     (results / "results.json").write_text(json.dumps(data) + "\n")
     (results / "results.txt").write_text(text)
-    (results / "results.md").write_text(report.table(data))
+    (results / "results.md").write_text(report.for_readme(data))
     print(text)
     try:
         from tests.bench import plot

@@ -11,10 +11,14 @@ from typing import Any
 
 from tests.bench import bars
 from tests.bench.rounds import Times, quantile, ratio
-from tests.bench.ways import FLOOR
+from tests.bench.ways import COMMAND, FLOOR, NOTEBOOK, PROGRAM
 
 Data = dict[str, Any]  # what __main__ keeps as results.json
 WIDTH = 80
+PICTURE = """\
+![The same times as bars, as root and as an ordinary user, on a logarithmic axis.  A
+dashed line goes down from the bar of the C floor, the shortest.](notebooks/images/how-fast.png)
+"""
 IMPORTS = 12  # how many of the slowest are shown
 
 
@@ -80,6 +84,17 @@ def _times(title: str, times: Times) -> Iterator[str]:
         yield f"  {way:45}{shown} {ratio(times, way, FLOOR):8.2f}"
 
 
+def for_readme(data: Data) -> str:
+    """Return what README.md shows of a run: where it was, a table, a picture."""
+    machine = data["machine"]
+    where = (
+        f"Measured on {machine['date']}: Linux {machine['kernel']}, "
+        f"{machine['processors']} processors, Python {machine['python']}, "
+        f"cgroup {machine['cgroups']}, {machine['rounds']} rounds."
+    )
+    return "\n".join([*textwrap.wrap(where, 88), "", table(data), PICTURE])
+
+
 def table(data: Data) -> str:
     """Return the default container's times for README.md, as Markdown."""
     names = {"root": "as root", "user": "as an ordinary user"}
@@ -91,7 +106,8 @@ def table(data: Data) -> str:
     middle = {way: statistics.median(each) for way, each in times[users[0]].items()}
     for way in sorted(middle, key=middle.__getitem__):
         cells = (_cells(times[user], way) for user in users)
-        lines.append(f"| {way} | {' | '.join(cells)} |")
+        name = f"**{way}**" if way in (NOTEBOOK, PROGRAM, COMMAND) else way
+        lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
