@@ -17,7 +17,8 @@ Data = dict[str, Any]  # what __main__ keeps as results.json
 WIDTH = 80
 PICTURE = """\
 ![The same times as bars, as root and as an ordinary user, on a logarithmic axis.  A
-dashed line goes down from the bar of the C floor, the shortest.](notebooks/images/how-fast.png)
+dashed line goes down from the bar of the C floor, the
+shortest.](notebooks/images/how-fast.png)
 """
 IMPORTS = 12  # how many of the slowest are shown
 

@@ -5,6 +5,7 @@ import pytest
 
 from cfslib.children import in_child
 from cfslib.lessons import how_fast
+from cfslib.mounts import MountFlag
 from cfslib.namespaces import Namespace
 from cfslib.tracing import Call
 from tests.conftest import needs_user_namespaces
@@ -34,6 +35,20 @@ def test_calls_of_one_name_are_added_up() -> None:
     calls = [call("chdir", 1), call("mount", 2), call("mount", 3)]
 
     assert list(how_fast.by_name(calls).items()) == [("mount", 5), ("chdir", 1)]
+
+
+def test_a_program_takes_time() -> None:
+    assert in_child(lambda: how_fast.typical(how_fast.program)) > 10
+
+
+def test_mounts_are_told_apart_by_type_or_else_by_flags() -> None:
+    def mount(fstype: str | None, microseconds: float) -> Call:
+        arguments: dict[str, object] = {"fstype": fstype, "flags": MountFlag.BIND}
+        return Call("mount", arguments, 0, 0, microseconds, 1)
+
+    calls = [mount("proc", 5), mount(None, 2), mount(None, 4), call("chdir", 9)]
+
+    assert list(how_fast.by_filesystem(calls).items()) == [("proc", 5), ("BIND", 3)]
 
 
 def test_what_is_installed_can_be_called() -> None:
