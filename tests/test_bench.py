@@ -74,12 +74,7 @@ def test_each_of_our_ways_makes_containers(things: Path) -> None:
     ):
         times = rounds.timed(ways.ours(kind), 2)
 
-        assert set(times) == {
-            ways.FLOOR,
-            ways.NOTEBOOK,
-            ways.PROGRAM,
-            ways.COMMAND,
-        }
+        assert set(times) == {ways.FLOOR, *ways.OURS}
         assert all(len(each) == 2 and min(each) > 0 for each in times.values())
 
 

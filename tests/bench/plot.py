@@ -12,10 +12,10 @@ from matplotlib import pyplot as plt
 from PIL import Image
 
 from tests.bench.rounds import Times, quantile
-from tests.bench.ways import COMMAND, FLOOR, NOTEBOOK, PROGRAM
+from tests.bench.ways import FLOOR, OURS
 
 # Blue and orange are told apart by colour-blind people too.
-OURS, BELOW_ALL, OTHERS = "#0072b2", "#e69f00", "#b8b8b8"
+BLUE, ORANGE, GREY = "#0072b2", "#e69f00", "#b8b8b8"
 TICKS = (1, 2, 5, 10, 20, 50, 100, 200)
 COLOURS = 64  # enough for smooth letters, and a third of the bytes
 
@@ -57,10 +57,10 @@ def _bars(panel: Any, times: Times) -> None:
     for place, (value, end) in enumerate(zip(middle, high, strict=True)):
         panel.annotate(f"{value:.1f}", (max(value, end), place), **beside)
     for label in panel.get_yticklabels():
-        if _colour(label.get_text()) == OURS:
-            label.set(color=OURS, weight="bold")
+        if _colour(label.get_text()) == BLUE:
+            label.set(color=BLUE, weight="bold")
     panel.axvline(
-        statistics.median(times[FLOOR]) / 1e6, color=BELOW_ALL, linestyle="--", zorder=0
+        statistics.median(times[FLOOR]) / 1e6, color=ORANGE, linestyle="--", zorder=0
     )
     panel.set_xscale("log")
     panel.margins(x=0.1)
@@ -68,9 +68,9 @@ def _bars(panel: Any, times: Times) -> None:
 
 
 def _colour(name: str) -> str:
-    if name in (NOTEBOOK, PROGRAM, COMMAND):
-        return OURS
-    return BELOW_ALL if name == FLOOR else OTHERS
+    if name in OURS:
+        return BLUE
+    return ORANGE if name == FLOOR else GREY
 
 
 def _axis(panel: Any, machine: dict[str, str]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.bench import bars
 from tests.bench.rounds import Times, quantile, ratio
-from tests.bench.ways import COMMAND, FLOOR, NOTEBOOK, PROGRAM
+from tests.bench.ways import FLOOR, OURS
 
 Data = dict[str, Any]  # what __main__ keeps as results.json
 WIDTH = 80
@@ -107,7 +107,7 @@ def table(data: Data) -> str:
     middle = {way: statistics.median(each) for way, each in times[users[0]].items()}
     for way in sorted(middle, key=middle.__getitem__):
         cells = (_cells(times[user], way) for user in users)
-        name = f"**{way}**" if way in (NOTEBOOK, PROGRAM, COMMAND) else way
+        name = f"**{way}**" if way in OURS else way
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 

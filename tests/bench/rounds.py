@@ -18,9 +18,7 @@ from tests.bench.ways import Start, Way
 Times = dict[str, list[int]]  # name of a way: nanoseconds, round by round
 SEED = 20  # the same order in every run
 WARM_UP = 3
-PAUSE = (
-    0.01  # seconds, so that what a way does afterwards is not in the next one's time
-)
+PAUSE = 0.01  # seconds, for what a way still does when its time is over
 
 
 def timed(ways: Sequence[Way], rounds: int) -> Times:

@@ -52,7 +52,13 @@ def flight(box: Box, rounds: int) -> dict[str, dict[int, float | None]]:
     turns: list[dict[str, dict[int, float | None]]] = []
     with trials.all_ways(box) as all_ways:
         for _ in range(TURNS):
-            turns.append({way.name: _rates(way, rounds // TURNS) for way in all_ways})
+            turns.append(
+                {
+                    way.name: _rates(way, rounds // TURNS)
+                    for way in all_ways
+                    if way.name != ways.NONE_AHEAD  # which makes two for one
+                }
+            )
     return {
         name: {
             number: _middle([turn[name][number] for turn in turns]) for number in rates
