@@ -9,7 +9,7 @@ import marshal
 import posix as os
 import sys
 
-from cfslib import libc, pid1
+from cfslib import libc, pid1, program
 from cfslib.player import Deviation
 
 TYPE_CHECKING = False
@@ -43,6 +43,8 @@ def give(channel: int, order: "Order", streams: "Sequence[int]") -> None:
 def take() -> "Order":
     """Wait for what to run, as PID 1, and have the streams that came with it."""
     libc.prctl(SET_NAME, WAITING)
+    # Memory shared with the server is copied when it is used first: do that now.
+    program.refuse_links_out_of_here(b"/")
     socket = _socket.socket(fileno=pid1.CHANNEL)
     data, ancillary, _, _ = socket.recvmsg(
         LARGEST, _socket.CMSG_SPACE(STREAMS * SIZE_OF_INT), _socket.MSG_CMSG_CLOEXEC

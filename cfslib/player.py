@@ -64,10 +64,11 @@ def be_pid_1(
         _hear_a_word()
         again(recipe["inside"], name)
         argv, environ = order()
+        term = {b"TERM": environ.get(b"TERM", b"dumb")}
+        variables = term | recipe["environment"]
         _hear_a_word()
         _hear_that_the_maker_lives()
-        ours = {b"TERM": environ.get(b"TERM", b"dumb")}
-        main = program.spawn(argv, ours | recipe["environment"], recipe["path"])
+        main = program.spawn(argv, variables, recipe["path"])
         os.write(pid1.CHANNEL, b"!")
         os.close(pid1.CHANNEL)
         code = pid1.look_after(main)

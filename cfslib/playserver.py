@@ -102,16 +102,16 @@ class Server:
         if recipe["groups"] and not self.janitor:
             self.janitor = Janitor()
         made = self.ahead.take(recipe) or ready(recipe, self.janitor)
-        end = os.pidfd_open(made.pid)
-        self._running[end] = made, answer
-        self._wanted[answer] = made
-        self.events.register(end, select.EPOLLIN)
-        self.events.register(answer, select.EPOLLRDHUP)
         try:
             orders.give(made.channel, (argv, environ), streams)
             made.start(environ)
         except Deviation:
             made.kill()
+        end = os.pidfd_open(made.pid)
+        self._running[end] = made, answer
+        self._wanted[answer] = made
+        self.events.register(end, select.EPOLLIN)
+        self.events.register(answer, select.EPOLLRDHUP)
 
     def look_at(self, ready: int) -> None:
         """See to a container that has ended, or that its client wants no more."""

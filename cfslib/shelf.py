@@ -106,8 +106,9 @@ def is_fresh(recipe: "Recipe", environ: "Mapping[bytes, bytes]") -> bool:
     if recipe["circumstances"] != circumstances(environ):
         return False
     try:
-        if any(stamp(path) != seen for path, seen in recipe["stamps"]):
-            return False
+        for path, seen in recipe["stamps"]:
+            if stamp(path) != seen:
+                return False
     except OSError:
         return False
     return not any(_exists(path) for path in recipe["absent"])
