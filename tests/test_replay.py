@@ -50,6 +50,7 @@ TIMES = (
     (r"State:\t.*", "State"),
     (r"\[\d+\]|inode=\d+|/proc/\d+", "NUMBER"),
     (r"(?m)^(Vm|Rss|Huge|FDSize|.*ctxt_switches|Cpus_|Mems_|SigQ).*\n", ""),
+    (r"(?m)^ *(veth|docker|cni|br-)[\w.-]*:.*\n", ""),  # of an engine at work
     (r"(?m)^ *[\w.-]+:( +\d+)+$", "COUNTERS"),
     (r"(?m)^[0-9a-f]{8} .*\n", "KEY\n"),
     (r"\0+", r"\0"),  # as long as the maker's own arguments were
