@@ -9,6 +9,7 @@ kernel itself: it takes data, or a function that returns it.
     widget        what all views share: a place to draw, and errors that are shown
     first_build   the rootfs that containers use, built once, with a bar
     quiz          a prediction: choose first, then see
+    differences   two texts, with a sign at what the other one lacks
     beside        one command on the host and in a container, side by side
     sharing       which processes share which namespaces
     rungs         the picture of the pid ladder, and the same as a table

@@ -4,12 +4,12 @@ Each namespace can be left out, to see what it was good for.
 """
 
 from collections.abc import Callable
-from difflib import SequenceMatcher
 
 import ipywidgets
 
 from cfslib.lessons.boxed import Seen
 from cfslib.namespaces import Namespace
+from cfslib.views.differences import marked
 from cfslib.views.page import Markup, element, join, output, page
 from cfslib.views.widget import View, button, checkbox, labelled, row
 
@@ -81,22 +81,6 @@ def to_html(command: str, host: Seen, inside: Seen, text: str) -> Markup:
     )
 
 
-def marked(host: str, inside: str) -> tuple[Markup, Markup]:
-    """Return both texts line by line, each with a sign at what the other lacks."""
-    ours, theirs = host.splitlines(), inside.splitlines()
-    same_ours, same_theirs = set[int](), set[int]()
-    # Columns may be wider on one side: what counts is the words.
-    matcher = SequenceMatcher(
-        a=[tuple(line.split()) for line in ours],
-        b=[tuple(line.split()) for line in theirs],
-        autojunk=False,
-    )
-    for a, b, size in matcher.get_matching_blocks():
-        same_ours |= set(range(a, a + size))
-        same_theirs |= set(range(b, b + size))
-    return _lines(ours, same_ours), _lines(theirs, same_theirs)
-
-
 def explain(
     kinds: Namespace, changed: Namespace, forced: Namespace, command: str
 ) -> str:
@@ -120,6 +104,11 @@ def _about(kind: Namespace, kinds: Namespace, command: str) -> str:
             "The mounts are the host's now, /proc among them: ps reads that one, "
             "and lists the host's processes."
         )
+    if kind == Namespace.PID and kind not in kinds:
+        return (
+            "PID is shared with the host now: the numbers of processes, and with them "
+            f"what /proc shows.  So ps lists the host's processes.{tip}"
+        )
     if kind not in kinds:
         return f"{kind} is shared with the host now: {subject}.{tip}"
     if kind == Namespace.PID and Namespace.MNT not in kinds:
@@ -137,15 +126,3 @@ def _side(title: str, command: str, text: Markup, code: int) -> Markup:
     return element(
         "div", element("h4", title), output(text, f"{title}: {command}"), note
     )
-
-
-def _lines(lines: list[str], same: set[int]) -> Markup:
-    if not lines:
-        return element("i", "(nothing)")
-    drawn = (
-        element("span", line, class_="cfs-same")
-        if number in same
-        else element("mark", "≠ ", line)
-        for number, line in enumerate(lines)
-    )
-    return Markup("\n".join(drawn))

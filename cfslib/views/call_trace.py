@@ -17,6 +17,7 @@ from cfslib.views.page import Markup, element, join, number, page, shortened, sv
 from cfslib.views.widget import View, button, row
 
 _WIDTH = 120  # of the longest bar
+_FAR = 4  # so many times as long as the next: such a bar is cut
 _HEAD = ("process", "µs", "how long", "call, and the same in C", "manual")
 _PATH = re.compile(r'(?:/[^/",:=\s]+){2,}')
 _MANY = 3  # so many calls of one kind in a row are folded
@@ -26,19 +27,14 @@ _PAGES = {"posix_spawn": "man3/posix_spawn.3", "prctl": "man2/prctl.2"}
 
 
 def to_html(calls: Sequence[Call]) -> Markup:
-    """Return the calls as a table, bars to the scale of the longest."""
-    longest = max((call.microseconds for call in calls), default=0) or 1
+    """Return the calls as a table, bars to one scale."""
+    groups = _in_rows(calls)
+    scale = _scale([_took(group) for group in groups])
     pids = list(dict.fromkeys(call.pid for call in calls))
-    rows = []
-    for _, some in itertools.groupby(calls, key=_kind):
-        alike = list(some)
-        if len(alike) >= _MANY and _kind(alike[0])[1]:
-            rows.append(_row_of_many(alike, pids, longest))
-        else:
-            rows += [_row(call, pids, longest) for call in alike]
-    took = sum(call.microseconds for call in calls)
+    rows = [_row(group, pids, scale) for group in groups]
     summary = (
-        f"{len(calls)} calls by {len(pids)} processes, {took / 1000:.1f} ms in all."
+        f"{len(calls)} calls by {len(pids)} processes, "
+        f"{_took(calls) / 1000:.1f} ms in all."
     )
     return page(element("p", summary, role="status"), table("Calls", _HEAD, rows))
 
@@ -67,30 +63,45 @@ def _kind(call: Call) -> tuple[int, str]:
     return call.pid, ""
 
 
-def _row(call: Call, pids: Sequence[int], longest: float) -> list[object]:
-    return [
-        _process(call.pid, pids),
-        number(f"{call.microseconds:.0f}"),
-        _bar(call.microseconds / longest),
-        _in_both_words(call),
-        _link(call.name),
-    ]
+def _in_rows(calls: Sequence[Call]) -> list[list[Call]]:
+    """Return what stands in one row: one call, or many that are alike."""
+    found = []
+    for (_, word), some in itertools.groupby(calls, key=_kind):
+        alike = list(some)
+        together = word and len(alike) >= _MANY
+        found += [alike] if together else [[call] for call in alike]
+    return found
 
 
-def _row_of_many(
-    calls: Sequence[Call], pids: Sequence[int], longest: float
-) -> list[object]:
-    took = sum(call.microseconds for call in calls)
+def _took(calls: Sequence[Call]) -> float:
+    return sum(call.microseconds for call in calls)
+
+
+def _scale(durations: Sequence[float]) -> float:
+    """Return the duration of the longest bar.
+
+    Now and then one call waits for something, and takes many times as long as any
+    other.  To its scale nothing would be seen of the others.
+    """
+    first, second, *_ = [*sorted(durations, reverse=True), 0, 0]
+    return (second if first > _FAR * second > 0 else first) or 1
+
+
+def _row(calls: Sequence[Call], pids: Sequence[int], scale: float) -> list[object]:
     names = list(dict.fromkeys(call.name for call in calls))
-    words = f"{len(calls)} calls of {' and '.join(names)} that {_kind(calls[0])[1]}"
-    every = element("ul", *(element("li", _in_both_words(call)) for call in calls))
     return [
         _process(calls[0].pid, pids),
-        number(f"{took:.0f}"),
-        _bar(min(1, took / longest)),
-        element("details", element("summary", words), every),
+        number(f"{_took(calls):.0f}"),
+        _bar(_took(calls) / scale),
+        _in_both_words(calls[0]) if len(calls) == 1 else _many(calls, names),
         join(*(element("div", _link(name)) for name in names)),
     ]
+
+
+def _many(calls: Sequence[Call], names: Sequence[str]) -> Markup:
+    words = f"{len(calls)} calls of {' and '.join(names)} that {_kind(calls[0])[1]}"
+    every = element("ul", *(element("li", _in_both_words(call)) for call in calls))
+    return element("details", element("summary", words), every)
 
 
 def _process(pid: int, pids: Sequence[int]) -> Markup:
@@ -115,9 +126,13 @@ def _link(call: str) -> Markup:
 
 
 def _bar(share: float) -> Markup:
-    width = max(1, round(share * _WIDTH))
-    bar = element("rect", width=width, height=12, class_="cfs-colour-1")
-    drawing = svg(_WIDTH, 12, f"{share:.0%} of the longest call", bar)
+    cut = share > 1
+    width = _WIDTH if cut else max(1, round(share * _WIDTH))
+    bar = element("rect", width=width, height=14, class_="cfs-colour-1")
+    # Two strokes across a bar, as on the axis of a chart that leaves something out.
+    gap = element("path", d="M96 14 l8 -14 M104 14 l8 -14", class_="cfs-gap")
+    words = "off the scale" if cut else f"{share:.0%} of the longest bar"
+    drawing = svg(_WIDTH, 14, words, bar, gap if cut else "")
     return element("div", drawing, style=f"width: {_WIDTH}px")
 
 

@@ -5,6 +5,8 @@ where there is no JupyterLab, they take those of the page around them.  Seven co
 stand for things.  They are those of Okabe and Ito, which people with each kind of
 colour blindness can tell apart, and which look the same in both themes; a letter or a
 sign always goes with them.
+
+The arrow that ipywidgets draws in a menu is black in both themes; the browser's is not.
 """
 
 # orange, sky blue, bluish green, yellow, blue, vermilion, reddish purple
@@ -37,7 +39,11 @@ SHEET = f"""
   border: 1px solid var(--cfs-line); border-radius: 3px; background: var(--cfs-raised);
   white-space: pre;
 }}
-.cfs details > pre {{ padding-left: 1.1em; }}
+.cfs details > pre {{
+  margin: 0.2em 0 0.4em 1.1em; padding-left: 0.6em;
+  border-left: 2px solid var(--cfs-line);
+}}
+.cfs .cfs-output details > summary {{ padding-left: 4px; font-style: italic; }}
 .cfs td pre {{ white-space: pre-wrap; word-break: normal; overflow-wrap: anywhere; }}
 .cfs td summary {{ padding-left: 1.1em; text-indent: -1.1em; }}
 .cfs ul {{ margin: 0.2em 0; }}
@@ -77,8 +83,10 @@ SHEET = f"""
 .cfs svg text.cfs-on {{ fill: #000000; stroke: none; }}
 .cfs svg text.cfs-in {{ stroke: none; }}
 .cfs .cfs-knot {{ stroke: var(--cfs-line); }}
+.cfs .cfs-gap {{ stroke: var(--cfs-ground); stroke-width: 3px; fill: none; }}
 .cfs .cfs-stroke {{ stroke: var(--cfs-line); fill: none; }}
 .cfs :focus-visible {{ outline: 2px solid #0072b2; }}
+.cfs-view .widget-dropdown > select {{ appearance: auto; background-image: none; }}
 {_BADGES}
 @media print {{
   .cfs {{ print-color-adjust: exact; -webkit-print-color-adjust: exact; }}

@@ -29,6 +29,7 @@ class View:
         self.name = name
         self.status = ipywidgets.HTML()
         self.box = ipywidgets.VBox([*children, self.status])
+        self.box.add_class("cfs-view")  # for the parts of ipywidgets that need a style
         self.box.layout.padding = "0.4em 0 0 0.4em"  # as much as text has
         self._turn = threading.RLock()
         self._working = False  # in the background
@@ -146,6 +147,8 @@ def bar(label: str) -> tuple[Any, Progress]:
 
     def move(done: int, total: int) -> None:
         made.max, made.value = total, done
+        # In words, too: ipywidgets has the bar itself say nothing to a screen reader.
+        made.description = f"{label}, {done / max(total, 1):.0%}"
         made.layout.display = "none" if done == total else None
 
     return made, move

@@ -1,5 +1,8 @@
 """The call trace: in order, by process, with C and a manual page for each call."""
 
+import dataclasses
+import re
+
 from hypothesis import given
 
 from cfslib import container, syscalls
@@ -41,8 +44,26 @@ def test_processes_and_durations_are_told_apart() -> None:
 
     assert "2 calls by 2 processes, 2.0 ms in all." in drawn
     assert drawn.index("the maker") < drawn.index("PID 1")
-    assert "100% of the longest call" in drawn
-    assert "1% of the longest call" in drawn
+
+
+def test_bars_are_to_one_scale() -> None:
+    half = dataclasses.replace(CLONE, microseconds=1000)
+    drawn = call_trace.to_html([CLONE, half, PRIVATE])
+
+    assert re.findall(r'aria-label="(.*?) of the longest bar"', drawn) == [
+        "100%",
+        "50%",
+        "1%",
+    ]
+
+
+def test_the_bar_of_a_call_that_waited_is_cut_so_that_others_can_be_seen() -> None:
+    waited = dataclasses.replace(PRIVATE, microseconds=55_000)
+    drawn = call_trace.to_html([CLONE, waited])
+
+    assert 'aria-label="100% of the longest bar"' in drawn
+    assert 'aria-label="off the scale"' in drawn
+    assert drawn.count('<path d="M') == 1
 
 
 def test_a_call_that_failed_is_marked() -> None:

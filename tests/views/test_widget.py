@@ -120,6 +120,7 @@ def test_a_bar_is_in_sight_while_something_goes_on() -> None:
 
     move(3, 7)
     assert (shown.value, shown.max, shown.layout.display) == (3, 7, None)
+    assert shown.description == "Copying, 43%"
 
     move(7, 7)
     assert shown.layout.display == "none"
