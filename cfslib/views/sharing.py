@@ -5,6 +5,8 @@ Equal inodes have the same colour and the same letter; the letters start anew in
 column, for a letter in one has nothing to do with the same one in another.
 """
 
+import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 
 import ipywidgets
@@ -12,14 +14,18 @@ import ipywidgets
 from cfslib.namespaces import Namespace
 from cfslib.sightings import Sighting
 from cfslib.views.page import Markup, badge, element, join, page, table
-from cfslib.views.widget import View, button, row
+from cfslib.views.widget import View, button, checkbox, row
 
 # What people call them, and what was seen of them.
 Rows = Sequence[tuple[str, Sighting]]
+PAUSE = 1  # seconds from one look to the next
 
 
 def view(read: Callable[[], Rows], actions: Mapping[str, Callable[[], object]]) -> View:
-    """Return the table, with a button for each action, after which it looks again."""
+    """Return the table, with a button for each action, after which it looks again.
+
+    `Live` looks again and again: what comes and goes elsewhere is seen as well.
+    """
     picture = ipywidgets.HTML()
 
     def draw() -> None:
@@ -32,9 +38,21 @@ def view(read: Callable[[], Rows], actions: Mapping[str, Callable[[], object]]) 
 
         return lambda: shown.attempt(both)
 
+    def keep_looking() -> None:
+        while live.value:
+            time.sleep(PAUSE)
+            if not shown.status.value:  # an error stays until the next click
+                shown.attempt(draw)
+
+    def start_looking(_: object) -> None:
+        if live.value:
+            threading.Thread(target=keep_looking, daemon=True).start()
+
     buttons = [button(label, then_draw(action)) for label, action in actions.items()]
     look = button("Look again", then_draw(lambda: None), icon="refresh")
-    shown = View("Who shares what", row(*buttons, look), picture)
+    live = checkbox("Live", False)
+    live.observe(start_looking, "value")
+    shown = View("Who shares what", row(*buttons, look, live), picture)
     shown.attempt(draw)
     return shown
 

@@ -1,4 +1,7 @@
+import pytest
+
 from cfslib.views import sharing
+from tests.conftest import wait_until
 from tests.views.sightings import FIRST, HOST
 from tests.views.test_page import Reader
 
@@ -31,6 +34,19 @@ def test_a_button_acts_and_looks_again() -> None:
 
     assert "a container" not in before
     assert "a container" in picture.value
+
+
+def test_live_it_looks_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sharing, "PAUSE", 0.001)
+    rows = ROWS[:1]
+    shown = sharing.view(lambda: rows, {})
+    buttons, picture, _ = shown.box.children
+    live = buttons.children[-1]
+    live.value = True
+    rows.append(ROWS[1])
+
+    assert wait_until(lambda: "a container" in picture.value)
+    live.value = False
 
 
 def test_a_button_that_fails_says_so() -> None:
