@@ -110,6 +110,21 @@ def build_rootfs(args: argparse.Namespace) -> int:
     return 0
 
 
+def check(args: argparse.Namespace) -> int:
+    """`cfs check NOTEBOOK...`: run the checks of notebooks, say what is done."""
+    from cfslib import bar, journal, rehearsal
+
+    still_open = 0
+    for path in args.notebooks:
+        with bar.in_terminal(f"Running {path.stem}") as shown:
+            rehearsal.perform(path, shown)
+        for exercise in journal.exercises(path.parent):
+            if exercise.notebook == path.stem:
+                print("done" if exercise.done else "open", f"{path.stem}: {exercise}")
+                still_open += not exercise.done
+    return 1 if still_open else 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = options.Parser(
         prog="cfs", description="Containers from scratch.", allow_abbrev=False
@@ -134,6 +149,10 @@ def _parser() -> argparse.ArgumentParser:
     ns = commands.add_parser("ns", help="show the namespaces of a process")
     ns.add_argument("pid", type=int, nargs="?", default=os.getpid(), metavar="PID")
     ns.set_defaults(command=list_namespaces)
+
+    check_ = commands.add_parser("check", help="run the checks of notebooks")
+    check_.add_argument("notebooks", type=Path, nargs="+", metavar="NOTEBOOK")
+    check_.set_defaults(command=check)
 
     _add_rootfs_to(commands)
     return parser

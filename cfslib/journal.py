@@ -25,6 +25,9 @@ class Exercise:
     title: str
     done: bool
 
+    def __str__(self) -> str:
+        return f"{self.number}. {self.title}"
+
 
 def state() -> Path:
     """Return the directory in which we keep what should outlive a session."""

@@ -11,6 +11,7 @@ import pytest
 
 from cfslib import bar, rootcache
 from tests.conftest import needs_namespaces
+from tests.test_rehearsal import notebook
 
 CFS = [sys.executable, "-m", "cfslib.entry"]
 
@@ -25,6 +26,7 @@ def on_a_terminal(*words: str, cache: Path) -> str:
             " ".join([*CFS, *words]),
             env=environment(cache),
             encoding="utf-8",
+            dimensions=(24, 80),
             timeout=60,
         )
     )
@@ -51,6 +53,15 @@ def test_a_rootfs_by_name_is_built_with_a_bar_too(tmp_path: Path) -> None:
 
     assert "Copying programs [" in said
     assert "built" in said.rpartition("100%")[2]
+
+
+def test_the_checks_of_a_notebook_are_run_with_a_bar(tmp_path: Path) -> None:
+    path = notebook(tmp_path, "1 + 1", "1 / 0")
+    said = on_a_terminal("check", str(path), cache=tmp_path)
+    lines = re.split(r"[\r\n]+", said)
+
+    assert any(line.startswith("Running 01-short [") for line in lines)
+    assert all(len(line) <= 80 for line in lines)
 
 
 def test_where_there_is_no_terminal_nothing_is_said(tmp_path: Path) -> None:

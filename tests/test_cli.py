@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from subprocess import CompletedProcess, Popen
 
+import nbformat
 import pytest
 
 from cfslib import building, cli, container, mounts, procfs, syscalls
@@ -24,6 +25,7 @@ from tests.conftest import (
     own_world,
     wait_until,
 )
+from tests.test_rehearsal import notebook
 
 CFS = [sys.executable, "-m", "cfslib.entry"]
 OUR_ERROR = 125
@@ -646,6 +648,22 @@ def test_help_fits_eighty_columns() -> None:
     assert all(
         len(line) <= 80 for line in printed("run", "--help", env=env).split("\n")
     )
+
+
+def test_the_exercises_of_a_notebook_are_checked(tmp_path: Path) -> None:
+    point = "from cfslib.lessons import Point, verdict; p = Point('so', True, '')"
+    path = notebook(tmp_path, point, "verdict(p, of=('01-short', 1))")
+    saved = nbformat.read(path, as_version=4)
+    text = "## Exercise 1: a name\n\n## Exercise 2: a note"
+    saved.cells.append(nbformat.v4.new_markdown_cell(text))
+    nbformat.write(saved, path)
+    done = cfs("check", path, env=os.environ | {"XDG_STATE_HOME": str(tmp_path)})
+
+    assert done.stdout.splitlines() == [
+        "done 01-short: 1. a name",
+        "open 01-short: 2. a note",
+    ]
+    assert done.returncode == 1
 
 
 def test_ns_shows_where_we_live() -> None:

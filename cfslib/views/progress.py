@@ -87,5 +87,5 @@ def to_html(exercises: Sequence[Exercise]) -> Markup:
 
 def _line(exercise: Exercise) -> Markup:
     mark, state = ("✓", "done") if exercise.done else ("○", "open")
-    text = f"{mark} {exercise.number}. {exercise.title} ({state})"
+    text = f"{mark} {exercise} ({state})"
     return element("div", text, class_=None if exercise.done else "cfs-faint")
