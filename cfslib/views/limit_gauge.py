@@ -76,7 +76,7 @@ def gauge(loads: Sequence[Load], press: Press, recorded: Callable[[Load], Run]) 
 
         def seen(sample: Sample) -> None:
             samples.append(sample)
-            if len(samples) % _EACH == 0:
+            if len(samples) % _EACH == 1:  # the first one at once
                 picture.value = page(chart(load, limit, samples))
 
         picture.value = page(chart(load, limit, samples))

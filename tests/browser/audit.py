@@ -24,10 +24,12 @@ body { height: 100vh }
 
 # A control to click, or a box and what to write into it.
 Step: TypeAlias = Locator | tuple[Locator, str]
-# From that to the moment at which `place` holds something new, in milliseconds.
-LATENCY = """([place, control, text]) => new Promise((resolve, reject) => {
+# From that to the moment at which `place` holds something new, or something new that is
+# `wanted`, in milliseconds.
+LATENCY = """([place, control, text, wanted]) => new Promise((resolve, reject) => {
     const start = performance.now();
     const watcher = new MutationObserver(() => {
+        if (wanted && !place.querySelector(wanted)) return;
         watcher.disconnect();
         resolve(performance.now() - start);
     });
@@ -40,6 +42,17 @@ LATENCY = """([place, control, text]) => new Promise((resolve, reject) => {
         control.dispatchEvent(new Event("change", {bubbles: true}));
     }
 })"""
+
+# The number of what has the focus, if it is in the view; and all that a mouse can use.
+STOP = """view => {
+    const number = [...view.querySelectorAll("*")].indexOf(document.activeElement);
+    return number < 0 ? null : number;
+}"""
+USABLE = """view => [...view.querySelectorAll("*")]
+    .map((one, number) => [number, one])
+    .filter(([_, one]) => one.checkVisibility() && !one.disabled && one.matches(
+        "button, input, select, summary, a[href], [role=slider], [tabindex='0']"))
+    .map(([number, one]) => [number, one.outerHTML])"""
 
 
 def findings(page: Page, *places: str) -> list[str]:
@@ -62,8 +75,23 @@ def findings(page: Page, *places: str) -> list[str]:
     ]
 
 
-def latency(place: Locator, step: Step) -> float:
-    """Do a step; return the milliseconds until `place` holds something new."""
+def latency(place: Locator, step: Step, wanted: str | None = None) -> float:
+    """Do a step; return the milliseconds until `place` holds something new.
+
+    `wanted` is a selector of what has to be in it, if not anything will do.
+    """
     control, text = step if isinstance(step, tuple) else (step, None)
     handles = [place.element_handle(), control.element_handle()]
-    return float(place.page.evaluate(LATENCY, [*handles, text]))
+    return float(place.page.evaluate(LATENCY, [*handles, text, wanted]))
+
+
+def out_of_reach(view: Locator) -> list[str]:
+    """Walk through a view with the key Tab; return what only a mouse could use."""
+    missed = dict(view.evaluate(USABLE))
+    view.evaluate("view => { view.tabIndex = -1; view.focus() }")
+    while True:
+        view.page.keyboard.press("Tab")
+        stop = view.evaluate(STOP)
+        if stop is None:
+            return list(missed.values())
+        missed.pop(stop, None)

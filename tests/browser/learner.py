@@ -17,7 +17,6 @@ VIEW = ".jp-OutputArea-output:has(.jupyter-widgets)"  # one that is drawn
 RED = '[data-mime-type="application/vnd.jupyter.stderr"]'  # errors, too, look so
 
 NUMBER = "data-windowed-list-index"
-READY = '.jp-Notebook-ExecutionIndicator[data-status="idle"]'
 
 ALL_ARE_THERE = "count => document.querySelectorAll('.jp-Cell').length == count"
 ALL_HAVE_RUN = """() => {
@@ -38,7 +37,8 @@ def opened(page: Page, lab: Lab, name: str) -> "Notebook":
     # is started before it has all of them runs only those that are there.
     page.wait_for_function(ALL_ARE_THERE, arg=len(notebook.saved()), timeout=PATIENCE)
     assert wait_until(lambda: lab.is_at_rest(name))
-    page.locator(READY).wait_for(timeout=PATIENCE)
+    status = page.locator(".jp-Notebook-ExecutionIndicator")
+    expect(status).to_have_attribute("data-status", "idle", timeout=PATIENCE)
     notebook.seconds = time.monotonic() - start
     return notebook
 

@@ -25,6 +25,11 @@ HTML('''
 <span role="slider" aria-valuenow="1" tabindex="0"></span>
 ''')
 """
+UNREACHABLE = """
+from IPython.display import HTML
+
+HTML("<button>for all</button><button tabindex=-1>for the mouse</button>")
+"""
 
 
 def test_a_callback_that_fails_shows_its_error_and_hint(run_cells: RunCells) -> None:
@@ -46,6 +51,14 @@ def test_a_callback_that_fails_shows_its_error_and_hint(run_cells: RunCells) -> 
 
     view.get_by_role("button", name="Look again").click()
     expect(said).to_have_count(0)
+
+
+def test_the_audit_finds_what_only_a_mouse_could_use(run_cells: RunCells) -> None:
+    notebook = run_cells(UNREACHABLE)
+    found = audit.out_of_reach(notebook.page.locator(".jp-OutputArea-output"))
+
+    assert len(found) == 1
+    assert "for the mouse" in found[0]
 
 
 def test_the_audit_finds_what_some_cannot_read(run_cells: RunCells) -> None:

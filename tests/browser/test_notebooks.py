@@ -42,6 +42,11 @@ def test_every_view_is_drawn(notebook: Notebook) -> None:
     expect(notebook.page.locator(VIEW)).to_have_count(len(views))
 
 
+def test_no_view_needs_a_mouse(notebook: Notebook) -> None:
+    for view in notebook.page.locator(VIEW).all():
+        assert not audit.out_of_reach(view)
+
+
 @pytest.mark.parametrize("theme", THEMES)
 def test_everybody_can_read_it(notebook: Notebook, theme: Theme) -> None:
     notebook.use(theme)

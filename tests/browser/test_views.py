@@ -6,7 +6,9 @@ time, to the mouse and to the keyboard.
 
 import itertools
 import json
+import os
 import re
+import signal
 import statistics
 from collections.abc import Callable
 
@@ -58,12 +60,17 @@ def answers_at_once(report: Report) -> Answers:
     """Return a function that clicks in turn, and measures until the picture changes."""
 
     def measure(
-        name: str, place: Locator, *steps: audit.Step, rest: Rest = lambda: None
+        name: str,
+        place: Locator,
+        *steps: audit.Step,
+        wanted: str | None = None,
+        rest: Rest = lambda: None,
     ) -> None:
+        turns = itertools.cycle(steps)  # what was started is ended next, try after try
         for _ in range(TRIES):
             took = []
-            for step in itertools.islice(itertools.cycle(steps), TIMES):
-                took.append(audit.latency(place, step))
+            for step in itertools.islice(turns, TIMES):
+                took.append(audit.latency(place, step, wanted))
                 rest()
             median = statistics.median(took)
             report(f"{name:15} answers a click in {median:4.0f} ms")
@@ -279,8 +286,14 @@ def test_a_container_comes_with_namespaces_of_its_own_and_goes(
         )
         assert (here == there) == shared, kind
 
-    button(view, "End it").click()
+    # What goes without us is seen too.
+    view.get_by_label("Live").check()
+    pid = int(inside.get_by_role("cell").first.inner_text())
+    os.kill(pid, signal.SIGKILL)
     expect(rows).to_have_count(2)
+    view.get_by_label("Live").uncheck()
+    button(view, "End it").click()
+
     answers_at_once(
         "who shares what",
         picture(view),
@@ -294,7 +307,7 @@ def test_a_container_comes_with_namespaces_of_its_own_and_goes(
 
 @in_notebook("02-pid")
 @pytest.mark.parametrize(
-    ("name", "signal", "what_comes_of_it"),
+    ("name", "sent", "what_comes_of_it"),
     [
         ("plain", "SIGTERM", "it ended.  It is a zombie until its parent waits"),
         ("polite", "SIGSTOP", "it is stopped."),
@@ -304,14 +317,14 @@ def test_a_container_comes_with_namespaces_of_its_own_and_goes(
     ],
 )
 def test_a_signal_does_what_it_says(
-    notebook: Notebook, name: str, signal: str, what_comes_of_it: str
+    notebook: Notebook, name: str, sent: str, what_comes_of_it: str
 ) -> None:
     view = notebook.view("ladder.view(")
     start_again(view)
     choose(view, "Process", f"{name}, pid ")
-    button(view, signal).click()
+    button(view, sent).click()
     expect(view.get_by_role("status").first).to_contain_text(
-        f"{signal} to {name}: {what_comes_of_it}"
+        f"{sent} to {name}: {what_comes_of_it}"
     )
 
 
@@ -431,6 +444,7 @@ def test_a_fork_bomb_meets_its_limit(
         "the limit gauge",
         picture(view),
         button(view, "Start the fork bomb"),
+        wanted="polyline[points*=',']",  # the container runs, and was measured
         rest=lambda: expect(view.get_by_text("Working …")).to_have_count(0),
     )
 
