@@ -25,6 +25,10 @@ MEANING = {
     Namespace.USER: ("user ids, and what root may do", "id"),
     Namespace.CGROUP: ("where the tree of cgroups starts", "cat /proc/self/cgroup"),
 }
+_LEGEND = (
+    "≠ marks what the other side does not have.  One ran after the other, so what "
+    "changes by itself is marked as well."
+)
 ALL_THREE = Namespace.UTS | Namespace.PID | Namespace.MNT
 
 
@@ -77,7 +81,7 @@ def to_html(command: str, host: Seen, inside: Seen, text: str) -> Markup:
             _side("In the container", command, theirs, inside.code),
             class_="cfs-beside",
         ),
-        element("p", "≠ marks what the other side does not have.", class_="cfs-faint"),
+        element("p", _LEGEND, class_="cfs-faint"),
     )
 
 

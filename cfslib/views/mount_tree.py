@@ -64,7 +64,12 @@ def _cells(row: Row) -> list[object]:
     kind = mount.fstype if mount.root == "/" else f"{mount.root} of {mount.fstype}"
     colour = _COLOURS[mount.propagation]
     word = element("span", mount.propagation, class_=f"cfs-badge cfs-colour-{colour}")
-    options = element("span", mount.options.replace(",", ", "), class_="cfs-faint")
+    options = element(
+        "div",
+        mount.options.replace(",", ", "),
+        class_="cfs-faint",
+        style="min-width: 12em",  # or each stands on a line of its own
+    )
     return [indent, kind, word, options, _mark(row.change)]
 
 

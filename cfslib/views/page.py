@@ -87,13 +87,17 @@ def page(*children: Child) -> Markup:
 def table(
     caption: Child, head: Sequence[Child], rows: Iterable[Sequence[Child]]
 ) -> Markup:
-    """Return a table; the first cell of each row says what the row is about."""
-    return element(
+    """Return a table; the first cell of each row says what the row is about.
+
+    Where there is no room for all of it, it can be moved, and the rest stays in sight.
+    """
+    made = element(
         "table",
         element("caption", caption),
         element("thead", element("tr", *(element("th", c, scope="col") for c in head))),
         element("tbody", *(_row(*row) for row in rows)),
     )
+    return element("div", made, class_="cfs-wide")
 
 
 def _row(first: Child, *others: Child) -> Markup:

@@ -49,6 +49,8 @@ SHEET = f"""
 .cfs ul {{ margin: 0.2em 0; }}
 .cfs .cfs-beside {{ display: flex; flex-wrap: wrap; gap: 0.5em 1.5em; }}
 .cfs .cfs-beside > * {{ flex: 1 1 20rem; min-width: 0; }}
+.cfs .cfs-wide {{ overflow-x: auto; }}
+.cfs-view .widget-html, .cfs-view .widget-html-content {{ min-width: 0; }}
 .cfs table {{
   border-collapse: collapse; margin: 0.4em 0; font-size: 13px; color: inherit;
   table-layout: auto;
