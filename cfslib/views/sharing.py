@@ -71,7 +71,7 @@ def to_html(rows: Rows) -> Markup:
                 [
                     who,
                     seen.pid,
-                    *(_cell(seen.namespaces[k], numbers[k]) for k in Namespace),
+                    *(_cell(seen, kind, numbers[kind]) for kind in Namespace),
                 ]
                 for who, seen in rows
             ],
@@ -100,7 +100,9 @@ def _numbered(inodes: Sequence[int | None]) -> dict[int, int]:
     return {inode: number for number, inode in enumerate(known)}
 
 
-def _cell(inode: int | None, numbers: Mapping[int, int]) -> Markup:
+def _cell(seen: Sighting, kind: Namespace, numbers: Mapping[int, int]) -> Markup:
+    inode = seen.namespaces[kind]
     if inode is None:
-        return element("i", "hidden", class_="cfs-faint")
+        word = "left" if seen.state == "Z" else "hidden"  # the dead are in none
+        return element("i", word, class_="cfs-faint")
     return join(badge(numbers[inode], "", title=f"inode {inode}"))

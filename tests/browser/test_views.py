@@ -20,7 +20,7 @@ from cfslib.predictions import Question, chroot, hostname, mount, pid, start
 from tests.browser import audit
 from tests.browser.conftest import Report, RunCells, in_notebook
 from tests.browser.lab import PATHS, Lab
-from tests.browser.learner import Notebook
+from tests.browser.learner import THEMES, Notebook, Theme
 from tests.conftest import needs_namespaces
 
 MILLISECONDS = 200  # median, from a click to its answer
@@ -457,3 +457,14 @@ def test_a_memory_hog_is_killed_here_or_where_it_was_recorded(
     button(view, "Start the memory hog").click()
 
     expect(view).to_contain_text("The exit code 137 is 128 + 9")
+
+
+# All of them, after all of that
+
+
+@in_notebook(*PATHS)
+@pytest.mark.parametrize("theme", THEMES)
+def test_everybody_can_read_what_came_of_it(notebook: Notebook, theme: Theme) -> None:
+    notebook.use(theme)
+
+    assert not audit.findings(notebook.page, *audit.OURS)

@@ -1,5 +1,8 @@
+from dataclasses import replace
+
 import pytest
 
+from cfslib.namespaces import Namespace
 from cfslib.views import sharing
 from tests.conftest import wait_until
 from tests.views.sightings import FIRST, HOST
@@ -17,6 +20,14 @@ def test_equal_inodes_have_equal_letters_and_colours() -> None:
     assert len(badges) == 15  # eight kinds, two processes, one of them hidden
     assert sum("cfs-colour-1" in (badge or "") for badge in badges) == 1
     assert "hidden" in seen.text
+
+
+def test_a_zombie_hides_nothing_it_has_left() -> None:
+    dead = replace(FIRST, state="Z", namespaces=dict.fromkeys(Namespace))
+    drawn = sharing.to_html([ROWS[0], ("dead", dead)])
+
+    assert drawn.count(">left</i>") == len(Namespace)
+    assert "hidden" not in drawn
 
 
 def test_what_is_seen_is_said_too() -> None:
