@@ -14,6 +14,10 @@ from tests.browser.learner import THEMES, VIEW, Notebook, Theme
 from tests.conftest import needs_namespaces
 
 SECONDS = 15  # to open a notebook and run all its cells
+HALF = 800  # pixels, of which JupyterLab takes half
+WIDER_THAN_ITS_PLACE = """all => all.filter(
+    one => one.scrollWidth > one.closest(".jp-OutputArea-output").clientWidth
+).map(one => one.innerText)"""
 
 pytestmark = [needs_namespaces, in_notebook(*PATHS)]
 
@@ -40,6 +44,18 @@ def test_every_view_is_drawn(notebook: Notebook) -> None:
     ]
 
     expect(notebook.page.locator(VIEW)).to_have_count(len(views))
+
+
+def test_in_half_a_window_the_text_of_a_view_stays_in_sight(notebook: Notebook) -> None:
+    page = notebook.page
+    whole = page.viewport_size
+    assert whole
+    page.set_viewport_size({"width": HALF, "height": whole["height"]})
+    page.wait_for_function(f"document.body.clientWidth <= {HALF}")
+    wide = page.locator(".cfs").evaluate_all(WIDER_THAN_ITS_PLACE)
+    page.set_viewport_size(whole)
+
+    assert not wide
 
 
 def test_no_view_needs_a_mouse(notebook: Notebook) -> None:
