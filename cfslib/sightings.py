@@ -89,6 +89,12 @@ def containers(pid: int) -> list[Sighting]:
     ]
 
 
+def inside(pid: int) -> list[Sighting]:
+    """Return all processes in containers that descend from one, each PID 1 first."""
+    firsts = containers(pid)
+    return [seen for first in firsts for seen in [first, *below(first.pid)]]
+
+
 def send(pid: int, number: int) -> tuple[Sighting | None, Sighting | None]:
     """Send a signal; return what was to be seen before, and a moment later."""
     before = look(pid)

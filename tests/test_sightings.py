@@ -90,6 +90,7 @@ def test_a_family_is_seen_on_every_level() -> None:
     try:
         members = {seen.name: seen for seen in family.members()}
         firsts = [seen.name for seen in sightings.containers(os.getpid())]
+        inside = [seen.name for seen in sightings.inside(os.getpid())]
     finally:
         family.go()
 
@@ -104,6 +105,8 @@ def test_a_family_is_seen_on_every_level() -> None:
     assert members["inner"].levels[-1] == 1
     assert len(members["inner"].levels) == len(members["first"].levels) + 1
     assert firsts == ["first"]
+    assert inside[0] == "first"
+    assert set(inside) == company.FAMILY
     assert family.members() == []
 
 
