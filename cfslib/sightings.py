@@ -73,26 +73,28 @@ def below(pid: int) -> list[Sighting]:
     return [seen for one in found if (seen := look(one))]
 
 
-def containers(pid: int) -> list[Sighting]:
-    """Return each PID 1 of a namespace of its own among the descendants of one.
+def inside(pid: int) -> list[Sighting]:
+    """Return all processes in containers that descend from one.
 
-    One that still waits for a command is none yet: see `ahead`.
+    One that still waits for a command is in none yet: see `ahead`.
     """
     outside = len(procfs.pids_on_each_level())
+    waiting = orders.WAITING.decode()
     return [
         seen
         for seen in below(pid)
-        if seen.is_first
-        and len(seen.levels) == outside + 1
-        and seen.state != "Z"
-        and seen.name != orders.WAITING.decode()
+        if len(seen.levels) > outside and seen.name != waiting
     ]
 
 
-def inside(pid: int) -> list[Sighting]:
-    """Return all processes in containers that descend from one, each PID 1 first."""
-    firsts = containers(pid)
-    return [seen for first in firsts for seen in [first, *below(first.pid)]]
+def containers(pid: int) -> list[Sighting]:
+    """Return each PID 1 of a namespace of its own among the descendants of one."""
+    outside = len(procfs.pids_on_each_level())
+    return [
+        seen
+        for seen in inside(pid)
+        if seen.is_first and len(seen.levels) == outside + 1 and seen.state != "Z"
+    ]
 
 
 def send(pid: int, number: int) -> tuple[Sighting | None, Sighting | None]:
