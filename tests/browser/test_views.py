@@ -16,6 +16,7 @@ import nbformat
 import pytest
 from playwright.sync_api import Locator, expect
 
+from cfslib.namespaces import Namespace
 from cfslib.predictions import Question, chroot, hostname, mount, pid, start
 from tests.browser import audit
 from tests.browser.conftest import Report, RunCells, in_notebook
@@ -273,15 +274,16 @@ def test_a_container_comes_with_namespaces_of_its_own_and_goes(
 ) -> None:
     view = notebook.view("sharing.view(")
     rows = view.get_by_role("row")
-    kinds = rows.first.get_by_role("columnheader").all_inner_texts()[1:]
     expect(rows).to_have_count(2)
+    expect(rows.first).to_contain_text(re.compile("pid.*UTS.*NET"))
+    columns = ["pid", *map(str, Namespace)]
 
     button(view, "Start a container").click()
     inside = view.get_by_role("row", name="inside: cat")
     expect(inside).to_be_visible()
     for kind, shared in (("UTS", False), ("PID", False), ("TIME", True)):
         here, there = (
-            row.get_by_role("cell").nth(kinds.index(kind)).inner_text()
+            row.get_by_role("cell").nth(columns.index(kind)).inner_text()
             for row in (rows.nth(1), inside)
         )
         assert (here == there) == shared, kind
