@@ -5,13 +5,16 @@
 
 ARG BASE=python:3.12-slim-bookworm
 
-# What a container in here sees at /: Debian with everyday tools, and without Python.
+# What a container in here sees at /: Debian with everyday tools, without Python, and
+# without `apt`, which could not install anything in there.
 FROM ${BASE} AS rootfs
 RUN apt-get update -qq \
  && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends \
         iproute2 iputils-ping less libcap2-bin procps util-linux vim-tiny \
         >/dev/null \
- && rm -rf /usr/local/* /usr/lib/python3* /usr/share/python* \
+ && apt-get purge -qq --auto-remove --allow-remove-essential apt >/dev/null \
+ && rm -rf /usr/local/* /usr/bin/python3* /usr/lib/python3* /usr/share/python* \
+        /usr/lib/*/gconv /usr/share/zoneinfo \
         /usr/share/doc /usr/share/info /usr/share/locale /usr/share/man \
         /var/cache/* /var/lib/apt/* /var/log/*
 # Marks, so that nobody has to guess which root a prompt or an `ls /` belongs to.
@@ -33,13 +36,16 @@ RUN python wanted.py notebooks >wanted.txt \
  && python -m pip --python /opt/cfs/bin/python install --quiet \
         --disable-pip-version-check --no-cache-dir \
         --no-index --find-links /wheels --requirement wanted.txt
-# Nobody here tests these packages, debugs their JavaScript, reads JupyterLab in other
-# languages, or completes the names of Django.
+# Nobody here tests or compiles these packages, debugs their JavaScript, reads JupyterLab
+# in other languages, or completes the names of packages that are not installed.  What
+# JupyterLab shows in a browser comes twice, and is needed once.
 RUN cd /opt/cfs/lib/python3*/site-packages \
  && find . -depth -type d -name tests -exec rm -r {} + \
- && find /opt/cfs -name '*.js.map' -delete \
+ && find /opt/cfs -name '*.map' -delete -o -name '*.c' -delete \
  && find babel/locale-data -name '*.dat' ! -name root.dat ! -name 'en*' -delete \
- && rm -rf jedi/third_party/django-stubs tornado/test
+ && rm -r jedi/third_party/django-stubs jedi/third_party/typeshed/stubs \
+        jupyterlab/galata tornado/test /opt/cfs/share/jupyter/lab/static \
+ && ln -s "$PWD/jupyterlab/static" /opt/cfs/share/jupyter/lab/static
 
 # Our own package, built from the sources.
 FROM packages AS ours
@@ -63,10 +69,12 @@ RUN apt-get update -qq \
 # Owned by learner, who is root inside, so that root there has what root should have.
 COPY --from=rootfs --chown=learner:learner / /opt/rootfs
 COPY --from=packages /opt/cfs /opt/cfs
-# Here the command `cfs` comes into being.
-RUN --mount=type=bind,from=ours,source=/ours,target=/ours \
-    python -m pip --python /opt/cfs/bin/python install --quiet \
-        --disable-pip-version-check --no-cache-dir --no-index --no-deps /ours/* \
+# Here the command `cfs` comes into being.  The file is copied, for Podman 4.3 cannot mount
+# a stage that it has made before.
+COPY --from=ours /ours /tmp/ours
+RUN python -m pip --python /opt/cfs/bin/python install --quiet \
+        --disable-pip-version-check --no-cache-dir --no-index --no-deps /tmp/ours/* \
+ && rm -r /tmp/ours \
  && /opt/cfs/bin/python -m cfslib.launcher /opt/cfs/bin/cfs \
  && ln -s /opt/cfs/lib/python3*/site-packages/cfslib /opt/cfslib
 COPY .docker/bin /opt/cfs/bin
@@ -84,11 +92,12 @@ CMD ["open-lab"]
 # The same with what runs the notebooks as tests: `make test-image`.
 FROM workshop AS test
 USER root
-RUN --mount=type=bind,from=packages,target=/packages \
-    PATH=${PATH#/opt/cfs/bin:} \
- && python /packages/build/wanted.py test /packages/build/pyproject.toml >/tmp/wanted.txt \
+COPY --from=packages /wheels /wheels
+COPY pyproject.toml .docker/wanted.py /tmp/
+RUN PATH=${PATH#/opt/cfs/bin:} && cd /tmp \
+ && python wanted.py test >wanted.txt \
  && python -m pip --python /opt/cfs/bin/python install --quiet \
         --disable-pip-version-check --no-cache-dir \
-        --no-index --find-links /packages/wheels --requirement /tmp/wanted.txt
+        --no-index --find-links /wheels --requirement wanted.txt
 COPY tests/sanitize.cfg /opt/
 USER learner

@@ -8,8 +8,10 @@ in_venv = . $(VENV)/bin/activate &&
 pytest = $(VENV)/bin/python -m pytest
 nbval = --nbval --nbval-sanitize-with tests/sanitize.cfg notebooks
 # The engine that is here, and what it calls the image; `make ENGINE=podman build`.
-ENGINE ?= $(notdir $(firstword $(shell command -v docker podman)))
+engines := $(foreach name,docker podman,$(if $(shell command -v $(name)),$(name)))
+ENGINE ?= $(firstword $(engines) docker)
 IMAGE ?= cfs
+TARGET ?= workshop# or test, which has nbval besides
 browsers := chromium chromium-browser google-chrome google-chrome-stable
 browser := $(firstword $(foreach name,$(browsers),$(shell command -v $(name))))
 root := $(filter 0,$(shell id -u))# empty for an ordinary user
@@ -86,9 +88,10 @@ lock: ## Pin what pyproject.toml asks for in requirements.lock
 	    --generate-hashes --no-emit-index-url --no-annotate \
 	    --output-file tests/browser/requirements.lock
 
+# Docker's format in Podman too, since the other one knows of no health check.
 build: ## Build the image of the workshop, with Docker or Podman
-	DOCKER_BUILDKIT=1 $(ENGINE) build $(if $(findstring podman,$(ENGINE)),--format docker) \
-	    --target workshop --tag $(IMAGE) .
+	DOCKER_BUILDKIT=1 BUILDAH_FORMAT=docker \
+	    $(ENGINE) build --target $(TARGET) --tag $(IMAGE) .
 
 run: ## Open JupyterLab from the image
 	@.docker/run "$(ENGINE)" "$(IMAGE)" lab

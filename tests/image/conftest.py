@@ -1,7 +1,6 @@
 """The image, built once with whatever engine is here, and how to run things in it."""
 
 import os
-import shlex
 import subprocess
 import time
 from collections.abc import Generator, Sequence
@@ -53,12 +52,13 @@ def output(words: Sequence[str]) -> str:
     ).stdout
 
 
-def build(engine: str, where: Path = TOP, tag: str = NAME) -> float:
+def build(
+    engine: str, where: Path = TOP, tag: str = NAME, target: str = "workshop"
+) -> float:
     """Build as people do; return how many seconds it took."""
     started = time.monotonic()
-    make = f"make --no-print-directory ENGINE={shlex.quote(engine)} IMAGE={tag} build"
     done = subprocess.run(
-        shlex.split(make),
+        ["make", "build", f"ENGINE={engine}", f"IMAGE={tag}", f"TARGET={target}"],
         cwd=where,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -73,7 +73,9 @@ def image() -> Generator[Image]:
     """Build the image; remove it and its volume at the end."""
     engine = os.environ["ENGINE"]  # as `make test-image` says
     yield Image(engine, build(engine))
-    names = output([engine, "images", "--quiet", f"--filter=reference={NAME}*"])
+    # By name: what somebody works with can be the same image by another name.
+    form = "--format={{.Repository}}:{{.Tag}}"
+    names = output([engine, "images", form, f"--filter=reference={NAME}*"])
     subprocess.run(
         [engine, "rmi", "--force", *names.split()], stdout=subprocess.DEVNULL
     )

@@ -7,7 +7,7 @@ import pytest
 
 from tests.image.conftest import TOP, Image, build
 
-MEGABYTES = 320  # beyond the base image
+MEGABYTES = 210  # beyond the base image
 COLD = 180  # seconds, for the first build
 WARM = 30  # seconds, after a notebook was edited
 PARTS = (

@@ -17,7 +17,7 @@ import pytest
 import websocket
 
 from tests.conftest import wait_until
-from tests.image.conftest import NAME, TOP, VOLUME, Image, output
+from tests.image.conftest import NAME, TOP, VOLUME, Image, build, output
 
 
 def make(image: Image, target: str) -> list[str]:
@@ -47,14 +47,21 @@ def test_what_is_typed_in_the_shell(image: Image, typed: str, printed: str) -> N
 
 def test_the_notebooks_print_in_it_what_they_should(image: Image) -> None:
     tag = f"{NAME}-nbval"
-    build = [image.engine, "build", "--quiet", "--target", "test", "--tag", tag, "."]
-    subprocess.run(
-        build, cwd=TOP, check=True, env=os.environ | {"DOCKER_BUILDKIT": "1"}
-    )
+    build(image.engine, tag=tag, target="test")
     nbval = "python -m pytest -q -p no:cacheprovider --nbval --nbval-sanitize-with"
     done = image.run(*nbval.split(), "/opt/sanitize.cfg", "/opt/notebooks", tag=tag)
 
     assert done.returncode == 0, done.stdout
+
+
+def test_an_early_ctrl_c_leaves_no_container(image: Image) -> None:
+    with subprocess.Popen(
+        make(image, "run"), cwd=TOP, stdout=subprocess.DEVNULL, process_group=0
+    ) as running:
+        assert wait_until(lambda: bool(_containers(image)))
+        os.killpg(running.pid, signal.SIGINT)  # as a terminal does at Ctrl-C
+
+    assert not _containers(image)
 
 
 @dataclass(frozen=True)
@@ -114,10 +121,16 @@ def lab(image: Image) -> Generator[Lab]:
             try:
                 yield _address(running)
             finally:
-                os.killpg(running.pid, signal.SIGINT)  # as a terminal does at Ctrl-C
-    containers = [image.engine, "ps", "--all", "--format", "{{.Image}}"]
-    assert wait_until(lambda: NAME not in output(containers))
+                os.killpg(running.pid, signal.SIGINT)
+    assert wait_until(lambda: not _containers(image))
     assert VOLUME in output([image.engine, "volume", "ls", "--quiet"]).split()
+
+
+def _containers(image: Image, what: str = ".ID") -> list[str]:
+    """Return one field, named as in a Go template, of each container of the image."""
+    form = f"{{{{.Image}}}} {{{{{what}}}}}"
+    lines = output([image.engine, "ps", "--all", "--format", form]).splitlines()
+    return [line.partition(" ")[2] for line in lines if NAME in line]
 
 
 def _address(running: subprocess.Popen[str]) -> Lab:
@@ -134,9 +147,7 @@ def test_it_answers_at_another_port_if_ours_is_taken(lab: Lab) -> None:
 
 
 def test_it_is_for_this_machine_alone(image: Image, lab: Lab) -> None:
-    ports = output(
-        [image.engine, "ps", "--format", "{{.Ports}}", f"--filter=ancestor={NAME}"]
-    )
+    [ports] = _containers(image, ".Ports")
 
     assert f"127.0.0.1:{lab.port}->8888" in ports
     assert "0.0.0.0" not in ports
