@@ -12,6 +12,7 @@ import pytest
 TOP = Path(__file__).parent.parent.parent
 NAME = "cfs-test"  # never the image and the volume that somebody works with
 VOLUME = f"{NAME}-workshop"
+NAME_AND_TAG = "{{.Repository}}:{{.Tag}}"
 
 
 @dataclass(frozen=True)
@@ -74,8 +75,8 @@ def image() -> Generator[Image]:
     engine = os.environ["ENGINE"]  # as `make test-image` says
     yield Image(engine, build(engine))
     # By name: what somebody works with can be the same image by another name.
-    form = "--format={{.Repository}}:{{.Tag}}"
-    names = output([engine, "images", form, f"--filter=reference={NAME}*"])
+    words = [engine, "images", "--format", NAME_AND_TAG, f"--filter=reference={NAME}*"]
+    names = output(words)
     subprocess.run(
         [engine, "rmi", "--force", *names.split()], stdout=subprocess.DEVNULL
     )
