@@ -74,10 +74,8 @@ def image() -> Generator[Image]:
     """Build the image; remove it and its volume at the end."""
     engine = os.environ["ENGINE"]  # as `make test-image` says
     yield Image(engine, build(engine))
-    # By name: what somebody works with can be the same image by another name.
-    words = [engine, "images", "--format", NAME_AND_TAG, f"--filter=reference={NAME}*"]
-    names = output(words)
-    subprocess.run(
-        [engine, "rmi", "--force", *names.split()], stdout=subprocess.DEVNULL
-    )
+    # By name, and without force: what somebody works with can be the same image.
+    names = output([engine, "images", "--format", NAME_AND_TAG]).split()
+    ours = [name for name in names if NAME in name]
+    subprocess.run([engine, "rmi", *ours], stdout=subprocess.DEVNULL)
     subprocess.run([engine, "volume", "rm", VOLUME], stdout=subprocess.DEVNULL)
