@@ -59,6 +59,17 @@ def test_the_doctor_names_the_one_that_is_missing(image: Image, option: str) -> 
     assert "Traceback" not in done.stdout
 
 
+def test_the_filter_is_missed_by_name_with_the_capabilities_of_an_engine(
+    image: Image,
+) -> None:
+    options = image.options()
+    rest = [it for it in options if "seccomp" not in it and "cap-drop" not in it]
+    done = image.run("cfs", "doctor", options=rest)
+
+    assert "--security-opt seccomp=.docker/seccomp.json" in done.stdout
+    assert done.returncode != 0
+
+
 @pytest.mark.parametrize("option", ["cap-drop", "no-new-privileges"])
 def test_what_takes_rights_away_is_not_missed(image: Image, option: str) -> None:
     rest = [other for other in image.options() if option not in other]
