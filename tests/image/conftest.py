@@ -45,6 +45,12 @@ class Image:
         words = [self.engine, "image", "inspect", "--format", f"{{{{{what}}}}}", tag]
         return output(words).strip()
 
+    def containers(self, what: str = ".ID") -> list[str]:
+        """Return one field of each container there is of it, running or not."""
+        form = f"{{{{.Image}}}} {{{{{what}}}}}"
+        lines = output([self.engine, "ps", "--all", "--format", form]).splitlines()
+        return [line.partition(" ")[2] for line in lines if NAME in line]
+
 
 def output(words: Sequence[str]) -> str:
     """Run a program and return what it printed."""
@@ -79,3 +85,11 @@ def image() -> Generator[Image]:
     ours = [name for name in names if NAME in name]
     subprocess.run([engine, "rmi", *ours], stdout=subprocess.DEVNULL)
     subprocess.run([engine, "volume", "rm", VOLUME], stdout=subprocess.DEVNULL)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_is_left_behind(image: Image) -> Generator[None]:
+    """See that no container is left; an engine has mounts and groups of its own."""
+    yield
+
+    assert not image.containers()

@@ -58,10 +58,10 @@ def test_an_early_ctrl_c_leaves_no_container(image: Image) -> None:
     with subprocess.Popen(
         make(image, "run"), cwd=TOP, stdout=subprocess.DEVNULL, process_group=0
     ) as running:
-        assert wait_until(lambda: bool(_containers(image)))
+        assert wait_until(lambda: bool(image.containers()))
         os.killpg(running.pid, signal.SIGINT)  # as a terminal does at Ctrl-C
 
-    assert not _containers(image)
+    assert not image.containers()
 
 
 @dataclass(frozen=True)
@@ -122,15 +122,8 @@ def lab(image: Image) -> Generator[Lab]:
                 yield _address(running)
             finally:
                 os.killpg(running.pid, signal.SIGINT)
-    assert wait_until(lambda: not _containers(image))
+    assert wait_until(lambda: not image.containers())
     assert VOLUME in output([image.engine, "volume", "ls", "--quiet"]).split()
-
-
-def _containers(image: Image, what: str = ".ID") -> list[str]:
-    """Return one field, named as in a Go template, of each container of the image."""
-    form = f"{{{{.Image}}}} {{{{{what}}}}}"
-    lines = output([image.engine, "ps", "--all", "--format", form]).splitlines()
-    return [line.partition(" ")[2] for line in lines if NAME in line]
 
 
 def _address(running: subprocess.Popen[str]) -> Lab:
@@ -147,7 +140,7 @@ def test_it_answers_at_another_port_if_ours_is_taken(lab: Lab) -> None:
 
 
 def test_it_is_for_this_machine_alone(image: Image, lab: Lab) -> None:
-    [ports] = _containers(image, ".Ports")
+    [ports] = image.containers(".Ports")
 
     assert f"127.0.0.1:{lab.port}->8888" in ports
     assert "0.0.0.0" not in ports
