@@ -24,13 +24,13 @@ from cfslib.spec import Spec
 from cfslib.streams import Finished
 
 PAUSE = 0.02  # seconds between two samples
-MOST = 250  # samples: five seconds, longer than either load can take
+PATIENCE = 4  # seconds, more than either load takes
 RECORD = Path(__file__).with_suffix(".json")
 
 # At the end both wait a little, so that the last samples show what was left of them.
-# A shell that cannot fork may try for long: `timeout` knows no patience.
+# A shell that cannot fork may try for long: `timeout` ends it.
 _BOMB = """
-(i=0; while [ $i -lt 40 ]; do sleep 3 & i=$((i+1)); echo $i; sleep 0.02; done)
+(i=0; while [ $i -lt 40 ]; do sleep 99 & i=$((i+1)); echo $i; sleep 0.02; done)
 exec sleep 0.2
 """
 # `tail` waits for the end of a line, and keeps all that comes until then.
@@ -56,7 +56,8 @@ class Load:
         """Return a container for it, with a limit."""
         of_pids = self.setting == "pids.max"
         limits = Limits(pids_max=limit) if of_pids else Limits(memory_max=limit)
-        return Spec(["timeout", "4", "sh", "-c", self.script], limits=limits)
+        argv = ["timeout", str(PATIENCE), "sh", "-c", self.script]
+        return Spec(argv, limits=limits)
 
 
 BOMB = Load("fork bomb", "pids.max", 40, _BOMB)
@@ -135,7 +136,8 @@ def _watch(
 ) -> list[Sample]:
     samples: list[Sample] = []
     started = 0.0
-    while not ending.done() and len(samples) < MOST:
+    most = (PATIENCE + 1) / PAUSE
+    while not ending.done() and len(samples) < most:
         # What we look at may be gone before we have read it.
         with suppress(FileNotFoundError, ProcessLookupError):
             if (used := meter.read()) is not None:

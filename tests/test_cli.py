@@ -19,6 +19,7 @@ from cfslib.namespaces import Namespace
 from cfslib.spec import Spec
 from tests.conftest import (
     ROOT,
+    SLOWNESS,
     in_own_mounts,
     needs_namespaces,
     needs_root,
@@ -47,7 +48,7 @@ def cfs(
         text=True,
         env=env,
         cwd=cwd,
-        timeout=60,
+        timeout=60 * SLOWNESS,
     )
 
 
