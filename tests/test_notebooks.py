@@ -55,10 +55,11 @@ def printed(cell: Cell) -> str:
     return "".join(output.get("text", "") for output in cell.outputs)
 
 
-def run(notebook: Notebook, timeout: int = 60) -> None:
+def run(notebook: Notebook, timeout: int = 60 * SLOWNESS) -> None:
     NotebookClient(
         notebook,
         timeout=timeout,
+        startup_timeout=60 * SLOWNESS,
         resources={"metadata": {"path": str(ROOT / "notebooks")}},
     ).execute()
 
