@@ -12,13 +12,13 @@ from cfslib.children import in_child
 from cfslib.lessons import Point, verdict
 from cfslib.namespaces import Namespace
 
-# Forty processes at most, five seconds each, and after one it is over in any case.
+# Forty processes at most, nine seconds each, and after three it is over in any case.
 BOMB = [
     "timeout",
-    "1",
+    "3",
     "sh",
     "-c",
-    "i=0; while [ $i -lt 40 ]; do sleep 5 & i=$((i+1)); echo $i; done",
+    "i=0; while [ $i -lt 40 ]; do sleep 9 & i=$((i+1)); echo $i; done",
 ]
 
 

@@ -56,7 +56,7 @@ def flight(box: Box, rounds: int) -> dict[str, dict[int, float | None]]:
                 {
                     way.name: _rates(way, rounds // TURNS)
                     for way in all_ways
-                    if way.name != ways.NONE_AHEAD  # which makes two for one
+                    if not way.makes_two
                 }
             )
     return {

@@ -37,6 +37,7 @@ class Way:
     opened: Callable[[], AbstractContextManager[Start]]
     words: tuple[str, ...] = ()  # as typed, where it is a command
     may_fail: bool = False  # then it is left out; ours may not
+    makes_two: bool = False  # and only the second one counts
 
 
 def ours(box: Box) -> list[Way]:
@@ -50,7 +51,7 @@ def ours(box: Box) -> list[Way]:
     return [
         Way(FLOOR, lambda: _asked(box, floor, os.environ | network), floor),
         Way(NOTEBOOK, lambda: _called(box)),
-        Way(NONE_AHEAD, lambda: _called(box, just_after_another=True)),
+        Way(NONE_AHEAD, lambda: _called(box, makes_two=True), makes_two=True),
         Way(PROGRAM, lambda: _asked(box, (*program, str(box.things), *kind))),
         command(
             COMMAND,
@@ -85,12 +86,12 @@ def command(
 
 
 @contextmanager
-def _called(box: Box, just_after_another: bool = False) -> Generator[Start]:
+def _called(box: Box, makes_two: bool = False) -> Generator[Start]:
     """Start containers as a cell of a notebook does."""
     spec = box.spec()
 
     def start() -> int:
-        if just_after_another:
+        if makes_two:
             container.capture(spec)
         began = time.perf_counter_ns()
         finished = container.capture(spec)
