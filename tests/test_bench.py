@@ -17,6 +17,7 @@ from cfslib.children import in_child
 from cfslib.spec import Spec
 from tests.bench import bars, box, report, rounds, scales, ways
 from tests.bench.box import Box
+from tests.bench.peers import PEERS
 from tests.conftest import SLOWNESS, needs_namespaces, needs_root
 
 needs_a_compiler = pytest.mark.skipif(not shutil.which("gcc"), reason="needs gcc")
@@ -177,3 +178,15 @@ def _measured() -> dict[str, object]:
         "child": [1_000_000],
         "fresh": [],
     }
+
+
+def test_the_readme_has_a_table_that_the_benchmark_writes() -> None:
+    readme = (ways.TOP / "README.md").read_text()
+    printed = report.table({"root": _measured(), "user": _measured()})
+    head = "\n".join(printed.splitlines()[:2])
+    rows = readme.partition(f"{head}\n")[2].partition("\n\n")[0].splitlines()
+    names = {row.split("|")[1].strip(" *") for row in rows}
+    ours = {ways.FLOOR, ways.PYTHON, *ways.OURS}
+
+    assert ours <= names <= ours | {peer.name for peer in PEERS}
+    assert {row.count("|") for row in rows} == {head.splitlines()[1].count("|")}

@@ -74,7 +74,7 @@ def _keep(data: dict[str, Any], results: Path) -> None:
 def _machine(rounds: str) -> dict[str, str]:
     return {
         "date": time.strftime("%Y-%m-%d"),
-        "kernel": platform.release(),
+        "kernel": platform.release().partition("-")[0],
         "processors": str(len(os.sched_getaffinity(0))),
         "cgroups": hierarchies.version(),
         "python": platform.python_version(),

@@ -77,8 +77,7 @@ def _axis(panel: Any, machine: dict[str, str]) -> None:
     panel.set_xticks(TICKS, [str(tick) for tick in TICKS])
     panel.minorticks_off()
     panel.set_xlabel(
-        "ms from the call to the end of one container, on a logarithmic axis: "
-        "median, p10 and p90\n"
+        "ms for one container, on a logarithmic axis: median, p10 and p90\n"
         "blue: ours; dashed: the C floor, which does only what the kernel must\n"
         f"Linux {machine['kernel']}, {machine['processors']} processors, "
         f"Python {machine['python']}, {machine['date']}"
