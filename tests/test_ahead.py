@@ -1,11 +1,14 @@
 import os
+import random
 import resource
 import signal
 import time
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -139,6 +142,45 @@ def test_it_ends_with_its_server(rootfs: Path) -> None:
     playclient.stop()
 
     assert wait_until(lambda: not is_alive(one))
+
+
+def test_whenever_the_server_is_killed_nothing_is_left(rootfs: Path) -> None:
+    spec, chance = Spec(["true"], rootfs=rootfs), random.Random(8)
+    wait_for_one(spec)
+    servers, codes = set[int](), set[int]()
+
+    def kill() -> None:
+        time.sleep(chance.uniform(0, 0.01))
+        server = playclient.server.pid
+        if server:  # else the next one is just being started
+            with suppress(ProcessLookupError):
+                os.kill(server, signal.SIGKILL)
+
+    for _ in range(30):
+        killer = Thread(target=kill)
+        killer.start()
+        for _ in range(2):
+            with suppress(ChildProcessError):  # it was killed while this one ran
+                codes.add(by_a_thread(spec).code)
+            servers.add(playclient.server.pid or 0)
+        killer.join()
+
+    assert codes == {0}
+    assert len(servers) > 15
+    assert wait_until(lambda: not left_by(servers))
+
+
+def left_by(servers: set[int]) -> list[str]:
+    """Name the groups of containers that these processes have made."""
+    makers = tuple(f"cfs-{server}-" for server in servers)
+    return [
+        os.path.join(directory, name)
+        for mount in procfs.mounts()
+        if mount.fstype.startswith("cgroup")
+        for directory, names, _ in os.walk(mount.target)
+        for name in names
+        if name.startswith(makers)
+    ]
 
 
 def test_it_is_no_container_yet(rootfs: Path) -> None:
