@@ -36,10 +36,11 @@ def view(
         picture.value = to_html(everybody)
 
     def send_to_chosen(number: signal.Signals) -> None:
-        if who.value is not None:
-            text = explain(number, *send(who.value, number))
-            came_of_it.value = page(element("p", text, role="status"))
-        draw()
+        if who.value is None:
+            return
+        text = explain(number, *send(who.value, number))
+        draw()  # before it is said, or a reader would look at what was
+        came_of_it.value = page(element("p", text, role="status"))
 
     def start_again() -> None:
         again()
