@@ -12,10 +12,9 @@ import errno
 import posix
 import time
 
-from cfslib import libc
+from cfslib import libc, pid1
 
 NOW = b"\0"  # at the end of the list: remove what is on it
-SET_PDEATHSIG, SET_NAME = 1, 15  # <linux/prctl.h>
 
 
 class Janitor:
@@ -80,8 +79,8 @@ class Janitor:
 
     def _sleep_until_the_end_of(self, maker: int) -> None:
         """Keep no descriptor of the maker's but the list, and heed no other signal."""
-        libc.prctl(SET_PDEATHSIG, signal.SIGTERM)
-        libc.prctl(SET_NAME, b"cfs-janitor")
+        libc.prctl(pid1.SET_PDEATHSIG, signal.SIGTERM)
+        libc.prctl(pid1.SET_NAME, b"cfs-janitor")
         posix.setsid()  # the terminal's Ctrl-C is not for us
         posix.chdir("/")
         posix.closerange(0, self._list)

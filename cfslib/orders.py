@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from cfslib.player import Order
 
 WAITING = b"cfs-ahead"  # the name of a PID 1 that has no command yet
-SET_NAME = 15  # <linux/prctl.h>
 LARGEST = 1 << 17  # bytes: a socket takes more than that at once
 SIZE_OF_INT = 4
 STREAMS = 3  # standard input, output and error
@@ -42,7 +41,7 @@ def give(channel: int, order: "Order", streams: "Sequence[int]") -> None:
 
 def take() -> "Order":
     """Wait for what to run, as PID 1, and have the streams that came with it."""
-    libc.prctl(SET_NAME, WAITING)
+    libc.prctl(pid1.SET_NAME, WAITING)
     # Memory shared with the server is copied when it is used first: do that now.
     program.refuse_links_out_of_here(b"/")
     socket = _socket.socket(fileno=pid1.CHANNEL)
@@ -50,7 +49,7 @@ def take() -> "Order":
         LARGEST, _socket.CMSG_SPACE(STREAMS * SIZE_OF_INT), _socket.MSG_CMSG_CLOEXEC
     )
     socket.detach()
-    libc.prctl(SET_NAME, pid1.NAME)
+    libc.prctl(pid1.SET_NAME, pid1.NAME)
     if not ancillary or len(ancillary[0][2]) != STREAMS * SIZE_OF_INT:
         raise Deviation  # the maker has ended, or we may not have them open
     for number, stream in enumerate(memoryview(ancillary[0][2]).cast("i")):

@@ -26,7 +26,7 @@ WAITED_FOR = signal.valid_signals() - FAULTS
 KEYS = {signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP, signal.SIGWINCH}
 NAME = b"cfs"
 CHANNEL = 3  # the descriptor by which PID 1 speaks to its maker
-SET_PDEATHSIG = 1  # <linux/prctl.h>
+SET_PDEATHSIG, SET_NAME = 1, 15  # <linux/prctl.h>
 
 
 def look_after(main: int) -> int:

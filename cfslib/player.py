@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cfslib.shelf import Recipe
 
     Calls = Sequence[tuple[str, Sequence[Any], int, int]]  # arguments, result, errno
-    Order = tuple[list[str], Mapping[bytes, bytes]]  # a command, and who gave it's TERM
+    Order = tuple[list[str], Mapping[bytes, bytes]]  # a command, and its caller's TERM
 
 OUR_ERROR = 125
 

@@ -26,7 +26,7 @@ def view(read: Callable[[], Rows], actions: Mapping[str, Callable[[], object]]) 
 
     `Live` looks again and again: what comes and goes elsewhere is seen as well.
     """
-    picture = ipywidgets.HTML()
+    picture, one_at_a_time = ipywidgets.HTML(), threading.Lock()
 
     def draw() -> None:
         picture.value = to_html(read())
@@ -39,10 +39,11 @@ def view(read: Callable[[], Rows], actions: Mapping[str, Callable[[], object]]) 
         return lambda: shown.attempt(both)
 
     def keep_looking() -> None:
-        while live.value:
-            time.sleep(PAUSE)
-            if not shown.status.value:  # an error stays until the next click
-                shown.attempt(draw)
+        with one_at_a_time:  # however often the box is ticked
+            while live.value:
+                time.sleep(PAUSE)
+                if not shown.status.value:  # an error stays until the next click
+                    shown.attempt(draw)
 
     def start_looking(_: object) -> None:
         if live.value:

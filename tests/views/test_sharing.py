@@ -1,3 +1,4 @@
+import time
 from dataclasses import replace
 
 import pytest
@@ -58,6 +59,27 @@ def test_live_it_looks_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert wait_until(lambda: "a container" in picture.value)
     live.value = False
+
+
+def test_ticked_again_and_again_it_looks_no_more_often(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sharing, "PAUSE", 0.05)
+    looks: list[float] = []
+
+    def read() -> sharing.Rows:
+        looks.append(time.monotonic())
+        return ROWS
+
+    live = sharing.view(read, {}).box.children[0].children[-1]
+    for _ in range(10):
+        live.value = True
+        live.value = False
+    live.value = True
+    assert wait_until(lambda: len(looks) > 5)
+    live.value = False
+
+    assert looks[5] - looks[1] > 3 * sharing.PAUSE
 
 
 def test_a_button_that_fails_says_so() -> None:
