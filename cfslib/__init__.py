@@ -7,6 +7,7 @@ is a call into one of the modules above it; a module uses only those above itsel
     procfs        what the kernel says about processes and mounts, read from /proc
     foreign       functions of the C library, declared without ctypes
     libc          the calls that put a container together, as plain functions
+    rights        messages that carry file descriptors
     program       find the file that a command names, and start it
     pid1          what PID 1 does while the command runs
     janitor       a process that removes cgroups after us, even if we are killed

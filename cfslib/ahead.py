@@ -3,8 +3,11 @@
 To start the command is a third of the work of starting a container; the rest is the
 same each time.  So after one container the play server makes the next of its kind, as
 far as that goes without knowing the command, and keeps it for some seconds.  It has
-been through all the calls of its recipe, and waits; whether the recipe still holds is
-looked at when it is used.
+been through all the calls of its recipe, and waits.
+
+The client is told, and may tell this PID 1 itself what to run, before it asks the
+server.  That saves a way, and no more: the server looks whether the recipe still
+holds, and only on its word the command is started.
 """
 
 from cfslib import orders
@@ -35,8 +38,8 @@ class Ahead:
             return KEPT if self._made else None
         return SOON
 
-    def idle(self, janitor: "Janitor | None") -> None:
-        """Make one, for now there is time; or end it, for it was not wanted."""
+    def idle(self, janitor: "Janitor | None") -> "Made | None":
+        """Make one and return it, for now there is time; or end one nobody wanted."""
         wanted = self._wanted if self._wanted is not self._recipe else None
         self.end()
         if wanted:
@@ -45,13 +48,18 @@ class Ahead:
                 self._wanted = self._recipe = wanted
             except Deviation:
                 pass  # the next container will find that out too
+        return self._made
 
-    def take(self, recipe: "Recipe") -> "Made | None":
-        """Return what was made ahead, if it is of this kind; then the next will be."""
-        self._wanted = recipe
-        if recipe is not self._recipe:
+    def take(self, recipe: "Recipe", name: bytes) -> "Made | None":
+        """Return what was made ahead, if it has this name; the next will be like it.
+
+        Under any other name it stays behind: its client has let go of it, or has not
+        come this far.
+        """
+        self._wanted, self._recipe = recipe, None
+        if not self._made or self._made.name != name:
             return None
-        made, self._made, self._recipe = self._made, None, None
+        made, self._made = self._made, None
         return made
 
     def end(self) -> None:

@@ -13,6 +13,10 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from cfslib import rights
+
+LARGEST = 4096  # bytes of a message from a helper
+
 
 @dataclass(frozen=True)
 class _Process:
@@ -29,6 +33,19 @@ class _Process:
         except (BrokenPipeError, ConnectionResetError):
             return False
         return True
+
+    def sent(self) -> list[tuple[bytes, list[int]]]:
+        """Return all messages that have come from it, each with its descriptors."""
+        messages: list[tuple[bytes, list[int]]] = []
+        while self.owner == os.getpid():
+            try:
+                message = rights.receive(self.requests, LARGEST, 1, socket.MSG_DONTWAIT)
+            except (BlockingIOError, ConnectionResetError):
+                break
+            if message == (b"", []):
+                break  # it has ended
+            messages.append(message)
+        return messages
 
     def stop(self) -> None:
         self.requests.close()  # it ends when it sees this
@@ -61,6 +78,11 @@ class Helper:
             self._stop()
             self._process = _start(self._arguments())
             self._process.took(request(True), descriptors)
+
+    def sent(self) -> list[tuple[bytes, list[int]]]:
+        """Return the messages that have come from it, each with its descriptors."""
+        with self._lock:
+            return self._process.sent() if self._process else []
 
     def stop(self) -> None:
         """End it and whatever it still runs."""

@@ -7,9 +7,8 @@ under another name, for one message: the command, and where it reads and prints.
 import _socket
 import marshal
 import posix as os
-import sys
 
-from cfslib import libc, pid1, program
+from cfslib import libc, pid1, program, rights
 from cfslib.player import Deviation
 
 TYPE_CHECKING = False
@@ -20,19 +19,15 @@ if TYPE_CHECKING:
 
 WAITING = b"cfs-ahead"  # the name of a PID 1 that has no command yet
 LARGEST = 1 << 17  # bytes: a socket takes more than that at once
-SIZE_OF_INT = 4
 STREAMS = 3  # standard input, output and error
 
 
 def give(channel: int, order: "Order", streams: "Sequence[int]") -> None:
     """Send what to run, and file descriptors for its standard streams."""
-    rights = b"".join(fd.to_bytes(SIZE_OF_INT, sys.byteorder) for fd in streams)
-    ancillary = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, rights)]
+    argv, environ = order
     socket = _socket.socket(fileno=channel)
     try:
-        argv, environ = order
-        data = marshal.dumps((argv, dict(environ)))
-        socket.sendmsg([data], ancillary, _socket.MSG_DONTWAIT)
+        rights.send(socket, marshal.dumps((argv, dict(environ))), streams)
     except OSError:
         raise Deviation("PID 1 did not take its orders") from None
     finally:
@@ -45,14 +40,12 @@ def take() -> "Order":
     # Memory shared with the server is copied when it is used first: do that now.
     program.refuse_links_out_of_here(b"/")
     socket = _socket.socket(fileno=pid1.CHANNEL)
-    data, ancillary, _, _ = socket.recvmsg(
-        LARGEST, _socket.CMSG_SPACE(STREAMS * SIZE_OF_INT), _socket.MSG_CMSG_CLOEXEC
-    )
+    data, streams = rights.receive(socket, LARGEST, STREAMS)
     socket.detach()
     libc.prctl(pid1.SET_NAME, pid1.NAME)
-    if not ancillary or len(ancillary[0][2]) != STREAMS * SIZE_OF_INT:
+    if len(streams) != STREAMS:
         raise Deviation  # the maker has ended, or we may not have them open
-    for number, stream in enumerate(memoryview(ancillary[0][2]).cast("i")):
+    for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)
     order: Order = marshal.loads(data)

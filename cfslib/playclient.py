@@ -5,10 +5,15 @@ import os
 import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from cfslib import pid1, playserver
+from cfslib import orders, pid1, playserver
 from cfslib.helpers import Helper
+from cfslib.player import Deviation
 from cfslib.shelf import Recipe
+
+if TYPE_CHECKING:
+    from cfslib.player import Order
 
 # Started like `cfs` itself, without site packages: the less it imports, the faster it
 # can be cloned.
@@ -38,13 +43,14 @@ def run(
     called with a socket, and returns what has come from it when that has ended.
     """
     environ = {k: os.environb[k] for k in (b"PATH", b"TERM") if k in os.environb}
-    name = recipe["name"]
+    name, words = recipe["name"], list(argv)
+    ahead = _ordered(name, (words, environ), streams)
 
     def request(to_a_new_server: bool) -> bytes:
         if to_a_new_server:
             _sent.clear()
         known = None if name in _sent else recipe
-        data = marshal.dumps((name, known, list(argv), environ))
+        data = marshal.dumps((name, known, words, environ, ahead))
         if len(data) > playserver.LARGEST:
             raise _TooLarge
         _sent.add(name)
@@ -67,6 +73,23 @@ def run(
         _sent.discard(name)
         return None
     return pid1.shell_code(int(status))
+
+
+def _ordered(kind: str, order: "Order", streams: Sequence[int]) -> bytes:
+    """Tell a container made ahead what to run; return its name, or b"" without one."""
+    name = b""
+    for data, channels in server.sent():  # of which all but the last have ended
+        of_kind, made = marshal.loads(data)
+        for channel in channels:  # none, if we have too many files open
+            try:
+                if of_kind == kind:
+                    orders.give(channel, order, streams)
+                    name = made
+            except Deviation:
+                pass  # it has ended
+            finally:
+                os.close(channel)
+    return name
 
 
 def stop() -> None:

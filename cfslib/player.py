@@ -66,9 +66,10 @@ def be_pid_1(
         argv, environ = order()
         term = {b"TERM": environ.get(b"TERM", b"dumb")}
         variables = term | recipe["environment"]
+        file = program.find(argv[0], recipe["path"])
         _hear_a_word()
         _hear_that_the_maker_lives()
-        main = program.spawn(argv, variables, recipe["path"])
+        main = program.start(file, argv, variables)
         os.write(pid1.CHANNEL, b"!")
         os.close(pid1.CHANNEL)
         code = pid1.look_after(main)

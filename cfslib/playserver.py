@@ -1,13 +1,19 @@
 """playserver: a small process that plays recipes for a process with threads.
 
 It has one thread, and has imported little more than `replay`, so a clone of it is
-cheap.  Often the clone is there already: see `ahead`.
+cheap.
 
     client                           server                      PID 1
     recipe, argv, descriptors  -->   clone           -------->   see `replay`
-                                     argv, descriptors  ----->   starts the command
+                                     argv, descriptors  ----->   finds the command
+                                     word            -------->   starts it
     reads what is printed      <-------------------------------  prints
     sees the wait status       <--   reaps it, removes its cgroups
+
+Often the clone is there already: see `ahead`.  Then a client may know of it:
+
+    argv, descriptors  --------------------------------------->  finds the command
+    recipe, argv, descriptors  -->   word            -------->   starts it
 
 Each request has a socket of its own.  A client that closes it wants the container no
 more.  The answer PLAINLY says that the container has to be made the plain way, and that
@@ -21,7 +27,7 @@ import posix as os
 import resource
 import select
 
-from cfslib import orders
+from cfslib import orders, rights
 from cfslib.ahead import Ahead, ready
 from cfslib.janitor import Janitor
 from cfslib.player import Deviation
@@ -46,7 +52,7 @@ def serve(fd: int) -> "NoReturn":
     while True:
         events = server.events.poll(server.ahead.patience)
         if not events:
-            server.ahead.idle(server.janitor)
+            server.idle()
         for number, _ in events:
             if number != fd:
                 server.look_at(number)
@@ -68,14 +74,24 @@ class Server:
         self._running: dict[int, tuple[Made, int]] = {}  # by pidfd; with the answer's
         self._wanted: dict[int, Made] = {}  # by the answer's descriptor
 
+    def idle(self) -> None:
+        """Make a container ahead, and tell the client of it."""
+        if made := self.ahead.idle(self.janitor):
+            try:
+                data = marshal.dumps((made.recipe["name"], made.name))
+                rights.send(self.requests, data, [made.channel])
+            except OSError:
+                pass  # the client is gone, or does not listen
+
     def accept(self) -> bool:
         """Start a container for the next request; False if the client is gone."""
-        data, ancillary, _, _ = self.requests.recvmsg(
-            LARGEST, _socket.CMSG_SPACE(4 * DESCRIPTORS), _socket.MSG_CMSG_CLOEXEC
-        )
+        try:
+            data, descriptors = rights.receive(self.requests, LARGEST, DESCRIPTORS)
+        except ConnectionResetError:
+            return False  # it has not even read what we have told it
         if not data:
             return False
-        answer, *streams = memoryview(ancillary[0][2]).cast("i").tolist()
+        answer, *streams = descriptors
         try:
             if max(streams) > self._last:
                 raise Deviation("too many containers for one server")
@@ -95,15 +111,18 @@ class Server:
         recipe: "Recipe | None",
         argv: "list[str]",
         environ: "dict[bytes, bytes]",
+        ahead: bytes,
     ) -> None:
         if recipe:  # else it is one that we have
             self._recipes[name] = recipe
         recipe = self._recipes[name]
         if recipe["groups"] and not self.janitor:
             self.janitor = Janitor()
-        made = self.ahead.take(recipe) or ready(recipe, self.janitor)
+        taken = self.ahead.take(recipe, ahead)
+        made = taken or ready(recipe, self.janitor)
         try:
-            orders.give(made.channel, (argv, environ), streams)
+            if not taken:  # else it has its orders from the client
+                orders.give(made.channel, (argv, environ), streams)
             made.start(environ)
         except Deviation:
             made.kill()

@@ -29,17 +29,12 @@ MOST_INTERPRETERS = 5  # of interpreters, one for the other; the kernel allows n
 
 
 def spawn(argv: "list[str]", environment: "Mapping[Any, Any]", path: str) -> int:
-    """Start a program found in `path`, with signals as a fresh process has them.
-
-    Unlike after a fork, an exec that fails is an error here, in the parent.
-    """
-    name = argv[0]
-    if "/" in name or not name:
-        return _start(name, argv, environment)
+    """Start a program found in `path`; return its pid."""
     refusal = OSError(errno.ENOENT, "")
-    for directory in path.split(":"):
+    for file in _places(argv[0], path):
         try:
-            return _start(f"{directory or '.'}/{name}", argv, environment)
+            refuse_links_out_of_here(file)
+            return start(file, argv, environment)
         except (FileNotFoundError, NotADirectoryError):
             pass
         except PermissionError as error:  # worth telling, if there is no other
@@ -47,9 +42,29 @@ def spawn(argv: "list[str]", environment: "Mapping[Any, Any]", path: str) -> int
     raise refusal
 
 
-def _start(file: str, argv: "list[str]", environment: "Mapping[Any, Any]") -> int:
-    refuse_links_out_of_here(file)
+def find(name: str, path: str) -> str:
+    """Return the first file in `path` that has this name; it may be no program."""
+    for file in _places(name, path):
+        try:
+            refuse_links_out_of_here(file)
+            return file
+        except (FileNotFoundError, NotADirectoryError):
+            pass
+    raise OSError(errno.ENOENT, "")
+
+
+def start(file: str, argv: "list[str]", environment: "Mapping[Any, Any]") -> int:
+    """Start a program, with signals as a fresh process has them; return its pid.
+
+    Unlike after a fork, an exec that fails is an error here, in the parent.
+    """
     return os.posix_spawn(file, argv, environment, setsigmask=(), setsigdef=DEFAULTS)
+
+
+def _places(name: str, path: str) -> "list[str]":
+    if "/" in name or not name:
+        return [name]
+    return [f"{directory or '.'}/{name}" for directory in path.split(":")]
 
 
 def refuse_links_out_of_here(file: "str | bytes") -> None:

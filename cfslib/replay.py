@@ -90,9 +90,9 @@ class Made:
         order: "Callable[[], Order]",
         streams: "Sequence[int]" = (),
     ) -> None:
-        self._recipe = recipe
-        self._name = b"cfs-%d-%s" % (os.getpid(), os.urandom(4).hex().encode())
-        self._groups = [g.replace(shelf.NAME, self._name) for g in recipe["groups"]]
+        self.recipe = recipe
+        self.name = b"cfs-%d-%s" % (os.getpid(), os.urandom(4).hex().encode())
+        self._groups = [g.replace(shelf.NAME, self.name) for g in recipe["groups"]]
         self._janitor: Janitor | None = None
         self._status: int | None = None
         self._root = _in_use(recipe["root"])
@@ -107,7 +107,7 @@ class Made:
             raise Deviation("clone") from None
         if self.pid == 0:
             os.close(self.channel)
-            player.be_pid_1(recipe, order, streams, inside, self._name)
+            player.be_pid_1(recipe, order, streams, inside, self.name)
         os.close(inside)
 
     def prepare(self, janitor: "Janitor | None") -> None:
@@ -115,14 +115,14 @@ class Made:
         if janitor:
             self._janitor = janitor
             janitor.look_after(self._groups)
-        again(self._recipe["before"], self._name)
-        again(self._recipe["between"], pid=b"%d" % self.pid)
+        again(self.recipe["before"], self.name)
+        again(self.recipe["between"], pid=b"%d" % self.pid)
         self._say_a_word()
 
     def start(self, environ: "Mapping[bytes, bytes]") -> None:
         """Let the command start; raise `Deviation` if the recipe does not hold."""
         # After the lock: until then somebody might have cleared the rootfs away.
-        if not shelf.is_fresh(self._recipe, environ):
+        if not shelf.is_fresh(self.recipe, environ):
             raise Deviation("is_fresh")
         self._say_a_word()
 

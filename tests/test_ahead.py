@@ -209,7 +209,7 @@ def test_after_the_time_it_is_kept_nothing_of_it_is_left(rootfs: Path) -> None:
 
         before, janitor, one = left(), Janitor(), Ahead()
         patience = [one.patience]
-        assert one.take(recipe) is None
+        assert one.take(recipe, b"") is None
         for _ in range(2):
             patience.append(one.patience)
             one.idle(janitor)
@@ -225,7 +225,7 @@ def test_after_the_time_it_is_kept_nothing_of_it_is_left(rootfs: Path) -> None:
 def test_one_that_cannot_be_made_is_tried_once() -> None:
     def idle_twice() -> list[float | None]:
         one = Ahead()
-        one.take({"root": "/nowhere", "groups": []})
+        one.take({"root": "/nowhere", "groups": []}, b"")
         tries = [one.patience]
         one.idle(None)
         return [*tries, one.patience]
@@ -242,7 +242,7 @@ def test_without_room_for_its_descriptors_none_is_made(room: int, rootfs: Path) 
 
     def idle() -> tuple[float | None, list[str], list[str]]:
         one = Ahead()
-        one.take(recipe)
+        one.take(recipe, b"")
         before = os.listdir("/proc/self/fd")
         free = [os.dup(0) for _ in range(room + 1)]
         for fd in free:

@@ -685,7 +685,7 @@ def test_a_maker_that_is_ended_takes_the_container_along(number: int) -> None:
 def test_a_fork_server_that_is_killed_takes_the_container_along(
     tmp_path: Path,
 ) -> None:
-    program = "touch /mnt/up; exec sleep 60"
+    program = ": >/mnt/up; exec sleep 60"
     spec = Spec(["sh", "-c", program], volumes=[Volume(tmp_path, Path("/mnt"))])
 
     with ThreadPoolExecutor(1) as pool:
