@@ -9,6 +9,7 @@ import hashlib
 import marshal
 import os
 import sys
+import time
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from cfslib.spec import Spec
 from cfslib.tracing import Call, for_c
 
 _found: dict[Hashable, Recipe] = {}
+# When our code was what it is here; the kernel's clock for files may be a tick late.
+_LOADED = time.time_ns() - 10_000_000
 ENOUGH = 100  # more lie there only if somebody makes up new options all the time
 
 
@@ -34,11 +37,13 @@ def find(spec: Spec) -> Recipe | None:
     """Return the recipe for a container, if there is one."""
     if not (kind := _kind(spec)):
         return None
-    if kind not in _found:
-        name = name_of(spec) or ""
-        if not (recipe := shelf.load(shelf.directory(os.environb), name)):
-            return None
-        _found[kind] = recipe
+    if recipe := _found.get(kind):
+        return recipe
+    recipe = shelf.load(shelf.directory(os.environb), name_of(spec) or "")
+    if not recipe or not shelf.are_as_before(recipe["code"]):
+        return None
+    # From now on a change of our code comes too late: what we know is what we do.
+    _found[kind] = recipe | {"code": []}
     return _found[kind]
 
 
@@ -68,7 +73,7 @@ def keep(
     calls: Sequence[Call],
 ) -> None:
     """Write down how a container was made, from all the calls that it took."""
-    if not (name := name_of(spec)):
+    if not (name := name_of(spec)) or not (code := _code()):
         return
     before, (made, *after) = _split(calls, "clone")
     between, (_, *inside) = _split(after, "prctl")
@@ -87,16 +92,18 @@ def keep(
             **_inside(inside[:-1], namespaces, varying),  # without the command's start
             **_environment(spec),
             **_files(spec, root),
+            "code": code,
         },
     )
 
 
 def also_as(alias: str, spec: Spec) -> None:
     """Put the recipe for a container under a second name, for who knows that one."""
-    if not (recipe := find(spec)):
+    directory, name = shelf.directory(os.environb), name_of(spec)
+    if not name or not (recipe := shelf.load(directory, name)):
         return
     recipe = recipe | {"name": alias}
-    if shelf.load(shelf.directory(os.environb), alias) != recipe:
+    if shelf.load(directory, alias) != recipe:
         save(alias, recipe)
 
 
@@ -175,14 +182,19 @@ def _environment(spec: Spec) -> Recipe:
 
 def _files(spec: Spec, root: Path) -> Recipe:
     """Return the files whose change makes a recipe a thing of the past."""
-    package = os.path.dirname(__file__)
-    files = [str(getattr(module, "__file__", "")) for module in [*sys.modules.values()]]
-    files = [file for file in files if file.startswith(package)]
-    absent: list[str] = []
-    if spec.rootfs is None:
-        sources, absent = rootcache.made_from()
-        files += sources
+    files, absent = rootcache.made_from() if spec.rootfs is None else ([], [])
     return {
         "stamps": [(file, shelf.stamp(file)) for file in [str(root), *files]],
         "absent": absent,
     }
+
+
+def _code() -> list[tuple[str, tuple[int, int]]]:
+    """Return the stamps of our own files; none if one has changed since it was loaded.
+
+    What is written down then would be our old ways, and pass for those of the new code.
+    """
+    package = os.path.dirname(__file__)
+    files = [str(getattr(module, "__file__", "")) for module in [*sys.modules.values()]]
+    code = [(file, shelf.stamp(file)) for file in files if file.startswith(package)]
+    return code if all(changed < _LOADED for _, (_, changed) in code) else []

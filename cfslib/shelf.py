@@ -5,7 +5,8 @@ A recipe is how one container was made: a dict, written by `recipes`, for `repla
     name           what it lies under: the options of a container, in some form
     format         which `shelf` wrote it: others may mean something else by all this
     circumstances  what it depends on, besides files
-    stamps         (path, stamp) of each file that it depends on
+    code           (path, stamp) of each file of this package
+    stamps         (path, stamp) of each other file that it depends on
     absent         paths where no file may have appeared
     root           the rootfs
     namespaces     the flags for clone
@@ -103,15 +104,23 @@ def format_here() -> "tuple[str, int, int]":
 
 def is_fresh(recipe: "Recipe", environ: "Mapping[bytes, bytes]") -> bool:
     """Say if nothing has changed since a recipe was written."""
-    if recipe["circumstances"] != circumstances(environ):
-        return False
+    return (
+        recipe["circumstances"] == circumstances(environ)
+        and are_as_before(recipe["code"])
+        and are_as_before(recipe["stamps"])
+        and not any(_exists(path) for path in recipe["absent"])
+    )
+
+
+def are_as_before(stamps: "Sequence[tuple[str, tuple[int, int]]]") -> bool:
+    """Say if all these files have the stamps that they had."""
     try:
-        for path, seen in recipe["stamps"]:
+        for path, seen in stamps:
             if stamp(path) != seen:
                 return False
     except OSError:
         return False
-    return not any(_exists(path) for path in recipe["absent"])
+    return True
 
 
 def circumstances(environ: "Mapping[bytes, bytes]") -> "list[bytes | str]":

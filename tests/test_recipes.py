@@ -1,4 +1,7 @@
 import os
+import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -92,9 +95,9 @@ def test_a_container_that_was_not_made_leaves_no_recipe(directory: Path) -> None
 def test_a_forgotten_recipe_is_looked_up_again(directory: Path) -> None:
     name = recipes.name_of(SPEC)
     assert name
-    recipes.save(name, {"root": "/before"})
+    recipes.save(name, {"root": "/before", "code": []})
     before = recipes.find(SPEC)
-    recipes.save(name, {"root": "/after"})
+    recipes.save(name, {"root": "/after", "code": []})
 
     assert recipes.find(SPEC) is before
     recipes.forget(SPEC)
@@ -139,3 +142,38 @@ def test_a_draft_of_somebody_else_is_not_written_through(directory: Path) -> Non
     recipes.save("run", {})
 
     assert victim.read_text() == "mine"
+
+
+AS_IT_WAS = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from cfslib import container, masks, recipes
+from cfslib.spec import Spec
+
+spec = Spec(["true"])
+for change in sys.argv[2:]:
+    with open(masks.__file__, "a") as file:
+        file.write(change)
+container.capture(spec)
+print(bool(recipes.find(spec)))
+"""
+
+
+@needs_namespaces
+def test_a_process_that_has_not_seen_our_code_change_writes_no_recipe(
+    tmp_path: Path,
+) -> None:
+    """Else it would write down the old ways, and they would pass for the new ones."""
+    package = Path(recipes.__file__).parent
+    shutil.copytree(package, tmp_path / "cfslib")
+    env = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}
+
+    def is_there(*changes: str) -> str:
+        words = [sys.executable, "-I", "-c", AS_IT_WAS, str(tmp_path), *changes]
+        return subprocess.check_output(words, env=env, text=True)
+
+    assert is_there("# new\n") == "False\n"
+    assert is_there() == "True\n"
+    assert is_there() == "True\n"
+    assert is_there("# newer\n") == "False\n"
