@@ -72,7 +72,7 @@ class Ahead:
 
 def ready(recipe: "Recipe", janitor: "Janitor | None") -> Made:
     """Make a container that waits for its orders."""
-    made = Made(recipe, orders.take)
+    made = Made(recipe, lambda: orders.take(recipe["path"]))
     try:
         made.prepare(janitor)
     except Deviation:

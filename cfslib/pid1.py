@@ -27,6 +27,7 @@ KEYS = {signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP, signal.SIGWINCH}
 NAME = b"cfs"
 CHANNEL = 3  # the descriptor by which PID 1 speaks to its maker
 SET_PDEATHSIG, SET_NAME = 1, 15  # <linux/prctl.h>
+_arguments: "list[tuple[int, int]]" = []  # once we know
 
 
 def look_after(main: int) -> int:
@@ -101,8 +102,16 @@ def forget_the_host() -> None:
     /proc/1/cmdline and /proc/1/environ show memory of this process, where the
     host's arguments and variables still stand.
     """
-    fd = os.open("/proc/self/stat", os.O_RDONLY | os.O_CLOEXEC)
-    fields = os.read(fd, 4096).rpartition(b")")[2].split()
-    os.close(fd)
-    arguments, _, _, end = map(int, fields[45:49])  # 48 to 51 in proc(5)
-    libc.overwrite(arguments, end - arguments, NAME)
+    start, end = arguments()
+    libc.overwrite(start, end - start, NAME)
+
+
+def arguments() -> "tuple[int, int]":
+    """Return where in memory our arguments and variables are: in a clone, as here."""
+    if not _arguments:
+        fd = os.open("/proc/self/stat", os.O_RDONLY | os.O_CLOEXEC)
+        fields = os.read(fd, 4096).rpartition(b")")[2].split()
+        os.close(fd)
+        start, _, _, end = map(int, fields[45:49])  # 48 to 51 in proc(5)
+        _arguments.append((start, end))
+    return _arguments[0]

@@ -27,7 +27,7 @@ import posix as os
 import resource
 import select
 
-from cfslib import orders, rights
+from cfslib import orders, pid1, rights, shelf
 from cfslib.ahead import Ahead, ready
 from cfslib.janitor import Janitor
 from cfslib.player import Deviation
@@ -48,6 +48,7 @@ SPARE = 16  # descriptors that are kept free: a container takes some of its own
 def serve(fd: int) -> "NoReturn":
     """Make a container for every request that arrives at `fd`, until it is closed."""
     gc.disable()  # it would touch, and so copy, all memory shared with the containers
+    pid1.arguments()  # so that they need not look for them
     server = Server(fd)
     while True:
         events = server.events.poll(server.ahead.patience)
@@ -68,6 +69,7 @@ class Server:
         self.events = select.epoll()
         self.events.register(fd, select.EPOLLIN)
         self._last = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - SPARE
+        self._identity = shelf.identity()  # which we do not change
         self._recipes: dict[str, Recipe] = {}
         self.ahead = Ahead()
         self.janitor: Janitor | None = None
@@ -123,7 +125,7 @@ class Server:
         try:
             if not taken:  # else it has its orders from the client
                 orders.give(made.channel, (argv, environ), streams)
-            made.start(environ)
+            made.start(shelf.circumstances(environ, self._identity))
         except Deviation:
             made.kill()
         end = os.pidfd_open(made.pid)

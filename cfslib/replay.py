@@ -69,7 +69,7 @@ def run(
 
                 janitor = Janitor()
             made.prepare(janitor)
-            made.start(environ)
+            made.start(shelf.circumstances(environ))
             made.hear()
             with SignalsPassedOn(made.pid, mask):
                 meanwhile()
@@ -119,10 +119,10 @@ class Made:
         again(self.recipe["between"], pid=b"%d" % self.pid)
         self._say_a_word()
 
-    def start(self, environ: "Mapping[bytes, bytes]") -> None:
+    def start(self, circumstances: "list[bytes | str]") -> None:
         """Let the command start; raise `Deviation` if the recipe does not hold."""
         # After the lock: until then somebody might have cleared the rootfs away.
-        if not shelf.is_fresh(self.recipe, environ):
+        if not shelf.is_fresh(self.recipe, circumstances):
             raise Deviation("is_fresh")
         self._say_a_word()
 

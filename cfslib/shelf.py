@@ -102,10 +102,10 @@ def format_here() -> "tuple[str, int, int]":
     return __file__, *stamp(__file__)
 
 
-def is_fresh(recipe: "Recipe", environ: "Mapping[bytes, bytes]") -> bool:
-    """Say if nothing has changed since a recipe was written."""
+def is_fresh(recipe: "Recipe", now: "list[bytes | str]") -> bool:
+    """Say if nothing has changed since a recipe was written; `now`: `circumstances`."""
     return (
-        recipe["circumstances"] == circumstances(environ)
+        recipe["circumstances"] == now
         and are_as_before(recipe["code"])
         and are_as_before(recipe["stamps"])
         and not any(_exists(path) for path in recipe["absent"])
@@ -123,13 +123,22 @@ def are_as_before(stamps: "Sequence[tuple[str, tuple[int, int]]]") -> bool:
     return True
 
 
-def circumstances(environ: "Mapping[bytes, bytes]") -> "list[bytes | str]":
-    """Return what the making of a container depends on, besides files."""
+def circumstances(
+    environ: "Mapping[bytes, bytes]", ours: "Sequence[bytes | str]" = ()
+) -> "list[bytes | str]":
+    """Return what the making of a container depends on, besides files.
+
+    `ours` is what `identity` has said, if it still holds.
+    """
+    path = environ.get(b"PATH", b"")
+    return [path, _read("/proc/self/cgroup"), *(ours or identity())]
+
+
+def identity() -> "list[bytes | str]":
+    """Return what of our circumstances only we ourselves can change."""
     status = _read("/proc/self/status")
     return [
-        environ.get(b"PATH", b""),
         _read("/proc/sys/kernel/random/boot_id"),
-        _read("/proc/self/cgroup"),
         _read("/proc/self/uid_map"),
         status[status.find(b"Uid:") : status.find(b"FDSize:")],
         status[status.find(b"CapInh:") : status.find(b"Speculation")],

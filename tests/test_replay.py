@@ -246,8 +246,8 @@ def test_another_cgroup_of_ours_stops_it() -> None:
     """Its groups would be made where we were, not where we are."""
     recipe = recipe_for(Spec([]))
     circumstances = list(recipe["circumstances"])
-    assert b":/" in circumstances[2]
-    circumstances[2] = circumstances[2].replace(b":/", b":/elsewhere/", 1)
+    assert b":/" in circumstances[1]
+    circumstances[1] = circumstances[1].replace(b":/", b":/elsewhere/", 1)
 
     assert play(recipe | {"circumstances": circumstances}) == (None, "")
 
