@@ -34,18 +34,14 @@ class _Process:
             return False
         return True
 
-    def sent(self) -> list[tuple[bytes, list[int]]]:
-        """Return all messages that have come from it, each with its descriptors."""
-        messages: list[tuple[bytes, list[int]]] = []
-        while self.owner == os.getpid():
-            try:
-                message = rights.receive(self.requests, LARGEST, 1, socket.MSG_DONTWAIT)
-            except (BlockingIOError, ConnectionResetError):
-                break
-            if message == (b"", []):
-                break  # it has ended
-            messages.append(message)
-        return messages
+    def message(self) -> tuple[bytes, list[int]]:
+        """Return the next message that has come from it, with its descriptors."""
+        if self.owner != os.getpid():
+            return b"", []
+        try:
+            return rights.receive(self.requests, LARGEST, 1, socket.MSG_DONTWAIT)
+        except (BlockingIOError, ConnectionResetError):
+            return b"", []
 
     def stop(self) -> None:
         self.requests.close()  # it ends when it sees this
@@ -58,7 +54,7 @@ class Helper:
 
     def __init__(self, arguments: Callable[[], list[str]]) -> None:
         self._arguments = arguments  # of Python; the socket's number comes after them
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._process: _Process | None = None
         atexit.register(self.stop)
 
@@ -79,10 +75,13 @@ class Helper:
             self._process = _start(self._arguments())
             self._process.took(request(True), descriptors)
 
-    def sent(self) -> list[tuple[bytes, list[int]]]:
-        """Return the messages that have come from it, each with its descriptors."""
+    def message(self) -> tuple[bytes, list[int]]:
+        """Return the next message from it, with its descriptors; b"" for none.
+
+        `request` in `ask` may call this too.
+        """
         with self._lock:
-            return self._process.sent() if self._process else []
+            return self._process.message() if self._process else (b"", [])
 
     def stop(self) -> None:
         """End it and whatever it still runs."""

@@ -44,11 +44,11 @@ def run(
     """
     environ = {k: os.environb[k] for k in (b"PATH", b"TERM") if k in os.environb}
     name, words = recipe["name"], list(argv)
-    ahead = _ordered(name, (words, environ), streams)
 
     def request(to_a_new_server: bool) -> bytes:
         if to_a_new_server:
             _sent.clear()
+        ahead = _ordered(name, (words, environ), streams)
         known = None if name in _sent else recipe
         data = marshal.dumps((name, known, words, environ, ahead))
         if len(data) > playserver.LARGEST:
@@ -77,19 +77,20 @@ def run(
 
 def _ordered(kind: str, order: "Order", streams: Sequence[int]) -> bytes:
     """Tell a container made ahead what to run; return its name, or b"" without one."""
-    name = b""
-    for data, channels in server.sent():  # of which all but the last have ended
-        of_kind, made = marshal.loads(data)
+    while True:
+        data, channels = server.message()
+        if not data:
+            return b""
+        of_kind, name = marshal.loads(data)
         for channel in channels:  # none, if we have too many files open
             try:
                 if of_kind == kind:
                     orders.give(channel, order, streams)
-                    name = made
+                    return bytes(name)
             except Deviation:
                 pass  # it has ended
             finally:
                 os.close(channel)
-    return name
 
 
 def stop() -> None:
