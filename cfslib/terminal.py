@@ -12,9 +12,12 @@ import os
 import select
 import signal
 import termios
+import time
 import tty
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
+
+A_MOMENT = 0.05  # seconds
 
 
 def make(owner: int) -> int:
@@ -101,12 +104,14 @@ def _raw(fd: int) -> Generator[None]:
 def _size_follows(master: int) -> Generator[None]:
     """Give the pty the size of our window, now and whenever that changes."""
 
-    def copy_size(*_: object) -> None:
+    def copy_new_size(*_: object) -> None:
+        # The kernel sends the signal first, and then the window has its new size.
+        time.sleep(A_MOMENT)
         _copy_size(0, master)
 
-    before = signal.signal(signal.SIGWINCH, copy_size)
+    before = signal.signal(signal.SIGWINCH, copy_new_size)
     try:
-        copy_size()  # it may have changed since the pty was made
+        _copy_size(0, master)  # it may have changed since the pty was made
         yield
     finally:
         signal.signal(signal.SIGWINCH, before)

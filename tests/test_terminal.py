@@ -6,7 +6,9 @@ import signal
 import socket
 import struct
 import termios
+import time
 from collections.abc import Callable
+from threading import Thread
 
 import pytest
 
@@ -128,13 +130,18 @@ def test_a_program_that_ends_at_once_loses_no_output() -> None:
 
 @pytest.mark.parametrize("size", [(40, 100), (10, 20)])
 def test_a_window_that_changes_is_followed(size: tuple[int, int]) -> None:
+    def change() -> None:
+        """Do as the kernel does: signal first, and then have the new size."""
+        os.kill(os.getpid(), signal.SIGWINCH)
+        time.sleep(terminal.A_MOMENT / 5)
+        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
+
     def resize() -> tuple[int, int]:
         _, ours = os.openpty()
         os.dup2(ours, 0)
         master, _slave = os.openpty()
         with terminal._size_follows(master):
-            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
-            signal.raise_signal(signal.SIGWINCH)
+            Thread(target=change).start()
             assert wait_until(lambda: os.get_terminal_size(master).lines == size[0])
             lines, columns = os.get_terminal_size(master)[::-1]
         return lines, columns
