@@ -12,7 +12,16 @@ from threading import Thread
 
 import pytest
 
-from cfslib import ahead, building, container, playclient, procfs, recipes, sightings
+from cfslib import (
+    ahead,
+    building,
+    container,
+    orders,
+    playclient,
+    procfs,
+    recipes,
+    sightings,
+)
 from cfslib.ahead import Ahead
 from cfslib.children import in_child
 from cfslib.janitor import Janitor
@@ -127,6 +136,40 @@ def test_killed_while_it_waits_it_is_made_again(rootfs: Path) -> None:
     os.kill(wait_for_one(spec), signal.SIGKILL)
 
     assert by_a_thread(spec).stdout == "well\n"
+    assert by_a_thread(spec).stdout == "well\n"
+
+
+def test_without_a_word_of_the_server_it_runs_nothing(rootfs: Path) -> None:
+    """A client may end between its orders and its request, or have others."""
+    spec = Spec(["true"], rootfs=rootfs)
+    one = wait_for_one(spec)
+    reader, writer = os.pipe()
+    give((["sh", "-c", "echo first"], {}), [0, writer, writer])
+    os.close(writer)
+    assert wait_until(lambda: Path(f"/proc/{one}/comm").read_text() == "cfs\n")
+
+    second = by_a_thread(replace(spec, argv=["sh", "-c", "echo second"]))
+    assert second.stdout == "second\n"
+    with open(reader) as output:
+        assert output.read() == ""  # and no orders of another client
+    assert wait_until(lambda: len(waiting()) == 1)
+    assert waiting() != [one]
+    assert wait_until(lambda: not is_alive(one))
+
+
+def give(order: tuple[list[str], dict[bytes, bytes]], streams: list[int]) -> None:
+    """Tell the container that is ahead what to run, but not the server."""
+    messages = [playclient.server.message() for _ in range(2)]
+    channels = [channel for _, channels in messages for channel in channels]
+    orders.give(channels[-1], order, streams)
+    for channel in channels:
+        os.close(channel)
+
+
+def test_orders_for_one_that_has_ended_go_to_the_server(rootfs: Path) -> None:
+    spec = Spec(["sh", "-c", "echo well"], rootfs=rootfs)
+    os.kill(wait_for_one(spec), signal.SIGKILL)
+    by_a_thread(replace(spec, hostname="other"))  # which lets the message lie
     assert by_a_thread(spec).stdout == "well\n"
 
 
