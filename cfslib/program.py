@@ -30,11 +30,13 @@ MOST_INTERPRETERS = 5  # of interpreters, one for the other; the kernel allows n
 
 def spawn(argv: "list[str]", environment: "Mapping[Any, Any]", path: str) -> int:
     """Start a program found in `path`; return its pid."""
+    name = argv[0]
+    if "/" in name or not name:
+        return _start(name, argv, environment)
     refusal = OSError(errno.ENOENT, "")
-    for file in _places(argv[0], path):
+    for directory in path.split(":"):
         try:
-            refuse_links_out_of_here(file)
-            return start(file, argv, environment)
+            return _start(f"{directory or '.'}/{name}", argv, environment)
         except (FileNotFoundError, NotADirectoryError):
             pass
         except PermissionError as error:  # worth telling, if there is no other
@@ -42,9 +44,18 @@ def spawn(argv: "list[str]", environment: "Mapping[Any, Any]", path: str) -> int
     raise refusal
 
 
+def _start(file: str, argv: "list[str]", environment: "Mapping[Any, Any]") -> int:
+    refuse_links_out_of_here(file)
+    return start(file, argv, environment)
+
+
 def find(name: str, path: str) -> str:
     """Return the first file in `path` that has this name; it may be no program."""
-    for file in _places(name, path):
+    if "/" in name or not name:
+        refuse_links_out_of_here(name)
+        return name
+    for directory in path.split(":"):
+        file = f"{directory or '.'}/{name}"
         try:
             refuse_links_out_of_here(file)
             return file
@@ -59,12 +70,6 @@ def start(file: str, argv: "list[str]", environment: "Mapping[Any, Any]") -> int
     Unlike after a fork, an exec that fails is an error here, in the parent.
     """
     return os.posix_spawn(file, argv, environment, setsigmask=(), setsigdef=DEFAULTS)
-
-
-def _places(name: str, path: str) -> "list[str]":
-    if "/" in name or not name:
-        return [name]
-    return [f"{directory or '.'}/{name}" for directory in path.split(":")]
 
 
 def refuse_links_out_of_here(file: "str | bytes") -> None:

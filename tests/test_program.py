@@ -39,6 +39,7 @@ def test_a_name_is_looked_up_in_one_directory_after_the_other(tmp_path: Path) ->
 
     assert run("it", path=f"{tmp_path}:{one}:{two}") == 1
     assert run("it", path=f"{tmp_path}:{two}:{one}") == 2
+    assert program.find("it", f"{tmp_path}:{two}:{one}") == f"{two}/it"
 
 
 def test_an_empty_entry_is_the_current_directory(
@@ -48,6 +49,7 @@ def test_an_empty_entry_is_the_current_directory(
     script(tmp_path / "it", "#!/bin/sh\nexit 3\n")
 
     assert run("it", path="/nowhere:") == 3
+    assert program.find("it", "/nowhere:") == "./it"
 
 
 def test_what_is_not_executable_does_not_hide_what_is(tmp_path: Path) -> None:
@@ -69,6 +71,17 @@ def test_that_it_was_not_executable_is_told_if_there_is_no_other(
 def test_what_is_nowhere_is_not_found(name: str) -> None:
     with pytest.raises(FileNotFoundError):
         run(name)
+    with pytest.raises(FileNotFoundError):
+        program.find(name, "/usr/bin:/bin")
+
+
+def test_a_file_is_no_directory() -> None:
+    with pytest.raises(NotADirectoryError):
+        run("/etc/passwd/it")
+    with pytest.raises(NotADirectoryError):
+        program.find("/etc/passwd/it", "/bin")
+    assert run("sh", "-c", "exit 5", path="/etc/passwd:/bin") == 5
+    assert program.find("sh", "/etc/passwd:/bin") == "/bin/sh"
 
 
 def test_a_script_may_have_spaces_and_an_argument_before_it(tmp_path: Path) -> None:
