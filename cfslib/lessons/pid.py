@@ -19,7 +19,7 @@ from cfslib.syscalls import Prctl
 T = TypeVar("T")
 
 PATIENCE = 5  # seconds until an answer that never ends is killed
-MOMENT = 0.5  # seconds for a signal to do what it does
+MOMENT = 2  # seconds in which a process has ended that is told to; wrong answers wait
 TERMINATED = 143  # how a shell shows an end by SIGTERM: 128 + 15
 
 
