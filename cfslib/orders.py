@@ -35,7 +35,10 @@ def give(channel: int, order: "Order", streams: "Sequence[int]") -> None:
 
 
 def take(path: str) -> "Order":
-    """Wait for what to run, as PID 1, and have the streams that came with it."""
+    """Wait for what to run, as PID 1, and have the streams that came with it.
+
+    `path` is where the command will be looked for.
+    """
     libc.prctl(pid1.SET_NAME, WAITING)
     # Memory shared with the server is copied when it is used first: do that now.
     for name in ("/", "no such program"):

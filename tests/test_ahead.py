@@ -161,16 +161,20 @@ def give(order: tuple[list[str], dict[bytes, bytes]], streams: list[int]) -> Non
     """Tell the container that is ahead what to run, but not the server."""
     messages = [playclient.server.message() for _ in range(2)]
     channels = [channel for _, channels in messages for channel in channels]
-    orders.give(channels[-1], order, streams)
-    for channel in channels:
-        os.close(channel)
+    try:
+        orders.give(channels[-1], order, streams)
+    finally:
+        for channel in channels:
+            os.close(channel)
 
 
-def test_orders_for_one_that_has_ended_go_to_the_server(rootfs: Path) -> None:
-    spec = Spec(["sh", "-c", "echo well"], rootfs=rootfs)
-    os.kill(wait_for_one(spec), signal.SIGKILL)
-    by_a_thread(replace(spec, hostname="other"))  # which lets the message lie
-    assert by_a_thread(spec).stdout == "well\n"
+def test_one_that_has_ended_takes_no_orders(rootfs: Path) -> None:
+    one = wait_for_one(Spec(["true"], rootfs=rootfs))
+    os.kill(one, signal.SIGKILL)
+    assert wait_until(lambda: not is_alive(one))
+
+    with pytest.raises(Deviation):
+        give((["true"], {}), [0, 1, 2])
 
 
 def test_another_kind_of_container_takes_its_place(rootfs: Path) -> None:

@@ -116,33 +116,21 @@ def test_a_signal_for_our_terminal_does_not_reach_it(helper: Helper) -> None:
     assert os.getsid(helper.pid) == helper.pid != os.getsid(0)
 
 
-# It sends what it is sent back as a message, with a descriptor of its own.
-SENDER = """
-import os, socket, sys
-requests = socket.socket(fileno=int(sys.argv[1]))
-while True:
-    data, descriptors, _, _ = socket.recv_fds(requests, 1000, 1)
-    if not data:
-        break
-    socket.send_fds(requests, [data], [0])
-    os.write(descriptors[0], b"sent")
-"""
+# It sends what it is sent back as a message too, with a descriptor of its own.
+SENDER = PROGRAM.replace(
+    "    os.write", "    socket.send_fds(requests, [data], [0])\n    os.write"
+)
 
 
 def test_what_it_sends_is_there_when_we_look() -> None:
     helper = Helper(lambda: ["-I", "-S", "-c", SENDER])
     assert helper.message() == (b"", [])
 
-    reader, writer = os.pipe()
-    for _ in range(2):
-        helper.ask([writer], lambda _: b"hello")
-        assert os.read(reader, 4) == b"sent"
-    os.close(reader)
-    os.close(writer)
-    for _ in range(2):
+    said = [ask(helper, "a"), ask(helper, "b")]
+    for text in said:
         data, (fd,) = helper.message()
         os.close(fd)
-        assert data == b"hello"
+        assert data == text.encode()
     assert helper.message() == (b"", [])
     helper.stop()
     assert helper.message() == (b"", [])

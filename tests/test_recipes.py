@@ -146,7 +146,6 @@ def test_a_draft_of_somebody_else_is_not_written_through(directory: Path) -> Non
 
 AS_IT_WAS = """
 import sys
-from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from cfslib import container, masks, recipes
 from cfslib.spec import Spec
