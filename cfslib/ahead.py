@@ -16,10 +16,14 @@ from cfslib.replay import Made
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from cfslib.janitor import Janitor
+    from cfslib.player import Order
     from cfslib.shelf import Recipe
 
-SOON = 0.002  # seconds without a request after which there is time to make one
+SOON = 0.002  # seconds without a request after which there is time to make one,
+LATER = 0.02  # or while the last container runs: its end would be slower, beside that
 KEPT = 5  # seconds without a request after which it is ended: nothing stays behind
 
 
@@ -31,12 +35,14 @@ class Ahead:
         self._recipe: Recipe | None = None  # of what was made
         self._made: Made | None = None
 
-    @property
-    def patience(self) -> "float | None":
-        """Return after how many seconds without a request `idle` should be called."""
+    def patience(self, last_runs: bool) -> "float | None":
+        """Return after how many seconds with nothing to do `idle` should be called.
+
+        `last_runs` says if the last container has not ended yet.
+        """
         if self._recipe is self._wanted:
             return KEPT if self._made else None
-        return SOON
+        return LATER if last_runs else SOON
 
     def idle(self, janitor: "Janitor | None") -> "Made | None":
         """Make one and return it, for now there is time; or end one nobody wanted."""
@@ -44,7 +50,8 @@ class Ahead:
         self.end()
         if wanted:
             try:
-                self._made = ready(wanted, janitor)
+                path = wanted["path"]
+                self._made = ready(wanted, janitor, lambda: orders.take(path))
                 self._wanted = self._recipe = wanted
             except Deviation:
                 pass  # the next container will find that out too
@@ -70,9 +77,14 @@ class Ahead:
         self._made = self._recipe = self._wanted = None
 
 
-def ready(recipe: "Recipe", janitor: "Janitor | None") -> Made:
-    """Make a container that waits for its orders."""
-    made = Made(recipe, lambda: orders.take(recipe["path"]))
+def ready(
+    recipe: "Recipe",
+    janitor: "Janitor | None",
+    order: "Callable[[], Order]",
+    streams: "Sequence[int]" = (),
+) -> Made:
+    """Make a container to which nothing is missing but the word; see `replay.Made`."""
+    made = Made(recipe, order, streams)
     try:
         made.prepare(janitor)
     except Deviation:

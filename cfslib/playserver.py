@@ -5,8 +5,7 @@ cheap.
 
     client                           server                      PID 1
     recipe, argv, descriptors  -->   clone           -------->   see `replay`
-                                     argv, descriptors  ----->   finds the command
-                                     word            -------->   starts it
+                                     word            -------->   starts the command
     reads what is printed      <-------------------------------  prints
     sees the wait status       <--   reaps it, removes its cgroups
 
@@ -51,7 +50,8 @@ def serve(fd: int) -> "NoReturn":
     pid1.arguments()  # so that they need not look for them
     server = Server(fd)
     while True:
-        events = server.events.poll(server.ahead.patience)
+        last_runs = server.last in server.running
+        events = server.events.poll(server.ahead.patience(last_runs))
         if not events:
             server.idle()
         for number, _ in events:
@@ -73,7 +73,8 @@ class Server:
         self._recipes: dict[str, Recipe] = {}
         self.ahead = Ahead()
         self.janitor: Janitor | None = None
-        self._running: dict[int, tuple[Made, int]] = {}  # by pidfd; with the answer's
+        self.running: dict[int, tuple[Made, int]] = {}  # by pidfd; with the answer's
+        self.last = -1  # the pidfd of the container that was started last
         self._wanted: dict[int, Made] = {}  # by the answer's descriptor
 
     def idle(self) -> None:
@@ -120,17 +121,17 @@ class Server:
         recipe = self._recipes[name]
         if recipe["groups"] and not self.janitor:
             self.janitor = Janitor()
-        taken = self.ahead.take(recipe, ahead)
-        made = taken or ready(recipe, self.janitor)
+        made = self.ahead.take(recipe, ahead)  # which has its orders from the client
+        if not made:
+            made = ready(recipe, self.janitor, lambda: (argv, environ), streams)
         try:
-            if not taken:  # else it has its orders from the client
-                orders.give(made.channel, (argv, environ), streams)
             made.start(shelf.circumstances(environ, self._identity))
         except Deviation:
             made.kill()
         end = os.pidfd_open(made.pid)
-        self._running[end] = made, answer
+        self.running[end] = made, answer
         self._wanted[answer] = made
+        self.last = end
         self.events.register(end, select.EPOLLIN)
         self.events.register(answer, select.EPOLLRDHUP)
 
@@ -139,8 +140,8 @@ class Server:
         if ready in self._wanted:
             self._wanted.pop(ready).kill()
             self.events.unregister(ready)
-        elif ready in self._running:
-            self._finish(ready, *self._running.pop(ready))
+        elif ready in self.running:
+            self._finish(ready, *self.running.pop(ready))
 
     def _finish(self, end: int, made: Made, answer: int) -> None:
         """Tell the client how the container ended, if it ever started."""
@@ -160,7 +161,7 @@ class Server:
     def end(self) -> "NoReturn":
         """End all containers, and ourselves."""
         self.ahead.end()
-        for end, (made, answer) in self._running.items():
+        for end, (made, answer) in self.running.items():
             made.kill()
             self._finish(end, made, answer)
         if self.janitor:

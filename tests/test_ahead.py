@@ -179,10 +179,11 @@ def test_one_that_has_ended_takes_no_orders(rootfs: Path) -> None:
 
 def test_another_kind_of_container_takes_its_place(rootfs: Path) -> None:
     one = wait_for_one(Spec(["true"], rootfs=rootfs))
-    other = wait_for_one(Spec(["true"], rootfs=rootfs, hostname="other"))
+    for _ in range(2):  # the first one in the plain way
+        by_a_thread(Spec(["true"], rootfs=rootfs, hostname="other"))
 
-    assert one != other
-    assert wait_until(lambda: not is_alive(one))
+    assert wait_until(lambda: len(waiting()) == 1 and waiting() != [one])
+    assert not is_alive(one)
 
 
 def test_it_ends_with_its_server(rootfs: Path) -> None:
@@ -255,12 +256,12 @@ def test_after_the_time_it_is_kept_nothing_of_it_is_left(rootfs: Path) -> None:
             return sorted(os.listdir("/proc/self/fd")) + groups
 
         before, janitor, one = left(), Janitor(), Ahead()
-        patience = [one.patience]
+        patience = [one.patience(last_runs=False)]
         assert one.take(recipe, b"") is None
         for _ in range(2):
-            patience.append(one.patience)
+            patience.append(one.patience(last_runs=False))
             one.idle(janitor)
-        patience.append(one.patience)
+        patience.append(one.patience(last_runs=False))
         janitor.dismiss()
         return before, patience, left()
 
@@ -272,12 +273,32 @@ def test_after_the_time_it_is_kept_nothing_of_it_is_left(rootfs: Path) -> None:
 def test_one_that_cannot_be_made_is_tried_once() -> None:
     def idle_twice() -> list[float | None]:
         one = Ahead()
-        one.take({"root": "/nowhere", "groups": []}, b"")
-        tries = [one.patience]
+        one.take({"root": "/nowhere", "groups": [], "path": ""}, b"")
+        tries = [one.patience(last_runs=False)]
         one.idle(None)
-        return [*tries, one.patience]
+        return [*tries, one.patience(last_runs=False)]
 
     assert in_child(idle_twice) == [ahead.SOON, None]
+
+
+def test_the_end_of_the_last_one_comes_first() -> None:
+    one = Ahead()
+    assert one.patience(last_runs=True) is None
+    one.take({}, b"")
+
+    assert one.patience(last_runs=True) == ahead.LATER > ahead.SOON
+
+
+def test_beside_a_container_that_stays_one_is_made_all_the_same(rootfs: Path) -> None:
+    spec = Spec(["true"], rootfs=rootfs)
+    container.capture(spec)
+    stays = replace(spec, argv=["sh", "-c", "kill -STOP $$"])
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(container.capture, stays)
+        assert wait_until(lambda: len(waiting()) == 1)
+
+        playclient.stop()
+    assert running.result().code == 128 + signal.SIGKILL
 
 
 @pytest.mark.parametrize("room", range(3))  # for the rootfs, and two for the channel
@@ -298,7 +319,7 @@ def test_without_room_for_its_descriptors_none_is_made(room: int, rootfs: Path) 
         resource.setrlimit(resource.RLIMIT_NOFILE, (free[-1], hard))
         one.idle(None)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-        return one.patience, before, os.listdir("/proc/self/fd")
+        return one.patience(last_runs=False), before, os.listdir("/proc/self/fd")
 
     patience, before, after = in_child(idle)
     assert patience is None
@@ -315,7 +336,7 @@ def test_what_is_not_ready_is_taken_down(rootfs: Path) -> None:
         before, janitor = os.listdir("/proc/self/fd"), Janitor()
         wrong = [("chdir", (b"/nowhere",), 0, 0)]
         with pytest.raises(Deviation):
-            ahead.ready(recipe | {"between": wrong}, janitor)
+            ahead.ready(recipe | {"between": wrong}, janitor, lambda: ([], {}))
         alive = [seen.name for seen in sightings.below(os.getpid())]
         janitor.dismiss()
         return before, os.listdir("/proc/self/fd"), alive
