@@ -14,7 +14,8 @@ import time
 
 from cfslib import libc, pid1
 
-NOW = b"\0"  # at the end of the list: remove what is on it
+END = b"\0\n"  # of a line
+NOW = b"now"  # at the end of the list: remove what is on it
 
 
 class Janitor:
@@ -22,7 +23,9 @@ class Janitor:
 
     def __init__(self) -> None:
         self._list = posix.memfd_create("cfs-janitor", posix.MFD_CLOEXEC)
-        self._groups: list[bytes] = []
+        self._size = 0
+        self._places: dict[bytes, int] = {}  # on the list, by group
+        self._gaps: dict[int, list[int]] = {}  # places where one was, by its length
         maker = posix.getpid()
         # Before the fork, so that no signal ends it before it is ready.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
@@ -30,7 +33,7 @@ class Janitor:
         if self._pid == 0:
             try:
                 self._sleep_until_the_end_of(maker)
-                for group in self._read().split(b"\n")[-2::-1]:
+                for group in self._groups():
                     remove(group)
                 posix._exit(0)
             finally:
@@ -39,15 +42,20 @@ class Janitor:
 
     def look_after(self, groups: list[bytes]) -> None:
         """Put groups on the list; do it before they are made."""
-        self._groups += groups
-        self._write()
+        for group in groups:
+            gaps = self._gaps.get(len(group))
+            place = gaps.pop() if gaps else self._size
+            self._size = max(self._size, place + len(group + END))
+            self._places[group] = place
+            posix.pwrite(self._list, group + END, place)
 
     def remove(self, groups: list[bytes]) -> None:
         """Remove groups, and forget about them."""
         for group in reversed(groups):  # what is inside another one comes after it
             remove(group)
-        self._groups = [group for group in self._groups if group not in groups]
-        self._write()
+            place = self._places.pop(group)
+            posix.pwrite(self._list, bytes(len(group)), place)
+            self._gaps.setdefault(len(group), []).append(place)
 
     def dismiss(self) -> None:
         """Need it no more."""
@@ -60,19 +68,22 @@ class Janitor:
 
         It still sees the host's files where we may have changed our root.
         """
-        posix.pwrite(self._list, NOW, self._write())
+        posix.pwrite(self._list, NOW, self._size)
         posix.close(self._list)
         posix.kill(self._pid, signal.SIGTERM)
         _, status = posix.waitpid(self._pid, 0)
         if status != 0:  # somebody killed it
-            for group in reversed(self._groups):
+            for group in reversed(self._places):
                 remove(group)
 
-    def _write(self) -> int:
-        data = b"".join(group + b"\n" for group in self._groups)
-        posix.pwrite(self._list, data, 0)
-        posix.ftruncate(self._list, len(data))
-        return len(data)
+    def _groups(self) -> "list[bytes]":
+        """Return what is on the list; what is inside another one comes before it.
+
+        A gap is full of NUL bytes, and there is one in a line of which we had written
+        or wiped only a part when we were killed.  That must not be taken for a path.
+        """
+        lines = self._read().split(END)[:-1]
+        return sorted((line for line in lines if b"\0" not in line), reverse=True)
 
     def _read(self) -> bytes:
         return posix.pread(self._list, posix.fstat(self._list).st_size, 0)

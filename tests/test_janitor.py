@@ -67,6 +67,44 @@ def test_what_was_removed_before_is_no_longer_on_its_list(tmp_path: Path) -> Non
     assert (tmp_path / "kept").exists()
 
 
+def its_list() -> int:
+    """Return our descriptor of the list of the only janitor."""
+    for fd in Path("/proc/self/fd").iterdir():
+        if "cfs-janitor" in os.readlink(fd):
+            return int(fd.name)
+    raise LookupError
+
+
+def test_a_place_on_its_list_is_used_again(tmp_path: Path) -> None:
+    def sizes() -> set[int]:
+        names = [os.fsencode(tmp_path / f"{number}") for number in range(9)]
+        with looked_after(tmp_path / "stays") as janitor:
+            seen = set()
+            for name in names:
+                janitor.look_after([name])
+                seen.add(os.fstat(its_list()).st_size)
+                janitor.remove([name])
+            return seen
+
+    assert len(in_child(sizes)) == 1
+
+
+def test_a_line_that_is_half_written_when_we_are_killed_is_no_path(
+    tmp_path: Path,
+) -> None:
+    def be_killed() -> None:
+        (tmp_path / "kept").mkdir()
+        with looked_after(tmp_path / "kept-apart", tmp_path / "other"):
+            written = len(os.fsencode(tmp_path / "kept"))
+            os.pwrite(its_list(), bytes(len("-apart")), written)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    with pytest.raises(ChildProcessError, match="SIGKILL"):
+        in_child(be_killed)
+    assert wait_until(lambda: not (tmp_path / "other").exists())
+    assert (tmp_path / "kept").exists()
+
+
 def test_it_removes_them_even_if_a_child_of_ours_lives_on(tmp_path: Path) -> None:
     def leave_a_child() -> None:
         with looked_after(tmp_path / "made"):
