@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 # Started like `cfs` itself, without site packages: the less it imports, the faster it
 # can be cloned.
-_PROGRAM = """
+PROGRAM = """
 import sys
 sys.path.append(sys.argv[1])
 from cfslib import playserver
 playserver.serve(int(sys.argv[2]))
 """
-server = Helper(lambda: ["-I", "-S", "-c", _PROGRAM, str(Path(__file__).parents[1])])
+server = Helper(lambda: ["-I", "-S", "-c", PROGRAM, str(Path(__file__).parents[1])])
 _sent: set[str] = set()  # the recipes that the server has
 
 

@@ -238,10 +238,17 @@ def test_it_is_no_container_yet(rootfs: Path) -> None:
     assert sightings.containers(os.getpid()) == []
 
 
-def test_without_a_request_for_some_seconds_it_is_gone(rootfs: Path) -> None:
+def test_without_a_request_for_some_seconds_it_is_gone(
+    rootfs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hasty = (
+        f"from cfslib import ahead; ahead.KEPT = {ahead.KEPT / 10}\nplayserver.serve"
+    )
+    program = playclient.PROGRAM.replace("playserver.serve", hasty)
+    monkeypatch.setattr(playclient, "PROGRAM", program)
     wait_for_one(Spec(["true"], rootfs=rootfs))
 
-    assert wait_until(lambda: not waiting(), seconds=3 * ahead.KEPT)
+    assert wait_until(lambda: not waiting())
 
 
 def test_after_the_time_it_is_kept_nothing_of_it_is_left(rootfs: Path) -> None:

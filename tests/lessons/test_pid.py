@@ -132,12 +132,24 @@ def test_a_right_answer_to_exercise_2_is_done(
 
 
 @pytest.mark.parametrize(
+    "wrong", [lambda: None, obey_the_default, obey_another_signal, hear_and_go_on]
+)
+def test_an_answer_to_exercise_2_that_does_not_end_is_not_done(
+    wrong: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(pid, "MOMENT", 0.2)  # no more would change this
+    pid.check_obey(wrong)
+
+    out = capsys.readouterr().out
+    assert "[ ] a SIGTERM from outside ends it" in out
+    assert "Not yet." in out
+
+
+@pytest.mark.parametrize(
     ("wrong", "open_point"),
     [
-        (lambda: None, "a SIGTERM from outside ends it"),
-        (obey_the_default, "a SIGTERM from outside ends it"),
-        (obey_another_signal, "a SIGTERM from outside ends it"),
-        (hear_and_go_on, "a SIGTERM from outside ends it"),
         (obey_with_success, "its exit code is 143"),
         (leave_at_once, "PID 1 runs until it is told to end"),
     ],
