@@ -24,7 +24,7 @@ from cfslib.namespaces import Namespace
 from cfslib.syscalls import Prctl
 
 UID = 54321
-KEPT = ("PATH", "PYTHONPATH", "LANG", "CI")  # of the environment
+KEPT = ("PATH", "PYTHONPATH", "LANG", "CI", "PYTEST_ADDOPTS")  # of the environment
 NEEDED = {Path(sys.prefix), Path(sys.base_prefix), Path(__file__).parent.parent}
 
 

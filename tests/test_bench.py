@@ -20,6 +20,7 @@ from tests.bench.box import Box
 from tests.bench.peers import PEERS
 from tests.conftest import SLOWNESS, needs_namespaces, needs_root
 
+pytestmark = pytest.mark.long
 needs_a_compiler = pytest.mark.skipif(not shutil.which("gcc"), reason="needs gcc")
 LOOK = """
 cat /proc/mounts /proc/sys/kernel/hostname /proc/self/limits /proc/self/status

@@ -221,6 +221,7 @@ def test_no_output_names_this_machine(path: Path) -> None:
 
 
 @each
+@pytest.mark.long
 def test_the_solutions_are_right_and_the_stubs_are_not(path: Path) -> None:
     notebook = read(path)
     for cell in cells(path, "code", "check"):

@@ -13,6 +13,8 @@ from cfslib.children import in_child
 from cfslib.namespaces import Namespace
 from tests.conftest import needs_namespaces, own_world, wait_until
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

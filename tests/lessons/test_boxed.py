@@ -36,6 +36,7 @@ def seen(command: str, *kinds: Namespace) -> str:
 
 
 @needs_namespaces
+@pytest.mark.long
 def test_no_choice_of_namespaces_changes_the_host() -> None:
     def state() -> tuple[str, list[procfs.Mount]]:
         return socket.gethostname(), procfs.mounts()
