@@ -23,7 +23,6 @@ import _socket
 import gc
 import marshal
 import posix as os
-import resource
 import select
 
 from cfslib import orders, pid1, rights, shelf
@@ -68,7 +67,7 @@ class Server:
         self.requests = _socket.socket(fileno=fd)
         self.events = select.epoll()
         self.events.register(fd, select.EPOLLIN)
-        self._last = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - SPARE
+        self._last = os.sysconf("SC_OPEN_MAX") - SPARE
         self._identity = shelf.identity()  # which we do not change
         self._recipes: dict[str, Recipe] = {}
         self.ahead = Ahead()
