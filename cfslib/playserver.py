@@ -67,7 +67,7 @@ class Server:
         self.requests = _socket.socket(fileno=fd)
         self.events = select.epoll()
         self.events.register(fd, select.EPOLLIN)
-        self._last = os.sysconf("SC_OPEN_MAX") - SPARE
+        self._highest = os.sysconf("SC_OPEN_MAX") - SPARE
         self._identity = shelf.identity()  # which we do not change
         self._recipes: dict[str, Recipe] = {}
         self.ahead = Ahead()
@@ -95,7 +95,7 @@ class Server:
             return False
         answer, *streams = descriptors
         try:
-            if max(streams) > self._last:
+            if max(streams) > self._highest:
                 raise Deviation("too many containers for one server")
             self._start(answer, streams, *marshal.loads(data))
         except Deviation:

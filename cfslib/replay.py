@@ -64,6 +64,7 @@ def run(
             SignalsKeptBack() as mask,
             Made(recipe, lambda: (list(argv), environ), streams) as made,
         ):
+            _move_elsewhere(made.pid)
             if recipe["groups"]:
                 from cfslib.janitor import Janitor  # now: PID 1 is at work already
 
@@ -162,6 +163,22 @@ class Made:
         os.close(self._root)
         if self._janitor:
             self._janitor.remove(self._groups)
+
+
+def _move_elsewhere(pid: int) -> None:
+    """Have a new process run on another processor than we, and then on any.
+
+    It starts on ours, and would wait there until we wait for something.
+    """
+    every = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(pid, every - {libc.getcpu()})
+    except OSError:
+        return  # there is no other, or we may not choose
+    try:
+        os.sched_setaffinity(pid, every)
+    except OSError:
+        raise Deviation("sched_setaffinity") from None
 
 
 def _in_use(root: str) -> int:

@@ -1,4 +1,5 @@
 import os
+import posix
 import re
 import signal
 import subprocess
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cfslib import container, playback, recipes, replay, shelf, syscalls
+from cfslib import container, playback, procfs, recipes, replay, shelf, syscalls
 from cfslib.capabilities import DEFAULT, Capability
 from cfslib.children import in_child
 from cfslib.limits import Limits
@@ -120,6 +121,37 @@ def comparable(text: str) -> list[str]:
     # While PID 1 waits for signals, it does not block them; and it has the handlers of
     # its maker, pytest's among them, for signals that it only waits for.
     return [*command.split("\n"), *re.sub(r"Sig(Blk|Cgt):.*", start, init).split("\n")]
+
+
+@pytest.mark.parametrize("fails_at", [None, 1, 2])
+def test_pid_1_starts_on_another_processor_and_may_then_use_all(
+    fails_at: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every, asked = os.sched_getaffinity(0), list[set[int]]()
+    choose = os.sched_setaffinity
+
+    def chosen(pid: int, processors: set[int]) -> None:
+        asked.append(processors)
+        if len(asked) == fails_at:
+            raise PermissionError
+        choose(pid, processors)
+
+    recipe = recipe_for(Spec([]))
+    monkeypatch.setattr(posix, "sched_setaffinity", chosen)
+    code, printed = play(recipe, "grep", "Cpus_allowed:", "/proc/self/status")
+
+    first, *rest = asked
+    assert first < every
+    assert len(every - first) == 1
+    if fails_at == 1 or not first:  # then it has stayed where it was
+        assert rest == []
+    else:
+        assert rest == [every]
+    if fails_at == 2 and first:
+        assert (code, printed) == (None, "")
+    else:
+        assert code == 0
+        assert printed.split()[1] == procfs.status("self")["Cpus_allowed"]
 
 
 @pytest.mark.parametrize("box", BOXES.values(), ids=BOXES)
