@@ -296,15 +296,19 @@ def test_the_end_of_the_last_one_comes_first() -> None:
     assert one.patience(last_runs=True) == ahead.LATER > ahead.SOON
 
 
-def test_beside_a_container_that_stays_one_is_made_all_the_same(rootfs: Path) -> None:
+def test_beside_a_container_that_stays_one_is_made_later(rootfs: Path) -> None:
     spec = Spec(["true"], rootfs=rootfs)
-    container.capture(spec)
+    one = wait_for_one(spec)
     stays = replace(spec, argv=["sh", "-c", "kill -STOP $$"])
     with ThreadPoolExecutor(1) as pool:
+        began = time.monotonic()
         running = pool.submit(container.capture, stays)
-        assert wait_until(lambda: len(waiting()) == 1)
+        another = wait_until(lambda: len(waiting()) == 1 and waiting() != [one])
+        took = time.monotonic() - began
+        playclient.stop()  # in any case, or the container would stay for ever
 
-        playclient.stop()
+    assert another
+    assert took > ahead.LATER
     assert running.result().code == 128 + signal.SIGKILL
 
 

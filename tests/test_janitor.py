@@ -94,14 +94,15 @@ def test_a_line_that_is_half_written_when_we_are_killed_is_no_path(
 ) -> None:
     def be_killed() -> None:
         (tmp_path / "kept").mkdir()
-        with looked_after(tmp_path / "kept-apart", tmp_path / "other"):
+        # It takes the names from last to first, and so comes past the half one.
+        with looked_after(tmp_path / "kept-apart", tmp_path / "after"):
             written = len(os.fsencode(tmp_path / "kept"))
             os.pwrite(its_list(), bytes(len("-apart")), written)
             os.kill(os.getpid(), signal.SIGKILL)
 
     with pytest.raises(ChildProcessError, match="SIGKILL"):
         in_child(be_killed)
-    assert wait_until(lambda: not (tmp_path / "other").exists())
+    assert wait_until(lambda: not (tmp_path / "after").exists())
     assert (tmp_path / "kept").exists()
 
 
