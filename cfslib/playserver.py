@@ -49,8 +49,7 @@ def serve(fd: int) -> "NoReturn":
     pid1.arguments()  # so that they need not look for them
     server = Server(fd)
     while True:
-        last_runs = server.last in server.running
-        events = server.events.poll(server.ahead.patience(last_runs))
+        events = server.events.poll(server.patience())
         if not events:
             server.idle()
         for number, _ in events:
@@ -73,8 +72,12 @@ class Server:
         self.ahead = Ahead()
         self.janitor: Janitor | None = None
         self.running: dict[int, tuple[Made, int]] = {}  # by pidfd; with the answer's
-        self.last = -1  # the pidfd of the container that was started last
+        self._last = -1  # the pidfd of the container that was started last
         self._wanted: dict[int, Made] = {}  # by the answer's descriptor
+
+    def patience(self) -> "float | None":
+        """Return after how many seconds with nothing to do `idle` should be called."""
+        return self.ahead.patience(self._last in self.running)
 
     def idle(self) -> None:
         """Make a container ahead, and tell the client of it."""
@@ -130,7 +133,7 @@ class Server:
         end = os.pidfd_open(made.pid)
         self.running[end] = made, answer
         self._wanted[answer] = made
-        self.last = end
+        self._last = end
         self.events.register(end, select.EPOLLIN)
         self.events.register(answer, select.EPOLLRDHUP)
 

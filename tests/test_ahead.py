@@ -1,7 +1,9 @@
+import marshal
 import os
 import random
 import resource
 import signal
+import socket
 import time
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,8 +20,10 @@ from cfslib import (
     container,
     orders,
     playclient,
+    playserver,
     procfs,
     recipes,
+    rights,
     sightings,
 )
 from cfslib.ahead import Ahead
@@ -64,8 +68,9 @@ def waiting() -> list[int]:
 
 
 def wait_for_one(spec: Spec) -> int:
-    """Run containers until one is made ahead; return its pid."""
+    """Have one made ahead, and return its pid."""
     by_a_thread(spec)  # the plain way, perhaps
+    playclient.stop()  # with what it may have made, which would soon be replaced
     by_a_thread(spec)
     assert wait_until(lambda: len(waiting()) == 1)
     return waiting()[0]
@@ -297,19 +302,30 @@ def test_the_end_of_the_last_one_comes_first() -> None:
 
 
 def test_beside_a_container_that_stays_one_is_made_later(rootfs: Path) -> None:
-    spec = Spec(["true"], rootfs=rootfs)
-    one = wait_for_one(spec)
-    stays = replace(spec, argv=["sh", "-c", "kill -STOP $$"])
-    with ThreadPoolExecutor(1) as pool:
-        began = time.monotonic()
-        running = pool.submit(container.capture, stays)
-        another = wait_until(lambda: len(waiting()) == 1 and waiting() != [one])
-        took = time.monotonic() - began
-        playclient.stop()  # in any case, or the container would stay for ever
+    spec = Spec(["sh", "-c", "kill -STOP $$"], rootfs=rootfs)
+    container.capture(replace(spec, argv=["true"]))
+    recipe = recipes.find(spec)
+    assert recipe
+    request = marshal.dumps((recipe["name"], recipe, list(spec.argv), {}, b""))
 
-    assert another
-    assert took > ahead.LATER
-    assert running.result().code == 128 + signal.SIGKILL
+    def patience() -> list[float | None]:
+        ours, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
+        waits, answer = socket.socketpair()
+        server = playserver.Server(theirs.detach())
+        rights.send(ours, request, [answer.fileno(), 0, 1, 2])
+        answer.close()
+        server.accept()
+        beside = server.patience()
+        waits.close()  # so it is wanted no more, and killed
+        while server.running:
+            for number, _ in server.events.poll():
+                server.look_at(number)
+        after = server.patience()
+        if server.janitor:
+            server.janitor.dismiss()
+        return [beside, after]
+
+    assert in_child(patience) == [ahead.LATER, ahead.SOON]
 
 
 @pytest.mark.parametrize("room", range(3))  # for the rootfs, and two for the channel
