@@ -73,6 +73,7 @@ def test_each_of_our_ways_makes_containers(things: Path) -> None:
         Box(things, network=True),
         Box(things, "nothing", limited=False),
         Box(things, "now"),
+        Box(things, named=False),
     ):
         times = rounds.timed(ways.ours(kind), 2)
 

@@ -2,7 +2,7 @@
 
 The command is one of some programs that need no library: busybox's `true`; `nothing`,
 which is three instructions long; `now`, which prints when it ran; and `pause`, which
-waits for SIGTERM.
+waits for SIGTERM.  Where no rootfs is named it is the `true` of this machine.
 """
 
 import os
@@ -11,7 +11,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from cfslib import cgroups
+from cfslib import cgroups, rootcache
 from cfslib.cgroups.hierarchies import CannotLimit
 from cfslib.limits import Limits
 from cfslib.namespaces import Namespace
@@ -33,11 +33,12 @@ class Box:
     command: str = "true"
     network: bool = False  # a network namespace
     limited: bool = True  # to 20 processes
+    named: bool = True  # with a rootfs that we name; else the one of everyday tools
 
     @property
     def rootfs(self) -> Path:
         """Return the directory that is / inside."""
-        return self.things / "rootfs"
+        return self.things / "rootfs" if self.named else rootcache.current()
 
     @property
     def says_when(self) -> bool:
@@ -48,7 +49,7 @@ class Box:
         """Return it in our own words."""
         return Spec(
             [self.command],
-            rootfs=self.rootfs,
+            rootfs=self.rootfs if self.named else None,
             namespaces=NAMESPACES | (Namespace.NET if self.network else Namespace(0)),
             limits=Limits(pids_max=PIDS_MAX if self.limited else None),
         )

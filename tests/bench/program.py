@@ -1,6 +1,6 @@
 """program: a single-threaded Python program that makes containers when asked.
 
-    python -m tests.bench.program THINGS COMMAND NETWORK LIMITED
+    python -m tests.bench.program THINGS COMMAND NETWORK LIMITED NAMED
 
 For each line on standard input it makes one, and prints when it began and when all was
 over, in nanoseconds.
@@ -16,8 +16,8 @@ from tests.bench.box import Box
 
 def main(argv: list[str]) -> None:
     """Make a container for every line."""
-    things, command, network, limited = argv
-    spec = Box(Path(things), command, network == "1", limited == "1").spec()
+    things, command, *flags = argv
+    spec = Box(Path(things), command, *(flag == "1" for flag in flags)).spec()
     for _ in sys.stdin:
         began = time.perf_counter_ns()
         code = container.run(spec)

@@ -30,6 +30,7 @@ def boxes(box: Box, rounds: int) -> dict[str, Times]:
     more = {
         "network": replace(box, network=True),
         "no limit": replace(box, limited=False),
+        "the rootfs of everyday tools": replace(box, named=False),
     }
     with trials.all_ways(box) as all_ways:
         times = {"default": timed([*all_ways, ways.python()], rounds)}

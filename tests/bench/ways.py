@@ -44,19 +44,20 @@ def ours(box: Box) -> list[Way]:
     """Return the floor, and every way that we offer."""
     network = {"FLOOR_NETWORK": "1"} if box.network else {}
     floor = (str(box.things / "floor"), str(box.rootfs), floor_limit(box), box.command)
-    program = (sys.executable, "-m", "tests.bench.program")
-    kind = (box.command, str(int(box.network)), str(int(box.limited)))
+    flags = [str(int(flag)) for flag in (box.network, box.limited, box.named)]
+    kind = (str(box.things), box.command, *flags)
+    program = (sys.executable, "-m", "tests.bench.program", *kind)
     options = ["--network", "none"] if box.network else []
     options += [] if box.limited else ["--pids-limit", "max"]
     return [
         Way(FLOOR, lambda: _asked(box, floor, os.environ | network), floor),
         Way(NOTEBOOK, lambda: _called(box)),
         Way(NONE_AHEAD, lambda: _called(box, makes_two=True), makes_two=True),
-        Way(PROGRAM, lambda: _asked(box, (*program, str(box.things), *kind))),
+        Way(PROGRAM, lambda: _asked(box, program)),
         command(
             COMMAND,
             [*cfs(), "run", *options, box.command],
-            {**os.environ, "CFS_ROOTFS": str(box.rootfs)},
+            {**os.environ, "CFS_ROOTFS": str(box.rootfs) if box.named else ""},
             says_when=box.says_when,
         ),
     ]
