@@ -8,9 +8,13 @@ been through all the calls of its recipe, and waits.
 The client is told, and may tell this PID 1 itself what to run, before it asks the
 server.  That saves a way, and no more: the server looks whether the recipe still
 holds, and only on its word the command is started.
+
+At the many files that a rootfs of everyday tools came from it has looked when it made
+the container, and now it looks at their directories.  What somebody has written into
+one of those files since then, some seconds ago at most, the next container shows.
 """
 
-from cfslib import orders
+from cfslib import orders, shelf
 from cfslib.player import Deviation
 from cfslib.replay import Made
 
@@ -50,8 +54,7 @@ class Ahead:
         self.end()
         if wanted:
             try:
-                path = wanted["path"]
-                self._made = ready(wanted, janitor, lambda: orders.take(path))
+                self._made = _ready_ahead(wanted, janitor)
                 self._wanted = self._recipe = wanted
             except Deviation:
                 pass  # the next container will find that out too
@@ -75,6 +78,18 @@ class Ahead:
             with self._made:
                 pass
         self._made = self._recipe = self._wanted = None
+
+
+def _ready_ahead(recipe: "Recipe", janitor: "Janitor | None") -> Made:
+    try:
+        places = shelf.places(recipe)  # first, so that no later change is missed
+    except OSError:
+        raise Deviation("places") from None
+    if not shelf.are_as_before(recipe["stamps"]):
+        raise Deviation("are_as_before")
+    made = ready(recipe, janitor, lambda: orders.take(recipe["path"]))
+    made.places = places
+    return made
 
 
 def ready(

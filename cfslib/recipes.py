@@ -10,7 +10,7 @@ import marshal
 import os
 import sys
 import time
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from cfslib import rootcache, shelf
@@ -185,8 +185,17 @@ def _files(spec: Spec, root: Path) -> Recipe:
     files, absent = rootcache.made_from() if spec.rootfs is None else ([], [])
     return {
         "stamps": [(file, shelf.stamp(file)) for file in [str(root), *files]],
+        "places": sorted({place for file in files for place in _places(file)}),
         "absent": absent,
     }
+
+
+def _places(file: str) -> Iterator[str]:
+    """Yield the directory of a file; if it is a link, also that of what it leads to."""
+    yield os.path.dirname(file)
+    if os.path.islink(file):
+        target = os.path.join(os.path.dirname(file), os.readlink(file))
+        yield from _places(target)
 
 
 def _code() -> list[tuple[str, tuple[int, int]]]:

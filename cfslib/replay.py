@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from cfslib.janitor import Janitor
     from cfslib.player import Order
-    from cfslib.shelf import Recipe
+    from cfslib.shelf import Recipe, Stamps
 
 SHARED_LOCK = 1  # LOCK_SH in <sys/file.h>
 PATIENCE = 30  # seconds: a hostile rootfs may have something that never answers
@@ -92,6 +92,7 @@ class Made:
         streams: "Sequence[int]" = (),
     ) -> None:
         self.recipe = recipe
+        self.places: Stamps = ()  # if it is made before it is wanted: see `shelf`
         self.name = b"cfs-%d-%s" % (os.getpid(), os.urandom(4).hex().encode())
         self._groups = [g.replace(shelf.NAME, self.name) for g in recipe["groups"]]
         self._janitor: Janitor | None = None
@@ -123,7 +124,7 @@ class Made:
     def start(self, circumstances: "list[bytes | str]") -> None:
         """Let the command start; raise `Deviation` if the recipe does not hold."""
         # After the lock: until then somebody might have cleared the rootfs away.
-        if not shelf.is_fresh(self.recipe, circumstances):
+        if not shelf.is_fresh(self.recipe, circumstances, self.places):
             raise Deviation("is_fresh")
         self._say_a_word()
 

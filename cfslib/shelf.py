@@ -6,7 +6,8 @@ A recipe is how one container was made: a dict, written by `recipes`, for `repla
     format         which `shelf` wrote it: others may mean something else by all this
     circumstances  what it depends on, besides files
     code           (path, stamp) of each file of this package
-    stamps         (path, stamp) of each other file that it depends on
+    stamps         (path, stamp) of the rootfs, and of each other file it depends on
+    places         the directories of these files, and of links that lead to them
     absent         paths where no file may have appeared
     root           the rootfs
     namespaces     the flags for clone
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     Recipe = dict[str, Any]
+    Stamps = Sequence[tuple[str, tuple[int, int]]]
 else:
     Recipe = dict
 
@@ -102,17 +104,30 @@ def format_here() -> "tuple[str, int, int]":
     return __file__, *stamp(__file__)
 
 
-def is_fresh(recipe: "Recipe", now: "list[bytes | str]") -> bool:
-    """Say if nothing has changed since a recipe was written; `now`: `circumstances`."""
+def is_fresh(recipe: "Recipe", now: "list[bytes | str]", places: "Stamps" = ()) -> bool:
+    """Say if nothing has changed since a recipe was written; `now`: `circumstances`.
+
+    `places` is what the function of this name said when all files were as before.  If
+    they have not changed, then at most a file was written in place.
+    """
     return (
         recipe["circumstances"] == now
         and are_as_before(recipe["code"])
-        and are_as_before(recipe["stamps"])
+        and ((places and are_as_before(places)) or are_as_before(recipe["stamps"]))
         and not any(_exists(path) for path in recipe["absent"])
     )
 
 
-def are_as_before(stamps: "Sequence[tuple[str, tuple[int, int]]]") -> bool:
+def places(recipe: "Recipe") -> "Stamps":
+    """Return the stamps of the rootfs, and of the directories with the other files.
+
+    A directory's changes when a file in it is replaced, as package managers do it.
+    There are few of them for the everyday tools, which are well over a hundred files.
+    """
+    return [recipe["stamps"][0], *((path, stamp(path)) for path in recipe["places"])]
+
+
+def are_as_before(stamps: "Stamps") -> bool:
     """Say if all these files have the stamps that they had."""
     try:
         for path, seen in stamps:

@@ -24,12 +24,14 @@ from cfslib import (
     procfs,
     recipes,
     rights,
+    shelf,
     sightings,
 )
 from cfslib.ahead import Ahead
 from cfslib.children import in_child
 from cfslib.janitor import Janitor
 from cfslib.player import Deviation
+from cfslib.shelf import Recipe
 from cfslib.spec import Spec
 from cfslib.streams import Finished
 from tests.conftest import is_alive, needs_namespaces, wait_until
@@ -37,6 +39,7 @@ from tests.test_replay import BOXES, PROBE_WORDS, comparable, plainly
 
 pytestmark = needs_namespaces
 
+A_TICK = 0.02  # seconds: within less, two changes may have the same time
 STARTED = 21  # field 22 of /proc/PID/stat: when it was started, in ticks since boot
 WHEN_STARTED = "read -r stat </proc/1/stat; echo $stat"
 
@@ -282,15 +285,85 @@ def test_after_the_time_it_is_kept_nothing_of_it_is_left(rootfs: Path) -> None:
     assert before == after
 
 
-def test_one_that_cannot_be_made_is_tried_once() -> None:
+def test_one_that_cannot_be_made_is_tried_once(rootfs: Path) -> None:
+    spec = Spec(["true"], rootfs=rootfs)
+    container.capture(spec)
+    recipe = recipes.find(spec)
+    assert recipe
+
     def idle_twice() -> list[float | None]:
         one = Ahead()
-        one.take({"root": "/nowhere", "groups": [], "path": ""}, b"")
+        one.take(recipe | {"root": "/nowhere"}, b"")
         tries = [one.patience(last_runs=False)]
         one.idle(None)
         return [*tries, one.patience(last_runs=False)]
 
     assert in_child(idle_twice) == [ahead.SOON, None]
+
+
+@pytest.fixture
+def tool(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a file that a rootfs may have come from."""
+    path = tmp_path_factory.mktemp("tools") / "ls"
+    path.touch()
+    return path
+
+
+def recipe_from(tool: Path, rootfs: Path) -> Recipe:
+    """Return a recipe that holds only as long as a file does not change."""
+    spec = Spec(["true"], rootfs=rootfs)
+    container.capture(spec)
+    recipe = recipes.find(spec)
+    assert recipe
+    stamps = [*recipe["stamps"], (str(tool), shelf.stamp(str(tool)))]
+    return recipe | {"stamps": stamps, "places": [str(tool.parent)]}
+
+
+def test_it_is_made_only_of_files_that_are_as_before(rootfs: Path, tool: Path) -> None:
+    recipe = recipe_from(tool, rootfs)
+
+    def made() -> list[bool]:
+        janitor, one, results = Janitor(), Ahead(), []
+        for change in (None, tool.touch, tool.unlink, tool.parent.rmdir):
+            if change:
+                time.sleep(A_TICK)
+                change()
+            one.take(recipe, b"")
+            results.append(bool(one.idle(janitor)))
+        one.end()
+        janitor.dismiss()
+        return results
+
+    assert in_child(made) == [True, False, False, False]
+
+
+@pytest.mark.parametrize("in_place", [True, False])
+def test_once_it_is_made_it_sees_files_replaced_but_not_written(
+    in_place: bool, rootfs: Path, tool: Path
+) -> None:
+    recipe = recipe_from(tool, rootfs)
+
+    def may_start() -> bool:
+        janitor, one = Janitor(), Ahead()
+        one.take(recipe, b"")
+        made = one.idle(janitor)
+        assert made
+        time.sleep(A_TICK)
+        if in_place:
+            tool.write_text("new")
+        else:
+            (tool.parent / "new").write_text("new")
+            (tool.parent / "new").replace(tool)
+        try:
+            made.start(shelf.circumstances(os.environb))
+            return True
+        except Deviation:
+            return False
+        finally:
+            one.end()
+            janitor.dismiss()
+
+    assert in_child(may_start) == in_place
 
 
 def test_the_end_of_the_last_one_comes_first() -> None:

@@ -176,3 +176,14 @@ def test_a_process_that_has_not_seen_our_code_change_writes_no_recipe(
     assert is_there() == "True\n"
     assert is_there() == "True\n"
     assert is_there("# newer\n") == "False\n"
+
+
+def test_the_places_of_a_link_are_all_on_its_way(tmp_path: Path) -> None:
+    for name in ("bin", "alternatives", "lib"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "lib/vim").touch()
+    (tmp_path / "alternatives/vi").symlink_to(tmp_path / "lib/vim")
+    (tmp_path / "bin/vi").symlink_to("../alternatives/vi")
+
+    places = [Path(place).resolve() for place in recipes._places(f"{tmp_path}/bin/vi")]
+    assert places == [tmp_path / name for name in ("bin", "alternatives", "lib")]

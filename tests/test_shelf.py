@@ -156,3 +156,58 @@ def test_what_is_saved_can_be_loaded(
 
     assert shelf.load(directory, NAME) == A_RECIPE
     assert os.stat(directory).st_mode & 0o777 == 0o700
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> shelf.Recipe:
+    """Depend on a rootfs, and on a file in a directory that the test may change."""
+    for name in ("root", "tools"):
+        (tmp_path / name).mkdir()
+    file = tmp_path / "tools/ls"
+    file.write_text("old")
+    paths = [str(tmp_path / "root"), str(file)]
+    return {
+        "circumstances": [],
+        "code": [],
+        "stamps": [(path, shelf.stamp(path)) for path in paths],
+        "places": [str(file.parent)],
+        "absent": [],
+    }
+
+
+def test_files_known_by_their_places_may_only_have_been_written_in_place(
+    recipe: shelf.Recipe, tmp_path: Path
+) -> None:
+    lately = shelf.places(recipe)
+    (tmp_path / "tools/ls").write_text("written in place")
+
+    assert shelf.is_fresh(recipe, [], lately)
+    assert not shelf.is_fresh(recipe, [])
+
+
+@pytest.mark.parametrize("change", ["replaced", "removed", "root"])
+def test_places_tell_of_other_changes(
+    change: str, recipe: shelf.Recipe, tmp_path: Path
+) -> None:
+    lately, file = shelf.places(recipe), tmp_path / "tools/ls"
+    time.sleep(A_TICK)
+    if change == "replaced":
+        (tmp_path / "new").write_text("new")
+        (tmp_path / "new").replace(file)
+    elif change == "removed":
+        file.unlink()
+    else:
+        (tmp_path / "root/new").touch()
+
+    assert not shelf.is_fresh(recipe, [], lately)
+
+
+def test_another_file_in_their_places_changes_nothing(
+    recipe: shelf.Recipe, tmp_path: Path
+) -> None:
+    lately = shelf.places(recipe)
+    time.sleep(A_TICK)
+    (tmp_path / "tools/other").touch()
+
+    assert not shelf.are_as_before(lately)
+    assert shelf.is_fresh(recipe, [], lately)
