@@ -22,7 +22,6 @@ from cfslib import (
     playclient,
     playserver,
     procfs,
-    recipes,
     rights,
     shelf,
     sightings,
@@ -35,7 +34,7 @@ from cfslib.shelf import Recipe
 from cfslib.spec import Spec
 from cfslib.streams import Finished
 from tests.conftest import is_alive, needs_namespaces, wait_until
-from tests.test_replay import BOXES, PROBE_WORDS, comparable, plainly
+from tests.test_replay import BOXES, PROBE_WORDS, comparable, plainly, recipe_for
 
 pytestmark = needs_namespaces
 
@@ -260,10 +259,7 @@ def test_without_a_request_for_some_seconds_it_is_gone(
 
 
 def test_after_the_time_it_is_kept_nothing_of_it_is_left(rootfs: Path) -> None:
-    spec = Spec(["true"], rootfs=rootfs)
-    container.capture(spec)
-    recipe = recipes.find(spec)
-    assert recipe
+    recipe = recipe_for(Spec(["true"], rootfs=rootfs))
 
     def make_and_end() -> tuple[list[str], list[float | None], list[str]]:
         def left() -> list[str]:
@@ -286,10 +282,7 @@ def test_after_the_time_it_is_kept_nothing_of_it_is_left(rootfs: Path) -> None:
 
 
 def test_one_that_cannot_be_made_is_tried_once(rootfs: Path) -> None:
-    spec = Spec(["true"], rootfs=rootfs)
-    container.capture(spec)
-    recipe = recipes.find(spec)
-    assert recipe
+    recipe = recipe_for(Spec(["true"], rootfs=rootfs))
 
     def idle_twice() -> list[float | None]:
         one = Ahead()
@@ -311,10 +304,7 @@ def tool(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def recipe_from(tool: Path, rootfs: Path) -> Recipe:
     """Return a recipe that holds only as long as a file does not change."""
-    spec = Spec(["true"], rootfs=rootfs)
-    container.capture(spec)
-    recipe = recipes.find(spec)
-    assert recipe
+    recipe = recipe_for(Spec(["true"], rootfs=rootfs))
     stamps = [*recipe["stamps"], (str(tool), shelf.stamp(str(tool)))]
     return recipe | {"stamps": stamps, "places": [str(tool.parent)]}
 
@@ -376,9 +366,7 @@ def test_the_end_of_the_last_one_comes_first() -> None:
 
 def test_beside_a_container_that_stays_one_is_made_later(rootfs: Path) -> None:
     spec = Spec(["sh", "-c", "kill -STOP $$"], rootfs=rootfs)
-    container.capture(replace(spec, argv=["true"]))
-    recipe = recipes.find(spec)
-    assert recipe
+    recipe = recipe_for(spec)
     request = marshal.dumps((recipe["name"], recipe, list(spec.argv), {}, b""))
 
     def patience() -> list[float | None]:
@@ -403,10 +391,7 @@ def test_beside_a_container_that_stays_one_is_made_later(rootfs: Path) -> None:
 
 @pytest.mark.parametrize("room", range(3))  # for the rootfs, and two for the channel
 def test_without_room_for_its_descriptors_none_is_made(room: int, rootfs: Path) -> None:
-    spec = Spec(["true"], rootfs=rootfs)
-    container.capture(spec)
-    recipe = recipes.find(spec)
-    assert recipe
+    recipe = recipe_for(Spec(["true"], rootfs=rootfs))
 
     def idle() -> tuple[float | None, list[str], list[str]]:
         one = Ahead()
@@ -427,10 +412,7 @@ def test_without_room_for_its_descriptors_none_is_made(room: int, rootfs: Path) 
 
 
 def test_what_is_not_ready_is_taken_down(rootfs: Path) -> None:
-    spec = Spec(["true"], rootfs=rootfs)
-    container.capture(spec)
-    recipe = recipes.find(spec)
-    assert recipe
+    recipe = recipe_for(Spec(["true"], rootfs=rootfs))
 
     def fail() -> tuple[list[str], list[str], list[str]]:
         before, janitor = os.listdir("/proc/self/fd"), Janitor()
