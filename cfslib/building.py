@@ -12,7 +12,6 @@ Symbolic links are kept as links.  The few files in /etc are ours, not the host'
 
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -86,8 +85,10 @@ def build(
 
 def find(tool: str) -> Path | None:
     """Return where a program is on this machine: the usual places, then our PATH."""
-    found = shutil.which(tool, path=_search_path())
-    return Path(found).absolute() if found else None
+    for place in places(tool):
+        if os.path.isfile(place) and os.access(place, os.X_OK):
+            return place
+    return None
 
 
 def places(tool: str) -> list[Path]:
@@ -131,7 +132,7 @@ def copy(source: Path, root: Path) -> None:
     target = root / source.relative_to("/")
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, target)
+        target.write_bytes(source.read_bytes())
         # Never setuid: inside, that would be our own rights, not root's.
         target.chmod(0o755 if os.access(source, os.X_OK) else 0o644)
 

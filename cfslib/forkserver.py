@@ -1,6 +1,7 @@
 """forkserver: the process that forks where its client must not.
 
-It has one thread and everything imported already.  A child is forked ahead and waits,
+It has one thread and everything imported already; but no library that hardly any child
+uses, for each would be mapped into all of them.  A child is forked ahead and waits,
 since half of the time that a call would take is the fork.  `forkclient` starts the
 server and asks it, `standby` is the child:
 
@@ -25,7 +26,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import NoReturn
 
-from cfslib import standby
+from cfslib import libc, standby
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,9 @@ class _Child:
 
     def took(self, descriptors: list[int]) -> bool:
         """Hand over the client's socket and pipe; False if it has been killed."""
+        with suppress(OSError):  # there is no other processor
+            # It would wake on ours, and wait there while we fork the next one.
+            os.sched_setaffinity(self.pid, os.sched_getaffinity(0) - {libc.getcpu()})
         with self.orders, suppress(BrokenPipeError, ConnectionResetError):
             socket.send_fds(self.orders, [b"!"], descriptors)
             return True

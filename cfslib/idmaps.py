@@ -13,7 +13,6 @@ Rules and file formats: user_namespaces(7), subuid(5), newuidmap(1).
 
 import os
 import pwd
-import shutil
 import subprocess
 from collections.abc import Sequence
 from contextlib import suppress
@@ -89,6 +88,8 @@ def many(kind: str, etc: Path = Path("/etc")) -> list[IdMap]:
 
     `kind` is "uid" or "gid".  Raise PermissionError if we own none.
     """
+    import shutil  # here, because hardly any container has more than one user
+
     ours = os.getuid() if kind == "uid" else os.getgid()
     maps = [IdMap(0, ours)]
     for start, count in _owned(etc / f"sub{kind}", _names_of_user()):

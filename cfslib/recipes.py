@@ -5,7 +5,6 @@ kernel for everything, and nothing of the files inside: no volumes, no other use
 root, no terminal.  The others are made the plain way each time.
 """
 
-import hashlib
 import marshal
 import os
 import sys
@@ -30,6 +29,8 @@ def name_of(spec: Spec) -> str | None:
     """Return the name of the recipe for a container; None if there can be none."""
     if not (kind := _kind(spec)):
         return None
+    import hashlib  # here, because each child of the fork server would have its library
+
     return hashlib.sha256(repr(kind).encode("utf-8", "surrogateescape")).hexdigest()
 
 

@@ -12,8 +12,6 @@ build has a directory of its own, so that a container that still runs keeps its 
 import fcntl
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -124,7 +122,11 @@ def _stamp(path: str) -> Stamp:
 
 
 def _build(cache: Path, progress: Progress | None) -> Path:
-    from cfslib import bar  # here, because most containers find a rootfs
+    # Here, because most containers find a rootfs.
+    import shutil
+    import tempfile
+
+    from cfslib import bar
 
     _clear_away_old_builds(cache)
     root = Path(tempfile.mkdtemp(prefix="rootfs-", dir=cache))
@@ -152,6 +154,8 @@ def _write_note(cache: Path, root: Path, sources: Iterable[str]) -> None:
 
 def _clear_away_old_builds(cache: Path) -> None:
     """Remove the builds that no container runs in, half-finished ones included."""
+    import shutil
+
     for root in cache.glob("rootfs-*"):
         fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
         with suppress(BlockingIOError):

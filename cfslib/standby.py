@@ -5,6 +5,7 @@ import pickle
 import signal
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 
@@ -36,6 +37,8 @@ def wait_and_serve(orders: socket.socket, server: int) -> None:
         data, descriptors, _, _ = socket.recv_fds(orders, 1, maxfds=2)
     if not data:
         return  # the server has ended
+    with suppress(OSError):  # we woke where the server is not, and may go where it may
+        os.sched_setaffinity(0, os.sched_getaffinity(server))
     client, output = descriptors
     for number in (1, 2):
         os.dup2(output, number)
@@ -57,7 +60,16 @@ def _keep_only(orders: socket.socket) -> None:
 
 
 def _packed(answer: Answer) -> bytes:
-    return answers.packed(answer, import_module("cloudpickle").dumps)
+    return answers.packed(answer, _by_name_if_it_has_one)
+
+
+def _by_name_if_it_has_one(answer: Answer) -> bytes:
+    """Pack an answer; by value, which takes longer, what can be found by no name."""
+    try:
+        return pickle.dumps(answer)
+    except Exception:  # whatever a class raises that cannot be packed
+        dumped: bytes = import_module("cloudpickle").dumps(answer)
+        return dumped
 
 
 def _stand_in(request: Request) -> Callable[[], object]:

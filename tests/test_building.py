@@ -8,7 +8,7 @@ import pytest
 from cfslib import building, rootfs
 from cfslib.building import MissingTool
 from cfslib.children import in_child
-from tests.conftest import needs_namespaces, own_world
+from tests.conftest import ROOT, needs_namespaces, own_world
 
 
 def output_in(root: Path, *argv: str) -> str:
@@ -134,6 +134,17 @@ def test_a_file_that_cannot_be_executed_is_no_tool(tmp_path: Path) -> None:
     (tmp_path / "text").touch()
 
     assert building.find(str(tmp_path / "text")) is None
+
+
+@pytest.mark.skipif(ROOT, reason="root may look everywhere")
+def test_where_we_may_not_look_is_no_tool(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = make_script(tmp_path / "closed/hidden-from-us")
+    monkeypatch.setenv("PATH", str(script.parent))
+    script.parent.chmod(0)
+
+    assert building.find(script.name) is None
 
 
 def test_links_stay_links(tmp_path: Path) -> None:

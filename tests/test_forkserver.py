@@ -11,6 +11,7 @@ from pathlib import Path
 import cloudpickle
 import pytest
 
+from cfslib import forkserver
 from cfslib.answers import Answer
 from cfslib.standby import Request
 from tests.conftest import is_alive, wait_until
@@ -249,3 +250,46 @@ def test_a_container_is_imported_before_it_is_asked_for(client: Client) -> None:
 
     _read(reader)
     assert _answer(ours) == [Answer(True), 0]
+
+
+def test_libraries_that_hardly_any_child_uses_are_not(client: Client) -> None:
+    rare = {"bz2", "hashlib", "lzma", "random", "shutil", "tempfile"}
+    ours, reader = client.ask(lambda: rare & sys.modules.keys())
+
+    _read(reader)
+    assert _answer(ours) == [Answer(set()), 0]
+
+
+ON_ONE = """
+import os
+os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
+"""
+
+
+@pytest.mark.parametrize("program", [PROGRAM, ON_ONE + PROGRAM], ids=["all", "one"])
+def test_a_child_may_use_the_processors_that_the_server_may(program: str) -> None:
+    client = Client(program)
+    for _ in range(10):
+        ours, reader = client.ask(lambda: os.sched_getaffinity(0))
+        _read(reader)
+        (answer, status) = _answer(ours)
+        assert isinstance(answer, Answer)
+        assert answer.result == os.sched_getaffinity(client.server.pid)
+        assert status == 0
+    client.requests.close()
+    assert client.server.wait(10) == 0
+
+
+def test_a_child_wakes_on_another_processor_than_the_server() -> None:
+    ours, theirs = socket.socketpair()
+    with theirs, subprocess.Popen(["sleep", "60"]) as process:
+        child = forkserver._Child(process.pid, os.pidfd_open(process.pid), ours)
+        every = os.sched_getaffinity(0)
+
+        assert child.took([])
+
+        chosen = os.sched_getaffinity(process.pid)
+        assert chosen <= every
+        assert len(chosen) == max(len(every) - 1, 1)
+        process.kill()
+        os.close(child.pidfd)
