@@ -35,19 +35,24 @@ def ask(func: Callable[[], object]) -> Any:
     __tracebackhide__ = True
     import cloudpickle  # here, because only programs with threads need it
 
-    request = Request(os.getcwd(), dict(os.environ), sys.path, cloudpickle.dumps(func))
+    environment = pickle.dumps(dict(os.environ))
+    request = pickle.dumps(
+        Request(os.getcwd(), environment, sys.path, cloudpickle.dumps(func))
+    )
     ours, theirs = socket.socketpair()
     reader, writer = os.pipe()
     # Leaving this block early, as Ctrl-C does, closes `ours`: the server sees that
     # nobody waits any more, and kills the child.
     with ours, open(reader, "rb", buffering=0) as output:
         try:
+            # As much as a socket takes: the child finds it there, and need not wait.
+            sent = ours.send(request, socket.MSG_DONTWAIT)
             server.ask([theirs.fileno(), writer], lambda _: b"!")
         finally:
             theirs.close()
             os.close(writer)
         with suppress(BrokenPipeError):  # it was killed just now: `_open` says so
-            ours.sendall(pickle.dumps(request))
+            ours.sendall(request[sent:])
         data = print_until_answered(output, ours)
     return _open(data)
 

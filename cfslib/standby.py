@@ -13,13 +13,15 @@ from cfslib import answers, libc, syscalls
 from cfslib.answers import Answer
 from cfslib.syscalls import Prctl
 
+INHERITED = pickle.dumps(dict(os.environ))  # the environment that a child has from us
+
 
 @dataclass(frozen=True)
 class Request:
     """What a child needs to know to stand in for the process that asked."""
 
     directory: str
-    environment: dict[str, str]
+    environment: bytes  # pickled, so that equal ones are seen at once
     path: list[str]  # sys.path
     func: bytes  # pickled by value, so that functions of a notebook travel
 
@@ -79,9 +81,9 @@ def _stand_in(request: Request) -> Callable[[], object]:
         import sys
 
         sys.path[:] = request.path
-        if dict(os.environ) != request.environment:  # which takes long to replace
+        if request.environment != INHERITED:
             os.environ.clear()
-            os.environ.update(request.environment)
+            os.environ.update(pickle.loads(request.environment))
         os.chdir(request.directory)
         return pickle.loads(request.func)()
 

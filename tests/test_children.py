@@ -7,6 +7,7 @@ import sys
 import textwrap
 import threading
 import time
+import zlib
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -78,6 +79,13 @@ def test_a_child_brings_back_what_the_function_returned() -> None:
 @pytest.mark.usefixtures("way")
 def test_a_result_larger_than_a_pipe_comes_back_whole() -> None:
     assert len(in_child(lambda: bytes(1_000_000))) == 1_000_000
+
+
+@pytest.mark.usefixtures("way")
+def test_a_function_larger_than_a_socket_takes_at_once_travels_whole() -> None:
+    data = os.urandom(1_000_000)
+
+    assert in_child(lambda: zlib.crc32(data)) == zlib.crc32(data)
 
 
 def test_each_child_is_another_process(way: str) -> None:

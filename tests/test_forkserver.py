@@ -47,7 +47,8 @@ class Client:
         socket.send_fds(self.requests, [b"!"], [theirs.fileno(), writer])
         theirs.close()
         os.close(writer)
-        request = Request("/", dict(os.environ), sys.path, cloudpickle.dumps(func))
+        environment = pickle.dumps(dict(os.environ))
+        request = Request("/", environment, sys.path, cloudpickle.dumps(func))
         with suppress(BrokenPipeError):  # there was no child to read it
             ours.sendall(pickle.dumps(request))
         return ours, reader
