@@ -94,6 +94,9 @@ def serve(fd: int) -> NoReturn:
             if job := _give_to(ahead, *descriptors):
                 jobs[job.pidfd] = job
             ahead = _child_ahead()
+            # It gets ready here; when the other has ended, we need not wait for it.
+            with suppress(OSError):
+                libc.move_elsewhere(0)
 
 
 def _wait(requests: socket.socket, jobs: dict[int, _Job]) -> list[int]:
@@ -135,11 +138,11 @@ def _child_ahead() -> _Child | None:
 def _child() -> _Child:
     """Fork a child that waits for its orders."""
     ours, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
-    server = os.getpid()
+    server, processors = os.getpid(), os.sched_getaffinity(0)
     pid = os.fork()
     if pid == 0:
         try:
-            standby.wait_and_serve(theirs, server)
+            standby.wait_and_serve(theirs, server, processors)
         finally:
             os._exit(1)
     theirs.close()

@@ -184,6 +184,19 @@ def socketpair(patience: int) -> "tuple[int, int]":
     return pair[0], pair[1]
 
 
+def move_elsewhere(pid: int) -> None:
+    """Have a process run on another processor than ours, and from then on any.
+
+    It stays where it is if there is no other, or we may not choose.
+    """
+    every = posix.sched_getaffinity(0)
+    try:
+        posix.sched_setaffinity(pid, every - {getcpu()})
+    except OSError:
+        return
+    posix.sched_setaffinity(pid, every)
+
+
 def flock(fd: int, operation: int) -> int:
     """Lock an open file, or unlock it."""
     return _flock(fd, operation)

@@ -167,17 +167,9 @@ class Made:
 
 
 def _move_elsewhere(pid: int) -> None:
-    """Have a new process run on another processor than we, and then on any.
-
-    It starts on ours, and would wait there until we wait for something.
-    """
-    every = os.sched_getaffinity(0)
+    """Let a new process begin: on our processor it would wait until we wait."""
     try:
-        os.sched_setaffinity(pid, every - {libc.getcpu()})
-    except OSError:
-        return  # there is no other, or we may not choose
-    try:
-        os.sched_setaffinity(pid, every)
+        libc.move_elsewhere(pid)
     except OSError:
         raise Deviation("sched_setaffinity") from None
 

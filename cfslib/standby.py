@@ -26,8 +26,11 @@ class Request:
     func: bytes  # pickled by value, so that functions of a notebook travel
 
 
-def wait_and_serve(orders: socket.socket, server: int) -> None:
-    """Answer one request, for the client whose descriptors come with the orders."""
+def wait_and_serve(orders: socket.socket, server: int, processors: set[int]) -> None:
+    """Answer one request, for the client whose descriptors come with the orders.
+
+    `server` is the pid of our parent, and `processors` are those that it may use.
+    """
     syscalls.prctl(Prctl.SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != server:
         return  # it ended before the kernel knew our wish
@@ -39,8 +42,8 @@ def wait_and_serve(orders: socket.socket, server: int) -> None:
         data, descriptors, _, _ = socket.recv_fds(orders, 1, maxfds=2)
     if not data:
         return  # the server has ended
-    with suppress(OSError):  # we woke where the server is not, and may go where it may
-        os.sched_setaffinity(0, os.sched_getaffinity(server))
+    with suppress(OSError):  # we woke where the server is not, and now may go anywhere
+        os.sched_setaffinity(0, processors)
     client, output = descriptors
     for number in (1, 2):
         os.dup2(output, number)

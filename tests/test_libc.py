@@ -53,6 +53,28 @@ def test_its_sockets_are_closed_on_exec() -> None:
             os.close(fd)
 
 
+def test_we_can_move_to_another_processor_and_may_then_use_all() -> None:
+    every = os.sched_getaffinity(0)
+
+    def move() -> tuple[int, int, set[int]]:
+        before = libc.getcpu()
+        libc.move_elsewhere(0)
+        return before, libc.getcpu(), os.sched_getaffinity(0)
+
+    before, after, processors = in_child(move)
+    assert (before != after) == (len(every) > 1)
+    assert processors == every
+
+
+def test_on_one_processor_nothing_moves() -> None:
+    def move() -> set[int]:
+        os.sched_setaffinity(0, {libc.getcpu()})
+        libc.move_elsewhere(0)
+        return os.sched_getaffinity(0)
+
+    assert len(in_child(move)) == 1
+
+
 def test_a_refused_call_is_an_error_with_its_number() -> None:
     with pytest.raises(OSError, match=rf"\[Errno {errno.EINVAL}\]"):
         libc.prctl(-1, 0)
