@@ -101,6 +101,7 @@ def ready(
     """Make a container to which nothing is missing but the word; see `replay.Made`."""
     made = Made(recipe, order, streams)
     try:
+        made.begin()
         made.prepare(janitor)
     except Deviation:
         with made:

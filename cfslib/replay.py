@@ -64,7 +64,7 @@ def run(
             SignalsKeptBack() as mask,
             Made(recipe, lambda: (list(argv), environ), streams) as made,
         ):
-            _move_elsewhere(made.pid)
+            made.begin()
             if recipe["groups"]:
                 from cfslib.janitor import Janitor  # now: PID 1 is at work already
 
@@ -111,6 +111,13 @@ class Made:
             os.close(self.channel)
             player.be_pid_1(recipe, order, streams, inside, self.name)
         os.close(inside)
+
+    def begin(self) -> None:
+        """Let PID 1 begin now: on our processor it would wait until we wait."""
+        try:
+            libc.move_elsewhere(self.pid)
+        except OSError:
+            raise Deviation("sched_setaffinity") from None
 
     def prepare(self, janitor: "Janitor | None") -> None:
         """Do the maker's part of the calls; raise `Deviation` at another answer."""
@@ -164,14 +171,6 @@ class Made:
         os.close(self._root)
         if self._janitor:
             self._janitor.remove(self._groups)
-
-
-def _move_elsewhere(pid: int) -> None:
-    """Let a new process begin: on our processor it would wait until we wait."""
-    try:
-        libc.move_elsewhere(pid)
-    except OSError:
-        raise Deviation("sched_setaffinity") from None
 
 
 def _in_use(root: str) -> int:
