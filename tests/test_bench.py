@@ -177,7 +177,7 @@ def _measured() -> dict[str, object]:
     return {
         "boxes": {"default": default},
         "alive": {},
-        "child": [1_000_000],
+        "child": {bars.IN_A_ROW: [1_000_000]},
         "fresh": [],
     }
 

@@ -49,6 +49,7 @@ def _measured_as(user: str, data: Data) -> Iterator[str]:
     yield from _around_one(name, data["around one"])
     for number, times in data.get("mounts", {}).items():
         yield from _times(f"AS {name}: {number} mounts more on the host, ms", times)
+    yield from _times(f"AS {name}: in_child(lambda: None), ms", data["child"])
     yield from _imports(name, data["imports"])
     yield from _instructions(name, data["instructions"])
 
@@ -78,11 +79,13 @@ def _wrapped(text: str, indent: int, end: str = "") -> Iterator[str]:
 
 
 def _times(title: str, times: Times) -> Iterator[str]:
-    yield from ("", f"{title:47}  median     p10     p90  / floor")
+    floor = "  / floor" if FLOOR in times else ""
+    yield from ("", f"{title:47}  median     p10     p90{floor}")
     for way, each in sorted(times.items(), key=lambda item: statistics.median(item[1])):
         numbers = (quantile(each, tenths) / 1e6 for tenths in (5, 1, 9))
         shown = "".join(f"{number:8.2f}" for number in numbers)
-        yield f"  {way:45}{shown} {ratio(times, way, FLOOR):8.2f}"
+        compared = f" {ratio(times, way, FLOOR):8.2f}" if floor else ""
+        yield f"  {way:45}{shown}{compared}"
 
 
 def for_readme(data: Data) -> str:

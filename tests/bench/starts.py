@@ -1,20 +1,22 @@
 """starts: how long a start takes, in the situations that may matter."""
 
 import json
+import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from cfslib import mounts, syscalls
+from cfslib import libc, mounts, syscalls
 from cfslib.children import in_child
 from tests.bench import trials, ways
-from tests.bench.bars import UNTIL_IT_RUNS
+from tests.bench.bars import IN_A_ROW, UNTIL_IT_RUNS
 from tests.bench.box import Box
-from tests.bench.rounds import Times, per_second, timed
+from tests.bench.rounds import PAUSE, WARM_UP, Times, per_second, timed
 
 IN_FLIGHT = (1, 2, 8)
 TURNS = 3
@@ -101,14 +103,32 @@ def many_mounts(box: Box, rounds: int) -> dict[int, Times]:
     return results
 
 
-def child(_box: Box, rounds: int) -> list[int]:
-    """Time the smallest thing that a notebook asks of the fork server."""
-    times = []
-    for _ in range(rounds + 3):
-        started = time.perf_counter_ns()
+def child(_box: Box, rounds: int) -> Times:
+    """Time the smallest thing that a notebook asks of the fork server, and a fork."""
+
+    def ask() -> None:
         in_child(lambda: None)
+
+    def fork() -> None:
+        if (pid := libc.clone(0)) == 0:
+            os._exit(0)
+        os.waitpid(pid, 0)
+
+    return {
+        IN_A_ROW: _calls(ask, rounds),
+        "after a pause": _calls(ask, rounds, PAUSE),
+        "a fork of the notebook instead": _calls(fork, rounds),
+    }
+
+
+def _calls(func: Callable[[], None], rounds: int, pause: float = 0) -> list[int]:
+    times = []
+    for _ in range(rounds + WARM_UP):
+        time.sleep(pause)
+        started = time.perf_counter_ns()
+        func()
         times.append(time.perf_counter_ns() - started)
-    return times[3:]
+    return times[WARM_UP:]
 
 
 def fresh(box: Box, rounds: int) -> list[list[int]]:
