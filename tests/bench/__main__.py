@@ -39,12 +39,12 @@ def main(argv: list[str]) -> None:
     with tempfile.TemporaryDirectory(prefix="cfs-bench-") as directory:
         box.build(Path(directory))
         with scales.opened(Path(directory)):
-            for part in PARTS:
-                for name, before in users.items():
-                    if part == "mounts" and name != "root":
-                        continue  # only root can make more of them on the host
-                    measured = _measured(name, before, part, directory, rounds)
-                    data.setdefault(name, {})[part] = measured
+            for name, before in users.items():
+                parts = PARTS if name == "root" else [p for p in PARTS if p != "mounts"]
+                data[name] = {
+                    part: _measured(name, before, part, directory, rounds)
+                    for part in parts  # only root can make more mounts on the host
+                }
     _keep(data, Path(results))
 
 

@@ -19,16 +19,14 @@ from tests.bench.box import Box
 
 HEAP = 100  # MB
 THREADS = 4
-# The child comes first, since its bar is a time and no ratio: a machine that has worked
-# for minutes may be much slower than a reader's.
 PARTS: dict[str, Callable[[Box, int], object]] = {
-    "child": starts.child,
     "peers": trials.told,
     "boxes": starts.boxes,
     "flight": starts.flight,
     "alive": crowd.alive,
     "around one": crowd.around_one,
     "mounts": starts.many_mounts,
+    "child": starts.child,
     "fresh": starts.fresh,
     "first": starts.first,
     "imports": costs.imports,
