@@ -93,6 +93,8 @@ def find(tool: str) -> Path | None:
 
 def places(tool: str) -> list[Path]:
     """Return all places where `find` looks for a program."""
+    if "/" in tool:
+        return [Path(tool).absolute()]
     return [Path(directory, tool).absolute() for directory in _search_path().split(":")]
 
 

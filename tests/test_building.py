@@ -130,6 +130,19 @@ def test_a_tool_is_looked_for_where_we_look(
     assert building.find(script.name) == script
 
 
+def test_a_path_is_looked_for_where_it_leads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = make_script(tmp_path / "tools/hello")
+    monkeypatch.chdir(tmp_path)
+
+    for path in ("tools/hello", "./tools/hello", str(script)):
+        assert building.find(path) == script
+    monkeypatch.chdir("tools")
+    assert building.find("./hello") == script
+    assert building.find("hello") is None
+
+
 def test_a_file_that_cannot_be_executed_is_no_tool(tmp_path: Path) -> None:
     (tmp_path / "text").touch()
 
