@@ -58,6 +58,8 @@ def run(
     `streams` are file descriptors for its standard input, output and error;
     `meanwhile` is called while it runs.
     """
+    if recipe["groups"]:
+        from cfslib.janitor import Janitor  # here, because the others need none
     janitor = None
     try:
         with (
@@ -65,10 +67,8 @@ def run(
             Made(recipe, lambda: (list(argv), environ), streams) as made,
         ):
             made.begin()
-            if recipe["groups"]:
-                from cfslib.janitor import Janitor  # now: PID 1 is at work already
-
-                janitor = Janitor()
+            # Right after the other clone: what we write between them is copied twice.
+            janitor = Janitor() if recipe["groups"] else None
             made.prepare(janitor)
             made.start(shelf.circumstances(environ))
             made.hear()
