@@ -6,8 +6,9 @@ since half of the time that a call would take is the fork.  `forkclient` starts 
 server and asks it, `standby` is the child:
 
     client                        server                       child
+    writes the request
     socket pair, pipe   --fds-->  passes them on   --fds-->    reads the request
-    sends the request   ------------------------------------>  calls the function
+                                  forks the next one           calls the function
     prints what comes   <------------- pipe ----------------   prints
     takes the answer    <------------------------------------  sends the answer
     sees the end        <-------  adds the wait status         ends
@@ -39,8 +40,9 @@ class _Child:
 
     def took(self, descriptors: list[int]) -> bool:
         """Hand over the client's socket and pipe; False if it has been killed."""
-        with suppress(OSError):  # there is no other processor
-            # It would wake on ours, and wait there while we fork the next one.
+        # It sleeps, and will wake on another processor: on ours it would wait while we
+        # fork the next one.  Then it takes them all back.
+        with suppress(OSError):  # there is but one
             os.sched_setaffinity(self.pid, os.sched_getaffinity(0) - {libc.getcpu()})
         with self.orders, suppress(BrokenPipeError, ConnectionResetError):
             socket.send_fds(self.orders, [b"!"], descriptors)
