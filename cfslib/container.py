@@ -36,7 +36,12 @@ from cfslib import (
 from cfslib.capabilities import Capability
 from cfslib.channel import Channel
 from cfslib.idmaps import IdMap
-from cfslib.lifeline import KilledOnError, SignalsKeptBack, SignalsPassedOn
+from cfslib.lifeline import (
+    KilledOnError,
+    SignalsKeptBack,
+    SignalsPassedOn,
+    have_all_three,
+)
 from cfslib.limits import Guard
 from cfslib.namespaces import Namespace
 from cfslib.spec import Spec
@@ -72,7 +77,7 @@ def capture(spec: Spec) -> Finished:
 
 def _run(spec: Spec, pipes: Pipes | None = None) -> int:
     """Stand outside: make PID 1, let it go when all is ready, wait for its end."""
-    streams.have_all_three()
+    have_all_three()
     if spec.rootfs:
         rootfs.check(spec.rootfs)
     kinds = _namespaces(spec)

@@ -27,7 +27,9 @@ def main() -> int:
 def _run_again(words: "list[str]") -> "int | None":
     """Run a container by its recipe; return its exit code, or None without one."""
     from cfslib import replay, shelf
+    from cfslib.lifeline import have_all_three
 
+    have_all_three()  # before we open anything
     if os.isatty(0) and os.isatty(1):
         return None  # it gets a terminal of its own, the plain way
     directory = shelf.directory(os.environ)

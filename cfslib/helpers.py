@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from cfslib import rights
+from cfslib.lifeline import have_all_three
 
 LARGEST = 4096  # bytes of a message from a helper
 
@@ -96,6 +97,7 @@ class Helper:
 
 def _start(arguments: list[str]) -> _Process:
     """Start a helper.  `subprocess` may: no Python runs between its fork and exec."""
+    have_all_three()  # a socket in place of standard input would not get there
     # Of this kind a message comes whole, with its file descriptors, or not at all.
     ours, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
     with theirs:

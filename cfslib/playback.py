@@ -8,6 +8,7 @@ import os
 import socket
 
 from cfslib import playclient, procfs, recipes, replay, streams, tracing
+from cfslib.lifeline import have_all_three
 from cfslib.printing import print_until_answered
 from cfslib.shelf import Recipe
 from cfslib.spec import Spec
@@ -30,7 +31,7 @@ def run(spec: Spec, pipes: Pipes | None = None) -> int | None:
 
 
 def _here(recipe: Recipe, argv: list[str], pipes: Pipes | None) -> int | None:
-    streams.have_all_three()
+    have_all_three()
     streams.flush()
     if pipes:
         return replay.run(recipe, argv, os.environb, pipes.inside(), pipes.read)

@@ -18,7 +18,8 @@ def print_until_answered(output: io.FileIO, answer: socket.socket) -> bytes:
         ready = {descriptor for descriptor, _ in events.poll()}
         if output.fileno() in ready:  # first: it was printed before the end
             text = output.read(1 << 16)
-            sys.stdout.write(decoder.decode(text, final=not text))
+            if sys.stdout:  # None where our caller closed it
+                sys.stdout.write(decoder.decode(text, final=not text))
             if not text:
                 events.unregister(output)
         elif chunk := _received(answer):

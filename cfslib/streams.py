@@ -61,13 +61,6 @@ class Pipes:
             os.close(self._writers.pop())
 
 
-def have_all_three() -> None:
-    """Open what our caller has closed, or a socket of ours would become its stdin."""
-    while (fd := os.open("/dev/null", os.O_RDWR)) < 3:
-        os.set_inheritable(fd, True)
-    os.close(fd)
-
-
 def flush() -> None:
     """Print what Python still holds back, or a child inherits it and prints it too."""
     for stream in (sys.stdout, sys.stderr):
