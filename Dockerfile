@@ -75,7 +75,7 @@ COPY --from=ours /ours /tmp/ours
 RUN python -m pip --python /opt/cfs/bin/python install --quiet \
         --disable-pip-version-check --no-cache-dir --no-index --no-deps /tmp/ours/* \
  && rm -r /tmp/ours \
- && /opt/cfs/bin/python -m cfslib.launcher /opt/cfs/bin/cfs \
+ && /opt/cfs/bin/python -m cfslib.cli.launcher /opt/cfs/bin/cfs \
  && ln -s /opt/cfs/lib/python3*/site-packages/cfslib /opt/cfslib
 COPY .docker/bin /opt/cfs/bin
 COPY .lab /opt/cfs/share/jupyter/lab/settings

@@ -112,7 +112,7 @@ $(VENV)/cfslib.stamp: $(VENV)/locked.stamp pyproject.toml
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
 	    --no-deps --no-build-isolation --editable .
 	$(VENV)/bin/python -m compileall -q cfslib
-	$(VENV)/bin/python -m cfslib.launcher $(VENV)/bin/cfs
+	$(VENV)/bin/python -m cfslib.cli.launcher $(VENV)/bin/cfs
 	@touch $@
 
 # What only draws the benchmark's plot, or drives a browser, is not for all who learn.

@@ -19,9 +19,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from cfslib import mounts, syscalls, trees
-from cfslib.namespaces import Namespace
-from cfslib.syscalls import Prctl
+from cfslib.isolation import mounts, volumes
+from cfslib.isolation.namespaces import Namespace
+from cfslib.kernel import syscalls
+from cfslib.kernel.syscalls import Prctl
 
 UID = 54321
 KEPT = ("PATH", "PYTHONPATH", "LANG", "CI", "PYTEST_ADDOPTS")  # of the environment
@@ -82,11 +83,11 @@ def _open_a_way(private: Path) -> None:
     if private in below:  # then all that is in it, since it would stay private itself
         below = (below - {private}) | set(private.iterdir())
     outermost = {path for path in below if not below & set(path.parents)}
-    kept = {path: trees.detached(path) for path in outermost}
+    kept = {path: volumes.detached(path) for path in outermost}
     directory = Path.cwd()
     syscalls.mount("tmpfs", private, "tmpfs", options="mode=755")
     for path in sorted(kept):
-        trees.attach(kept[path], path)
+        volumes.attach(kept[path], path)
     os.chdir(directory)  # what is seen there now
 
 

@@ -17,9 +17,13 @@ from typing import TypeVar
 
 import pytest
 
-from cfslib import building, forkclient, idmaps, mounts, playclient, procfs, syscalls
-from cfslib.children import in_child
-from cfslib.namespaces import Namespace
+from cfslib.children import forkclient
+from cfslib.children.in_child import in_child
+from cfslib.images import host_tools
+from cfslib.isolation import idmaps, mounts
+from cfslib.isolation.namespaces import Namespace
+from cfslib.kernel import procfs, syscalls
+from cfslib.runtime import client
 
 T = TypeVar("T")
 ROOT = os.geteuid() == 0
@@ -93,7 +97,7 @@ needs_namespaces = pytest.mark.skipif(
 def rootfs_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a rootfs with a few programs; nobody may write to it."""
     root = tmp_path_factory.mktemp("rootfs")
-    building.build(root, ["sh", "cat", "ls", "sleep", "true"])
+    host_tools.build(root, ["sh", "cat", "ls", "sleep", "true"])
     return root
 
 
@@ -121,7 +125,7 @@ def _nothing_is_left_behind() -> Generator[None]:
     before = set(_traces())
     yield
     forkclient.stop()
-    playclient.stop()
+    client.stop()
     left = set(_traces()) - before
     # What others do at the same time comes and goes; what we left would stay.
     wait_until(lambda: not left & set(_traces()))

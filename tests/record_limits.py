@@ -8,7 +8,7 @@ It takes a user who may limit memory: root, or one with a delegated cgroup.
 import dataclasses
 import json
 
-from cfslib import pressure
+from cfslib.observe import pressure
 
 LIMITS = {"pids.max": 20, "memory.max": 64 << 20}
 

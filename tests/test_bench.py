@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from cfslib import container
-from cfslib.children import in_child
-from cfslib.spec import Spec
+from cfslib.children.in_child import in_child
+from cfslib.runtime import container
+from cfslib.runtime.spec import Spec
 from tests.bench import bars, box, report, rounds, scales, ways
 from tests.bench.box import Box
 from tests.bench.peers import PEERS

@@ -15,10 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from cfslib import building, mounts, procfs, syscalls
-from cfslib.children import in_child
-from cfslib.mounts import MountFlag
-from cfslib.namespaces import Namespace
+from cfslib.children.in_child import in_child
+from cfslib.images import host_tools
+from cfslib.isolation import mounts
+from cfslib.isolation.mounts import MountFlag
+from cfslib.isolation.namespaces import Namespace
+from cfslib.kernel import procfs, syscalls
 from tests.conftest import ROOT, needs_namespaces, own_world
 
 PACKAGE = Path(__file__).parent.parent / "cfslib"
@@ -73,7 +75,7 @@ EDITS = {
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a rootfs with what the questions need."""
     directory = tmp_path_factory.mktemp("root")
-    building.build(directory, ["sh", "hostname", "readlink", "ls", "nsenter"])
+    host_tools.build(directory, ["sh", "hostname", "readlink", "ls", "nsenter"])
     return directory
 
 
@@ -153,7 +155,7 @@ def _cfs(package: Path, root: Path, *words: str) -> tuple[int, str]:
     # No limit, so no cgroup: with the root lost, nobody could find it to remove it.
     options = ["--pids-limit", "max", "--rootfs", str(root)]
     done = subprocess.run(
-        [sys.executable, "-m", "cfslib.cli", "run", *options, *words],
+        [sys.executable, "-m", "cfslib.cli.commands", "run", *options, *words],
         env={**os.environ, "PYTHONPATH": str(package)},
         cwd=package,
         capture_output=True,

@@ -36,9 +36,9 @@ exit $wrong
 """
 PROGRAM = """
 import sys, threading, time
-from cfslib import container
-from cfslib.capabilities import DEFAULT, Capability
-from cfslib.spec import Spec
+from cfslib.runtime import container
+from cfslib.isolation.capabilities import DEFAULT, Capability
+from cfslib.runtime.spec import Spec
 
 spec = Spec(["sh", "-c", sys.argv[1]], capabilities=DEFAULT | {Capability.SYS_PTRACE})
 if sys.argv[2] == "threads":

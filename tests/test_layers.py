@@ -41,7 +41,7 @@ def imported_by(path: Path) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert not node.level, "relative imports hide where a name comes from"
-            if node.module in ("cfslib", "cfslib.cgroups", "cfslib.views"):
+            if node.module in ("cfslib", "cfslib.isolation.cgroups", "cfslib.views"):
                 yield from (f"{node.module}.{alias.name}" for alias in node.names)
             else:
                 yield node.module or ""
@@ -55,7 +55,7 @@ def ours_imported_by(path: Path) -> set[str]:
 # Imports that no `import` shows.  The fork server imports a container before anybody
 # asks for one, so that no child has to; and cloudpickle only where there are threads.
 BY_NAME = {
-    "forkserver": {"cloudpickle", "cfslib.container"},
+    "forkserver": {"cloudpickle", "cfslib.runtime.container"},
     "standby": {"cloudpickle"},
 }
 

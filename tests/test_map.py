@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cfslib import cli
+from cfslib.cli import commands as cli
 from tests.test_layers import FILES, HEIGHT, PACKAGE, modules_on_the_map, shown
 
 

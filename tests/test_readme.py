@@ -81,7 +81,7 @@ def shell(tmp_path: Path) -> dict[str, str]:
     """Return an environment in which `cfs` is the one of this checkout."""
     (tmp_path / "bin").mkdir()
     cfs = tmp_path / "bin/cfs"
-    cfs.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m cfslib.entry "$@"\n')
+    cfs.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m cfslib.cli.entry "$@"\n')
     cfs.chmod(0o755)
     (tmp_path / "here").mkdir()
     path = f"{tmp_path}/bin:{os.environ['PATH']}"
@@ -132,7 +132,7 @@ def _try_out(words: list[str]) -> None:
 
 @pytest.mark.parametrize("word", sorted(set(re.findall(r"`cfs ([\w-]+)", README))))
 def test_a_command_of_cfs_that_is_named_is_there(word: str) -> None:
-    words = [sys.executable, "-m", "cfslib.entry", word, "--help"]
+    words = [sys.executable, "-m", "cfslib.cli.entry", word, "--help"]
     done = subprocess.run(words, cwd=TOP, capture_output=True)
 
     assert (done.returncode, done.stderr) == (0, b"")

@@ -6,7 +6,7 @@ now, and gives a hint for the first thing that is not.
 
 from dataclasses import dataclass
 
-from cfslib import journal
+from cfslib.lessons import journal
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from cfslib import capabilities, container, idmaps, mounts, sightings, syscalls
-from cfslib.children import in_child
-from cfslib.namespaces import Namespace
-from cfslib.syscalls import Prctl
+from cfslib.children.in_child import in_child
+from cfslib.isolation import capabilities, idmaps, mounts
+from cfslib.isolation.namespaces import Namespace
+from cfslib.kernel import syscalls
+from cfslib.kernel.syscalls import Prctl
+from cfslib.observe import sightings
+from cfslib.runtime import container
 
 HOSTNAME = "cfs-container"
 PATIENCE = 5  # seconds until a command that does not end is killed

@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cfslib import idmaps, mounts, procfs
-from cfslib.children import in_child
+from cfslib.children.in_child import in_child
+from cfslib.isolation import idmaps, mounts
+from cfslib.isolation.namespaces import Namespace
+from cfslib.kernel import procfs
 from cfslib.lessons import Point, verdict
-from cfslib.namespaces import Namespace
 
 # Forty processes at most, nine seconds each, and after three it is over in any case.
 BOMB = [

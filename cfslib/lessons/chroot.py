@@ -8,12 +8,15 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from cfslib import building, idmaps, init, mounts, pid1, procfs, rootfs, syscalls, trees
-from cfslib.children import in_child
+from cfslib.children.in_child import in_child
+from cfslib.images import host_tools
+from cfslib.isolation import idmaps, mounts, rootfs, volumes
+from cfslib.isolation.mounts import MountFlag
+from cfslib.isolation.namespaces import Namespace
+from cfslib.isolation.volumes import TreeFlag
+from cfslib.kernel import procfs, syscalls
 from cfslib.lessons import Point, verdict
-from cfslib.mounts import MountFlag
-from cfslib.namespaces import Namespace
-from cfslib.trees import TreeFlag
+from cfslib.runtime import init, pid1
 
 ROOT = Path("/mnt/root")
 UP = 100  # more directories than any path here has
@@ -105,13 +108,13 @@ def _break_out_of(lock_in: Callable[[Path], object]) -> list[Point]:
 def _protect_the_machine() -> None:
     """Make all mounts read-only, because a slip of a path could overwrite libc."""
     everything = TreeFlag.EMPTY_PATH | TreeFlag.RECURSIVE
-    trees.mount_setattr(os.open("/", os.O_PATH), everything, MountFlag.RDONLY)
+    volumes.mount_setattr(os.open("/", os.O_PATH), everything, MountFlag.RDONLY)
 
 
 def _program(name: str) -> Path:
-    found = building.find(name)
+    found = host_tools.find(name)
     if found is None:
-        raise building.MissingTool(f"not on this machine: {name}")
+        raise host_tools.MissingTool(f"not on this machine: {name}")
     return found
 
 

@@ -12,10 +12,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
-from cfslib import idmaps, sightings, syscalls
-from cfslib.namespaces import Namespace
-from cfslib.sightings import Sighting
-from cfslib.syscalls import Prctl
+from cfslib.isolation import idmaps
+from cfslib.isolation.namespaces import Namespace
+from cfslib.kernel import syscalls
+from cfslib.kernel.syscalls import Prctl
+from cfslib.observe import sightings
+from cfslib.observe.sightings import Sighting
 
 PATIENCE = 10  # seconds for a program to start
 FAMILY = frozenset({"first", "plain", "polite", "dead", "outer", "inner"})
@@ -74,7 +76,8 @@ class Company:
 def container() -> Company:
     """Return a container of ours, in which `cat` waits for its input."""
     return Company(
-        "from cfslib import cli; cli.main(['run', 'cat'])", frozenset({"cfs", "cat"})
+        "from cfslib.cli import commands as cli; cli.main(['run', 'cat'])",
+        frozenset({"cfs", "cat"}),
     )
 
 

@@ -9,11 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NoReturn
 
-from cfslib import idmaps, namespaces, syscalls
-from cfslib.children import in_child
+from cfslib.children.in_child import in_child
+from cfslib.isolation import idmaps, namespaces
+from cfslib.isolation.namespaces import Namespace
+from cfslib.kernel import syscalls
+from cfslib.kernel.syscalls import Prctl
 from cfslib.lessons import Point, verdict
-from cfslib.namespaces import Namespace
-from cfslib.syscalls import Prctl
 
 NOBODY = 65534  # the user that owns nothing; see user_namespaces(7)
 

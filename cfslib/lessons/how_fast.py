@@ -6,11 +6,12 @@ import statistics
 import time
 from collections.abc import Callable, Iterable, Sequence
 
-from cfslib import idmaps, syscalls
-from cfslib.children import in_child
+from cfslib.children.in_child import in_child
+from cfslib.isolation import idmaps
+from cfslib.isolation.namespaces import Namespace
+from cfslib.kernel import syscalls
+from cfslib.kernel.tracing import Call
 from cfslib.lessons import Point, verdict
-from cfslib.namespaces import Namespace
-from cfslib.tracing import Call
 
 TIMES = 9  # how often a thing is measured, so that one bad moment does not matter
 

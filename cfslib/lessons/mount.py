@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cfslib import idmaps, mounts, procfs, syscalls
-from cfslib.children import in_child
+from cfslib.children.in_child import in_child
+from cfslib.isolation import idmaps, mounts
+from cfslib.isolation.mounts import MountFlag
+from cfslib.isolation.namespaces import Namespace, inode
+from cfslib.kernel import procfs, syscalls
 from cfslib.lessons import Point, verdict
-from cfslib.mounts import MountFlag
-from cfslib.namespaces import Namespace, inode
 
 MNT = Path("/mnt")
 DATA, VIEW = MNT / "data", MNT / "view"

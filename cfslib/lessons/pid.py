@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
-from cfslib import idmaps, mounts, pid1, procfs, syscalls
-from cfslib.children import in_child
+from cfslib.children.in_child import in_child
+from cfslib.isolation import idmaps, mounts
+from cfslib.isolation.namespaces import Namespace
+from cfslib.kernel import procfs, syscalls
+from cfslib.kernel.syscalls import Prctl
 from cfslib.lessons import Point, verdict
-from cfslib.namespaces import Namespace
-from cfslib.syscalls import Prctl
+from cfslib.runtime import pid1
 
 T = TypeVar("T")
 

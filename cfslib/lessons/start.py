@@ -5,11 +5,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from cfslib import container, idmaps
-from cfslib.children import in_child
+from cfslib.children.in_child import in_child
+from cfslib.isolation import idmaps
+from cfslib.isolation.namespaces import Namespace
 from cfslib.lessons import Point, verdict
-from cfslib.namespaces import Namespace
-from cfslib.spec import Spec
+from cfslib.runtime import container
+from cfslib.runtime.spec import Spec
 
 TELL_NAME = ["cat", "/proc/sys/kernel/hostname"]
 

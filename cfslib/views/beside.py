@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import ipywidgets
 
+from cfslib.isolation.namespaces import Namespace
 from cfslib.lessons.boxed import Seen
-from cfslib.namespaces import Namespace
 from cfslib.views.differences import marked
 from cfslib.views.page import Markup, element, join, output, page
 from cfslib.views.widget import View, button, checkbox, labelled, row

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 
 import ipywidgets
 
-from cfslib import in_c
-from cfslib.tracing import Call
+from cfslib.kernel.tracing import Call
+from cfslib.observe import in_c
 from cfslib.views.page import Markup, element, join, number, page, shortened, svg, table
 from cfslib.views.widget import View, button, row
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import ipywidgets
 
-from cfslib.building import Progress
+from cfslib.images.host_tools import Progress
 from cfslib.views.page import Markup, element, page
 from cfslib.views.widget import View, bar
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import ipywidgets
 
-from cfslib.sightings import Sighting
+from cfslib.observe.sightings import Sighting
 from cfslib.views.page import element, page
 from cfslib.views.rungs import to_html
 from cfslib.views.widget import View, button, labelled, row

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from cfslib.pressure import Load, Sample
+from cfslib.observe.pressure import Load, Sample
 from cfslib.views.page import Markup, element, join, svg
 
 _WIDTH, _HEIGHT = 560, 220

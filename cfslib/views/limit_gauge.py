@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 import ipywidgets
 
-from cfslib.pressure import Load, Run, Sample
+from cfslib.observe.pressure import Load, Run, Sample
 from cfslib.views.limit_chart import MIB, amount, chart
 from cfslib.views.page import Markup, element, join, output, page
 from cfslib.views.widget import View, button, labelled, row

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from cfslib.procfs import Mount
-from cfslib.stages import CLONE, Stage
+from cfslib.kernel.procfs import Mount
+from cfslib.observe.stages import CLONE, Stage
 from cfslib.views.page import shortened
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import ipywidgets
 
-from cfslib.stages import Stage
+from cfslib.observe.stages import Stage
 from cfslib.views.mount_rows import Row, from_the_host, rows
 from cfslib.views.page import Markup, element, join, page, shortened, table
 from cfslib.views.widget import View, button, labelled, row

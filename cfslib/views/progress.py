@@ -5,8 +5,8 @@ from itertools import groupby
 
 import ipywidgets
 
-from cfslib.building import Progress
-from cfslib.journal import Exercise
+from cfslib.images.host_tools import Progress
+from cfslib.lessons.journal import Exercise
 from cfslib.views.page import Markup, element, join, page, table
 from cfslib.views.widget import View, bar, button, labelled, row
 

@@ -2,7 +2,7 @@
 
 import ipywidgets
 
-from cfslib.predictions import Choice, Question
+from cfslib.lessons.predictions import Choice, Question
 from cfslib.views.page import Markup, element, page, prose
 from cfslib.views.widget import View
 

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 
 import ipywidgets
 
-from cfslib.inventory import Directory, Lack, Look
-from cfslib.needs import Need
+from cfslib.images.inventory import Directory, Lack, Look
+from cfslib.images.needs import Need
 from cfslib.views.page import Markup, element, join, number, page, svg, table
 from cfslib.views.widget import View, button, labelled, row
 

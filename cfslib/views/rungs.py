@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from cfslib.sightings import Sighting
+from cfslib.observe.sightings import Sighting
 from cfslib.views.page import Markup, element, join, page, svg, table
 from cfslib.views.style import COLOURS
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import ipywidgets
 
-from cfslib.namespaces import Namespace
-from cfslib.sightings import Sighting
+from cfslib.isolation.namespaces import Namespace
+from cfslib.observe.sightings import Sighting
 from cfslib.views.page import Markup, badge, element, join, page, table
 from cfslib.views.widget import View, button, checkbox, row
 

@@ -17,10 +17,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from cfslib import mounts, procfs, syscalls
-from cfslib.cgroups import hierarchies
-from cfslib.mounts import UmountFlag
-from cfslib.namespaces import Namespace
+from cfslib.isolation import mounts
+from cfslib.isolation.cgroups import hierarchies
+from cfslib.isolation.mounts import UmountFlag
+from cfslib.isolation.namespaces import Namespace
+from cfslib.kernel import procfs, syscalls
 from tests.bench import box, measure, report, scales
 from tests.bench.ways import TOP
 

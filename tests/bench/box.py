@@ -11,11 +11,12 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from cfslib import cgroups, rootcache
-from cfslib.cgroups.hierarchies import CannotLimit
-from cfslib.limits import Limits
-from cfslib.namespaces import Namespace
-from cfslib.spec import NAMESPACES, Spec
+from cfslib.images import cache as rootcache
+from cfslib.isolation import cgroups
+from cfslib.isolation.cgroups.hierarchies import CannotLimit
+from cfslib.isolation.limits import Limits
+from cfslib.isolation.namespaces import Namespace
+from cfslib.runtime.spec import NAMESPACES, Spec
 
 HERE = Path(__file__).parent
 PIDS_MAX = 20

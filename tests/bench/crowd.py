@@ -8,8 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
-from cfslib import container, syscalls
-from cfslib.syscalls import Prctl
+from cfslib.kernel import syscalls
+from cfslib.kernel.syscalls import Prctl
+from cfslib.runtime import container
 from tests.bench import processes, scales, trials, ways
 from tests.bench.box import Box
 from tests.bench.rounds import timed

@@ -12,8 +12,9 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from cfslib import mounts, syscalls
-from cfslib.namespaces import Namespace
+from cfslib.isolation import mounts
+from cfslib.isolation.namespaces import Namespace
+from cfslib.kernel import syscalls
 from tests.bench import costs, crowd, starts, trials
 from tests.bench.box import Box
 

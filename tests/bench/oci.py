@@ -8,9 +8,9 @@ import json
 import os
 from pathlib import Path
 
-from cfslib import capabilities
-from cfslib.limits import Limits
-from cfslib.masks import MASKED, READ_ONLY
+from cfslib.isolation import capabilities
+from cfslib.isolation.limits import Limits
+from cfslib.isolation.masks import MASKED, READ_ONLY
 from tests.bench.box import Box
 
 Json = dict[str, object]

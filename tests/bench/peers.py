@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from cfslib import capabilities
-from cfslib.building import PATH
-from cfslib.masks import MASKED, READ_ONLY
+from cfslib.images.host_tools import PATH
+from cfslib.isolation import capabilities
+from cfslib.isolation.masks import MASKED, READ_ONLY
 from tests.bench import oci
 from tests.bench.box import PIDS_MAX, Box
 

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from cfslib import procfs
+from cfslib.kernel import procfs
 
 
 def running(argv: list[str]) -> list[tuple[int, int]]:

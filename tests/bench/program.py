@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from cfslib import container
+from cfslib.runtime import container
 from tests.bench.box import Box
 
 

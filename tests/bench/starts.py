@@ -11,8 +11,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from cfslib import libc, mounts, syscalls
-from cfslib.children import in_child
+from cfslib.children.in_child import in_child
+from cfslib.isolation import mounts
+from cfslib.kernel import libc, syscalls
 from tests.bench import trials, ways
 from tests.bench.bars import IN_A_ROW, UNTIL_IT_RUNS
 from tests.bench.box import Box

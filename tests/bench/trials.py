@@ -13,9 +13,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cfslib import container, procfs, syscalls
-from cfslib.building import PATH
-from cfslib.mounts import UmountFlag
+from cfslib.images.host_tools import PATH
+from cfslib.isolation.mounts import UmountFlag
+from cfslib.kernel import procfs, syscalls
+from cfslib.runtime import container
 from tests.bench import processes
 from tests.bench.box import Box
 from tests.bench.peers import PEERS, Peer

@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from cfslib import container
+from cfslib.runtime import container
 from tests.bench.box import Box, floor_limit
 
 TOP = Path(__file__).parent.parent.parent
@@ -72,7 +72,9 @@ def cfs() -> list[str]:
     """Return the words that start `cfs` here: the installed one, if there is one."""
     installed = Path(sys.executable).parent / "cfs"
     return (
-        [str(installed)] if installed.exists() else [sys.executable, "-m", "cfslib.cli"]
+        [str(installed)]
+        if installed.exists()
+        else [sys.executable, "-m", "cfslib.cli.commands"]
     )
 
 

@@ -7,8 +7,8 @@ from tests.browser.conftest import RunCells
 
 # A process with threads, such as a notebook's, may not do this.
 REFUSED = """
-from cfslib import syscalls
-from cfslib.namespaces import Namespace
+from cfslib.kernel import syscalls
+from cfslib.isolation.namespaces import Namespace
 from cfslib.views import sharing
 
 sharing.view(

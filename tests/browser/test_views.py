@@ -16,8 +16,8 @@ import nbformat
 import pytest
 from playwright.sync_api import Locator, expect
 
-from cfslib.namespaces import Namespace
-from cfslib.predictions import Question, chroot, hostname, mount, pid, start
+from cfslib.isolation.namespaces import Namespace
+from cfslib.lessons.predictions import Question, chroot, hostname, mount, pid, start
 from tests.browser import audit
 from tests.browser.conftest import Report, RunCells, in_notebook
 from tests.browser.lab import PATHS, Lab
@@ -27,7 +27,7 @@ from tests.conftest import needs_namespaces
 MILLISECONDS = 200  # median, from a click to its answer
 FORGOTTEN = """
 import os, subprocess, time
-from cfslib import sightings
+from cfslib.observe import sightings
 
 subprocess.Popen(["cfs", "run", "sleep", "1000"])
 while not sightings.containers(os.getpid()):
@@ -36,15 +36,17 @@ while not sightings.containers(os.getpid()):
 SMALL_ROOTFS = """
 import tempfile
 from pathlib import Path
-from cfslib import building
+from cfslib.images import host_tools
 
 scratch = tempfile.TemporaryDirectory()
 tools = Path(scratch.name)
-building.build(tools, ["sh", "cat", "ls"])
+host_tools.build(tools, ["sh", "cat", "ls"])
 """
 WHOLE_ROOTFS = """
-from cfslib import container, rootcache, syscalls
-from cfslib.spec import Spec
+from cfslib.images import cache as rootcache
+from cfslib.kernel import syscalls
+from cfslib.runtime import container
+from cfslib.runtime.spec import Spec
 
 ROOT = rootcache.current()
 """

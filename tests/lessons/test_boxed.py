@@ -8,9 +8,10 @@ from collections.abc import Iterable
 
 import pytest
 
-from cfslib import procfs, sightings
+from cfslib.isolation.namespaces import Namespace
+from cfslib.kernel import procfs
 from cfslib.lessons import boxed
-from cfslib.namespaces import Namespace
+from cfslib.observe import sightings
 from tests.conftest import in_own_mounts, needs_namespaces
 
 KINDS = (

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from cfslib import building, idmaps, limits, mounts, rootfs, syscalls
+from cfslib.images import host_tools
+from cfslib.isolation import idmaps, limits, mounts, rootfs
+from cfslib.isolation.limits import Limits
+from cfslib.isolation.mounts import MountFlag
+from cfslib.isolation.namespaces import Namespace
+from cfslib.kernel import syscalls
 from cfslib.lessons import cfs_run
-from cfslib.limits import Limits
-from cfslib.mounts import MountFlag
-from cfslib.namespaces import Namespace
 from tests.conftest import needs_namespaces, needs_user_namespaces
 
 pytestmark = [needs_namespaces, needs_user_namespaces]
@@ -77,7 +79,7 @@ def limited(tmp_path: Path) -> Run:
 
 def in_box(root: Path) -> Callable[[Sequence[str], Callable[[], None]], int]:
     """Return the program of the notebook, which calls something as PID 1."""
-    building.build(root, ["sh", "sleep", "timeout"])
+    host_tools.build(root, ["sh", "sleep", "timeout"])
     (root / "dev/null").touch()
 
     def run(argv: Sequence[str], join: Callable[[], None]) -> int:
@@ -88,7 +90,7 @@ def in_box(root: Path) -> Callable[[Sequence[str], Callable[[], None]], int]:
                 join()
                 mounts.keep_private()
                 without_a_layer(root)
-                os.execvpe(argv[0], list(argv), {"PATH": building.PATH})
+                os.execvpe(argv[0], list(argv), {"PATH": host_tools.PATH})
             finally:
                 os._exit(125)
         _, status = os.waitpid(pid, 0)

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from cfslib import building, mounts, procfs, rootfs, syscalls
+from cfslib.images import host_tools
+from cfslib.isolation import mounts, rootfs
+from cfslib.isolation.mounts import UmountFlag
+from cfslib.kernel import procfs, syscalls
 from cfslib.lessons import chroot as lesson
-from cfslib.mounts import UmountFlag
 from tests.conftest import needs_user_namespaces
 
 pytestmark = [needs_user_namespaces]
@@ -24,7 +26,7 @@ def put(file: Path, root: Path) -> None:
 
 
 def with_libraries(root: Path, program: Path) -> None:
-    for file in [program, *building.libraries([program])]:
+    for file in [program, *host_tools.libraries([program])]:
         put(file, root)
 
 
@@ -34,7 +36,7 @@ def alone(root: Path, program: Path) -> None:
 
 def with_the_loader_only(root: Path, program: Path) -> None:
     put(program, root)
-    for library in building.libraries([program]):
+    for library in host_tools.libraries([program]):
         if "ld-" in library.name:
             put(library, root)
 

@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from cfslib import idmaps, namespaces, syscalls
-from cfslib.children import in_child
+from cfslib.children.in_child import in_child
+from cfslib.isolation import idmaps, namespaces
+from cfslib.isolation.namespaces import Namespace
+from cfslib.kernel import syscalls
 from cfslib.lessons import hostname
-from cfslib.namespaces import Namespace
 
 Func = Callable[[], object]
 

@@ -3,11 +3,11 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from cfslib.children import in_child
+from cfslib.children.in_child import in_child
+from cfslib.isolation.mounts import MountFlag
+from cfslib.isolation.namespaces import Namespace
+from cfslib.kernel.tracing import Call
 from cfslib.lessons import how_fast
-from cfslib.mounts import MountFlag
-from cfslib.namespaces import Namespace
-from cfslib.tracing import Call
 from tests.conftest import needs_user_namespaces
 
 

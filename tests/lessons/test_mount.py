@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from cfslib import idmaps, mounts, procfs, syscalls
-from cfslib.children import in_child
+from cfslib.children.in_child import in_child
+from cfslib.isolation import idmaps, mounts
+from cfslib.isolation.mounts import MountFlag
+from cfslib.isolation.namespaces import Namespace, inode
+from cfslib.kernel import procfs, syscalls
 from cfslib.lessons import mount as lesson
-from cfslib.mounts import MountFlag
-from cfslib.namespaces import Namespace, inode
 from tests.conftest import needs_namespaces, needs_user_namespaces
 
 pytestmark = [needs_namespaces, needs_user_namespaces]

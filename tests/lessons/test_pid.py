@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import pytest
 
-from cfslib import procfs
+from cfslib.kernel import procfs
 from cfslib.lessons import pid
 
 

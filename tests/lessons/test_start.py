@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from cfslib import syscalls
+from cfslib.kernel import syscalls
 from cfslib.lessons import start
-from cfslib.spec import Spec, Volume
+from cfslib.runtime.spec import Spec, Volume
 from tests.conftest import needs_namespaces
 
 pytestmark = needs_namespaces

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from cfslib.namespaces import Namespace
-from cfslib.sightings import Sighting
+from cfslib.isolation.namespaces import Namespace
+from cfslib.observe.sightings import Sighting
 
 HOST = Sighting(
     name="shell",

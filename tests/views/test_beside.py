@@ -3,8 +3,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cfslib.isolation.namespaces import Namespace
 from cfslib.lessons.boxed import Seen
-from cfslib.namespaces import Namespace
 from cfslib.views import beside
 from tests.views.test_page import Reader
 

@@ -5,11 +5,12 @@ import re
 
 from hypothesis import given
 
-from cfslib import container, syscalls
-from cfslib.mounts import MountFlag
-from cfslib.spec import Spec
-from cfslib.syscalls import Prctl
-from cfslib.tracing import Call
+from cfslib.isolation.mounts import MountFlag
+from cfslib.kernel import syscalls
+from cfslib.kernel.syscalls import Prctl
+from cfslib.kernel.tracing import Call
+from cfslib.runtime import container
+from cfslib.runtime.spec import Spec
 from cfslib.views import call_trace
 from tests.conftest import needs_namespaces
 from tests.views.trees import HOSTILE

@@ -3,8 +3,8 @@
 import threading
 from pathlib import Path
 
-from cfslib import rootcache
-from cfslib.building import Progress
+from cfslib.images import cache as rootcache
+from cfslib.images.host_tools import Progress
 from cfslib.views import first_build
 from tests.conftest import wait_until
 

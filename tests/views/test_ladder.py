@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from cfslib.sightings import Sighting
+from cfslib.observe.sightings import Sighting
 from cfslib.views import ladder
 from tests.views.sightings import DEAD, FIRST, HOST
 

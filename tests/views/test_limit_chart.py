@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from cfslib.pressure import BOMB, HOG, Load, Sample, recorded
+from cfslib.observe.pressure import BOMB, HOG, Load, Sample, recorded
 from cfslib.views.limit_chart import chart
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from hypothesis import given
 
-from cfslib import pressure
-from cfslib.cgroups.hierarchies import CannotLimit
-from cfslib.pressure import BOMB, HOG, Load, Run, Sample, recorded
+from cfslib.isolation.cgroups.hierarchies import CannotLimit
+from cfslib.observe import pressure
+from cfslib.observe.pressure import BOMB, HOG, Load, Run, Sample, recorded
 from cfslib.views import limit_gauge
 from cfslib.views.widget import View
 from tests.views.trees import HOSTILE

@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from cfslib.stages import Stage
+from cfslib.observe.stages import Stage
 from cfslib.views import mount_rows
 from tests.views.trees import mount
 

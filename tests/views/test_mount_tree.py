@@ -2,9 +2,9 @@
 
 from hypothesis import given
 
-from cfslib import stages
-from cfslib.spec import Spec
-from cfslib.stages import Stage
+from cfslib.observe import stages
+from cfslib.observe.stages import Stage
+from cfslib.runtime.spec import Spec
 from cfslib.views import mount_tree
 from tests.conftest import needs_namespaces
 from tests.views.test_mount_rows import STORY

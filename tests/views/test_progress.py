@@ -1,7 +1,7 @@
 from dataclasses import replace
 
-from cfslib.building import Progress
-from cfslib.journal import Exercise
+from cfslib.images.host_tools import Progress
+from cfslib.lessons.journal import Exercise
 from cfslib.views import progress
 from tests.conftest import wait_until
 from tests.views.test_page import Reader

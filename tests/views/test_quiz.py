@@ -1,6 +1,6 @@
 import pytest
 
-from cfslib.predictions import Choice, Question
+from cfslib.lessons.predictions import Choice, Question
 from cfslib.views import quiz
 
 QUESTION = Question(

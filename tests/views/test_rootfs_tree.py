@@ -4,8 +4,8 @@ from pathlib import Path
 
 from hypothesis import given
 
-from cfslib.inventory import Directory, Lack, Look
-from cfslib.needs import Need
+from cfslib.images.inventory import Directory, Lack, Look
+from cfslib.images.needs import Need
 from cfslib.views import rootfs_tree
 from tests.views.trees import HOSTILE
 

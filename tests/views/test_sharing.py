@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from cfslib.namespaces import Namespace
+from cfslib.isolation.namespaces import Namespace
 from cfslib.views import sharing
 from tests.conftest import wait_until
 from tests.views.sightings import FIRST, HOST

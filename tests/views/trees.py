@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from cfslib.procfs import Mount
+from cfslib.kernel.procfs import Mount
 
 HOSTILE = st.text(st.sampled_from("<>&\"'a/\x00\x1b\u202e\udcff "), max_size=12)
 

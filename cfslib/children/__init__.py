@@ -1,0 +1,1 @@
+"""children: a fresh process to try things in."""

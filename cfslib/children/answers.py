@@ -1,0 +1,125 @@
+"""answers: what a child process brings home.
+
+A child's result, its exception, and the calls it made travel back through a pipe as
+one pickle.  The parent opens it: records the calls, raises or returns.
+"""
+
+import io
+import os
+import pickle
+import signal
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import PurePath
+from typing import Any
+
+from cfslib.kernel import tracing
+from cfslib.kernel.tracing import Call, Trace
+
+# What an answer from a container may be made of, besides text and numbers.
+_PLAIN = (BaseException, Call, Enum, PurePath, Trace, int)
+# Where an error often arises, but the reader's mistake never is: we and the library.
+_NOT_THEIRS = (
+    os.path.dirname(os.path.dirname(__file__)),
+    os.path.dirname(os.__file__),
+    "<frozen ",
+)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How a function went in a child process."""
+
+    result: Any = None
+    error: BaseException | None = None
+    calls: list[Call] = field(default_factory=list)
+
+    def open(self) -> Any:
+        """Return what the child returned, or raise what it raised."""
+        tracing.record(self.calls)
+        if self.error is not None:
+            raise self.error
+        return self.result
+
+
+def answer(func: Callable[[], object]) -> Answer:
+    """Call `func`; catch whatever it does."""
+    with tracing.trace() as calls:
+        try:
+            return Answer(func(), None, calls)
+        except BaseException as error:  # whatever it is, the parent raises it
+            _say_where(error)
+            return Answer(None, error, calls)
+
+
+def packed(answer: Answer, dumps: Callable[[Answer], bytes] = pickle.dumps) -> bytes:
+    """Return the answer as bytes, or one that says why it cannot be sent."""
+    try:
+        data = dumps(answer)
+        pickle.loads(data)  # some exceptions can be packed but not unpacked
+        return data
+    except Exception as reason:
+        told = repr(answer.error or type(answer.result))
+        error = ChildProcessError(f"cannot send the child's answer {told}: {reason}")
+        return pickle.dumps(Answer(None, error, answer.calls))
+
+
+class _ByValue(pickle.Pickler):
+    """Takes a flag for its class and its number; left alone, Python 3.11.2 does not."""
+
+    def reducer_override(self, obj: Any) -> Any:
+        if isinstance(obj, Enum):
+            return type(obj), (obj.value,)
+        return NotImplemented
+
+
+def by_value(answer: Answer) -> bytes:
+    """Return an answer as bytes that `unpacked` accepts."""
+    data = io.BytesIO()
+    _ByValue(data).dump(answer)
+    return data.getvalue()
+
+
+class _Harmless(pickle.Unpickler):
+    """Makes errors and calls, and nothing that could run a function of its sender."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        found = super().find_class(module, name)
+        ours = module.partition(".")[0] in ("builtins", "cfslib", "pathlib", "signal")
+        if ours and isinstance(found, type) and issubclass(found, (Answer, *_PLAIN)):
+            return found
+        raise pickle.UnpicklingError(f"{module}.{name} has no place in an answer")
+
+
+def unpacked(data: bytes) -> Answer:
+    """Return an answer from PID 1, to which a container may have done something."""
+    answer = _Harmless(io.BytesIO(data)).load()
+    if not isinstance(answer, Answer):
+        raise pickle.UnpicklingError("that is no answer")
+    return answer
+
+
+def died(status: int) -> ChildProcessError:
+    """Return the error for a child that ended without an answer."""
+    code = os.waitstatus_to_exitcode(status)
+    how = f"exit status {code}" if code >= 0 else f"killed by {_signal_name(-code)}"
+    return ChildProcessError(f"the child ended without an answer: {how}")
+
+
+def _signal_name(number: int) -> str:
+    named = number in set(signal.Signals)  # most realtime signals have no name
+    return signal.Signals(number).name if named else f"signal {number}"
+
+
+def _say_where(error: BaseException) -> None:
+    """Note the line, since the traceback cannot travel; a hint is worth more."""
+    if getattr(error, "__notes__", None):
+        return
+    frames = traceback.extract_tb(error.__traceback__)
+    theirs = [
+        frame for frame in frames if not frame.filename.startswith(_NOT_THEIRS)
+    ] or frames
+    if theirs:
+        error.add_note(f"In the child: line {theirs[-1].lineno} of {theirs[-1].name}()")

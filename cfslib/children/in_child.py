@@ -1,0 +1,93 @@
+"""children: a fresh process to try things in.
+
+Entering a namespace cannot be undone, so whoever wants to try one sends a child:
+
+    >>> in_child(lambda: 6 * 7)
+    42
+
+There are two ways to get one.  A process with a single thread forks.  A Jupyter
+kernel has many, and must not: the locks that other threads hold stay locked in the
+child for ever.  It asks the fork server, a small process that does it in its place.
+"""
+
+import os
+import pickle
+import select
+import signal
+from collections.abc import Callable
+from typing import NoReturn, TypeVar
+
+from cfslib.children import answers, forkclient, streams
+from cfslib.kernel import procfs, syscalls
+from cfslib.kernel.syscalls import Prctl
+
+T = TypeVar("T")
+
+
+def in_child(func: Callable[[], T]) -> T:
+    """Call `func` in a child; return what it returns, raise what it raises.
+
+    What it prints appears here, in order.  Its calls appear in our `trace()`.
+    Raise ChildProcessError if it was killed.
+    """
+    __tracebackhide__ = True  # keep the notebook's error report to the reader's lines
+    if procfs.thread_count() > 1:
+        return forkclient.ask(func)  # type: ignore[no-any-return]
+    return _fork_and_ask(func)
+
+
+def on_one_thread(func: Callable[[], T]) -> T:
+    """Call `func` here if this process may fork, else in a child that may."""
+    __tracebackhide__ = True
+    return func() if procfs.thread_count() == 1 else in_child(func)
+
+
+def _fork_and_ask(func: Callable[[], T]) -> T:
+    __tracebackhide__ = True
+    reader, writer = os.pipe()
+    streams.flush()
+    pid = os.fork()
+    if pid == 0:
+        os.close(reader)
+        _report(func, writer)
+    os.close(writer)
+    try:
+        data = _read_until_end_of(pid, reader)
+    except BaseException:  # such as Ctrl-C: nobody waits any more
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        raise
+    _, status = os.waitpid(pid, 0)
+    try:
+        answer = pickle.loads(data)
+    except (EOFError, pickle.UnpicklingError):
+        raise answers.died(status) from None
+    return answer.open()  # type: ignore[no-any-return]
+
+
+def _report(func: Callable[[], object], writer: int) -> NoReturn:
+    """Be the child: call `func`, write down how it went, and end."""
+    try:
+        # Nobody may wait for us any more: the notebook's user has interrupted it.
+        syscalls.prctl(Prctl.SET_PDEATHSIG, signal.SIGKILL)
+        data = answers.packed(answers.answer(func))
+        streams.flush()
+        with open(writer, "wb") as pipe:
+            pipe.write(data)
+    finally:
+        os._exit(0)  # on every path: a child must never run on into its parent's code
+
+
+def _read_until_end_of(pid: int, reader: int) -> bytes:
+    """Read what a child writes until it ends, even if its own children live on."""
+    end = os.pidfd_open(pid)
+    data = b""
+    try:
+        while reader in select.select([reader, end], [], [])[0]:
+            if not (chunk := os.read(reader, 1 << 16)):
+                break
+            data += chunk
+        return data
+    finally:
+        os.close(end)
+        os.close(reader)

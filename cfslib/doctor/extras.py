@@ -1,0 +1,101 @@
+"""extras: try what a container can do without, limits and ids beyond our own.
+
+Like `trials`, each thing in a child; but what is refused here is a remark, no failure.
+"""
+
+import os
+import shutil
+from collections.abc import Callable
+
+from cfslib.children.in_child import in_child
+from cfslib.doctor import machine, trials
+from cfslib.doctor.trials import Finding
+from cfslib.isolation import idmaps, limits
+from cfslib.isolation.cgroups import hierarchies
+from cfslib.isolation.limits import Limits
+from cfslib.isolation.namespaces import Namespace
+from cfslib.runtime import container
+
+
+def process_limit() -> Finding:
+    """Limit the number of processes, and fork until the limit is met."""
+    few = 4
+    wanted = Limits(pids_max=few)
+    try:
+        with limits.enforced(
+            wanted, counted_alone=not container.may_do_it_alone()
+        ) as join:
+            forks = in_child(lambda: _forks_under(join, few))
+    except OSError as error:
+        return Finding("process limit", trials.cause_of(error), _delegation())
+    if not 0 < forks < few:
+        state = f"does not count what it should: {forks} forks of at most {few - 1}"
+        return Finding("process limit", state, machine.newer_kernel())
+    return Finding("process limit", "holds")
+
+
+def _forks_under(join: Callable[[], None], limit: int) -> int:
+    """Return how many forks succeed; the limit counts us as well."""
+    if not container.may_do_it_alone():
+        idmaps.unshare_as_root(Namespace(0))
+    join()
+    for forks in range(limit + 1):
+        try:
+            pid = os.fork()
+        except BlockingIOError:
+            return forks
+        if pid == 0:
+            os._exit(0)  # and stay a zombie, which counts
+    return limit + 1
+
+
+def other_limits() -> Finding:
+    """Make a group that limits memory and processor time."""
+    version = hierarchies.version()
+    wanted = Limits(memory_max=64 << 20, cpu_max=0.5)
+    try:
+        with limits.enforced(wanted, counted_alone=False) as join:
+            in_child(join)
+    except OSError as error:
+        return Finding("cgroups", f"{version}; {trials.cause_of(error)}", _delegation())
+    return Finding("cgroups", f"{version}; memory and cpu can be limited")
+
+
+def _delegation() -> str:
+    """Return how to get to where we may make groups."""
+    version = hierarchies.version()
+    if version == "none":
+        return "sudo mount -t cgroup2 cgroup2 /sys/fs/cgroup"
+    if os.geteuid() == 0 and machine.around():
+        return "docker run --cgroupns=host -v /sys/fs/cgroup:/sys/fs/cgroup ..."
+    if name := machine.around():
+        return f"sudo cfs run ...  # on the machine itself, not in {name}"
+    if version == "v2" and shutil.which("systemd-run"):
+        return "systemd-run --user --scope cfs run ..."
+    return "sudo cfs run ..."
+
+
+def user_ids() -> Finding:
+    """Be a user other than root inside, which takes ids that are ours to give."""
+    about = "user ids"
+    if container.may_do_it_alone():
+        return Finding(about, "all of them are ours to give")
+    if machine.setuid_is_void():
+        state = "root alone, no --user: newuidmap could not become root here"
+        return Finding(about, state, "grep -E 'NoNewPrivs|CapBnd' /proc/self/status")
+    if not (shutil.which("newuidmap") and shutil.which("newgidmap")):
+        state = "root alone, no --user: there is no newuidmap"
+        return Finding(about, state, machine.newuidmap())
+    try:
+        idmaps.many("uid")
+        idmaps.many("gid")
+    except OSError:
+        state = "root alone, no --user: no ids for us in /etc/subuid and /etc/subgid"
+        add = "sudo usermod -v 100000-165535 -w 100000-165535 $(id -un)"
+        return Finding(about, state, add)
+    error = trials.run_true(user="1:1")
+    if error:
+        return Finding(
+            about, trials.cause_of(error), "sudo chmod u+s $(which newuidmap newgidmap)"
+        )
+    return Finding(about, "we have more than our own to give")

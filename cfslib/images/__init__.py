@@ -1,0 +1,1 @@
+"""images: where the files at / come from."""

@@ -1,0 +1,1 @@
+"""isolation: the walls of a container, one file a wall."""

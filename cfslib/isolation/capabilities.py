@@ -1,0 +1,117 @@
+"""Capabilities: the rights of root, one at a time.
+
+Since Linux 2.2 root's power comes in some forty pieces.  A container's root needs
+a few of them; with the others it could undo its walls: mount, load a module, look
+into PID 1.  What is dropped here does not come back, not even by exec.
+
+    >>> len(DEFAULT) < last_known() / 2
+    True
+
+Manual page: capabilities(7).
+"""
+
+import enum
+from collections.abc import Iterable
+from pathlib import Path
+
+from cfslib.kernel import procfs, syscalls
+from cfslib.kernel.syscalls import Prctl
+
+
+class Capability(enum.IntEnum):
+    """Those with a name here; their bits are 1 << value.  <linux/capability.h>."""
+
+    CHOWN = 0
+    DAC_OVERRIDE = 1
+    DAC_READ_SEARCH = 2
+    FOWNER = 3
+    FSETID = 4
+    KILL = 5
+    SETGID = 6
+    SETUID = 7
+    SETPCAP = 8
+    LINUX_IMMUTABLE = 9
+    NET_BIND_SERVICE = 10
+    NET_BROADCAST = 11
+    NET_ADMIN = 12
+    NET_RAW = 13
+    IPC_LOCK = 14
+    IPC_OWNER = 15
+    SYS_MODULE = 16
+    SYS_RAWIO = 17
+    SYS_CHROOT = 18
+    SYS_PTRACE = 19
+    SYS_PACCT = 20
+    SYS_ADMIN = 21
+    SYS_BOOT = 22
+    SYS_NICE = 23
+    SYS_RESOURCE = 24
+    SYS_TIME = 25
+    SYS_TTY_CONFIG = 26
+    MKNOD = 27
+    LEASE = 28
+    AUDIT_WRITE = 29
+    AUDIT_CONTROL = 30
+    SETFCAP = 31
+    MAC_OVERRIDE = 32
+    MAC_ADMIN = 33
+    SYSLOG = 34
+    WAKE_ALARM = 35
+    BLOCK_SUSPEND = 36
+    AUDIT_READ = 37
+    PERFMON = 38
+    BPF = 39
+    CHECKPOINT_RESTORE = 40
+
+    def __str__(self) -> str:
+        return self.name
+
+
+# Docker's defaults without MKNOD and NET_RAW: no device cgroup stands behind the
+# first here, and the second would listen to the host's network, which we share.
+DEFAULT = frozenset(
+    {
+        Capability.AUDIT_WRITE,
+        Capability.CHOWN,
+        Capability.DAC_OVERRIDE,
+        Capability.FOWNER,
+        Capability.FSETID,
+        Capability.KILL,
+        Capability.NET_BIND_SERVICE,
+        Capability.SETFCAP,
+        Capability.SETGID,
+        Capability.SETPCAP,
+        Capability.SETUID,
+        Capability.SYS_CHROOT,
+    }
+)
+
+
+def keep_only(kept: Iterable[Capability]) -> None:
+    """Give up every other capability, for this process and all that come after.
+
+    Give it up last: mounting and changing the root need what is dropped here.
+    """
+    possible = _bits("CapPrm") & sum(1 << capability for capability in kept)
+    for number in range(last_known() + 1):
+        if not possible >> number & 1:
+            syscalls.prctl(Prctl.CAPBSET_DROP, _named(number))
+    syscalls.capset(effective=possible, permitted=possible, inheritable=0)
+
+
+def has(capability: Capability) -> bool:
+    """Say if this process has a right, in its own user namespace."""
+    return bool(_bits("CapEff") >> capability & 1)
+
+
+def last_known(proc: Path = procfs.PROC) -> int:
+    """Return the number of the last capability that this kernel knows."""
+    return int((proc / "sys/kernel/cap_last_cap").read_text())
+
+
+def _bits(field: str) -> int:
+    return int(procfs.status()[field], 16)
+
+
+def _named(number: int) -> int:
+    return Capability(number) if number in set(Capability) else number

@@ -1,0 +1,69 @@
+"""cgroups: how much of the machine a group of processes may use.
+
+A cgroup is a directory in a filesystem of the kernel's; a limit is a file in it.
+There are two kinds, and a machine may have both mounted:
+
+    v2   one tree, a directory holds all limits of a group: pids.max, memory.max
+    v1   a tree for each controller, some files named otherwise
+
+`hierarchies` finds out which tree holds which controller; `group` is what groups have
+in common, `v1` and `v2` what is different; a `janitor` sees to it that they go away:
+
+    settings = {"pids.max": "20", "memory.max": "67108864"}
+    groups = plan(settings)
+    with made(groups, settings):
+        ...  # and in a child: for group in groups: group.join()
+
+Manual page: cgroups(7).  Files: Documentation/admin-guide/cgroup-v2.rst.
+"""
+
+import os
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+
+from cfslib.isolation.cgroups import hierarchies, v1, v2
+from cfslib.isolation.cgroups.group import Group
+from cfslib.isolation.cgroups.janitor import Janitor
+
+
+def plan(settings: Mapping[str, str]) -> list[Group]:
+    """Return the groups that these limits take, without making them yet.
+
+    Limits are named and written as in cgroup v2.  Raise `hierarchies.CannotLimit`
+    where this user can set no such limit.
+    """
+    name = f"cfs-{os.getpid()}-{os.urandom(4).hex()}"
+    controllers = sorted({setting.partition(".")[0] for setting in settings})
+    homes = {controller: hierarchies.home_of(controller) for controller in controllers}
+    groups: list[Group] = []
+    in_v2 = {controller for controller, home in homes.items() if home.version == 2}
+    if in_v2:
+        ours = homes[min(in_v2)]
+        groups.append(v2.Cgroup(v2.parent_for(ours, in_v2) / name))
+    groups += [
+        v1.Cgroup(v1.parent_for(home, controller) / name, controller)
+        for controller, home in sorted(homes.items())
+        if home.version == 1
+    ]
+    return groups
+
+
+@contextmanager
+def made(groups: Sequence[Group], settings: Mapping[str, str]) -> Generator[None]:
+    """Make these groups with these limits for a `with` block.
+
+    They are gone afterwards, with every process in them, even if we are killed.
+    """
+    if not groups:
+        yield
+        return
+
+    names = [os.fsencode(path) for group in groups for path in group.paths]
+    janitor = Janitor()
+    janitor.look_after(names)
+    try:
+        for group in groups:
+            group.create(settings)
+        yield
+    finally:
+        janitor.finish()

@@ -1,0 +1,70 @@
+"""cgroup v2: one tree; a group's directory holds the files of all controllers."""
+
+import os
+from collections.abc import Collection
+from pathlib import Path
+
+from cfslib.isolation.cgroups.group import Group
+from cfslib.isolation.cgroups.hierarchies import CannotLimit, Home, advice
+from cfslib.kernel import syscalls
+
+
+class Cgroup(Group):
+    """A group in the one tree."""
+
+    def holds(self, _setting: str) -> bool:
+        """Say whether this group is where a limit belongs; here, it always is."""
+        return True
+
+    def set(self, setting: str, value: str) -> None:
+        """Write a limit: "pids.max", "memory.max" (bytes), "cpu.max" (us in us)."""
+        syscalls.write(self.path / setting, value)
+
+    def join(self) -> None:
+        """Move the calling process, and the children it has from now on, in here."""
+        syscalls.write(self.inner / "cgroup.procs", "0")
+
+
+def parent_for(home: Home, controllers: Collection[str]) -> Path:
+    """Return the nearest group around ours in which we may make groups with limits.
+
+    systemd gives a user a part of the tree for this; the name is "delegation".
+    """
+    for group in (home.ours, *home.ours.parents):
+        if _may_have_groups(group) and _hands_on(group, controllers):
+            return group
+        if group == home.top:
+            break
+    raise CannotLimit(
+        f"cannot limit {', '.join(sorted(controllers))}: "
+        f"no cgroup around {home.ours} is delegated to us",
+        advice(
+            controllers,
+            "be root, or ask systemd: `systemd-run --user --scope cfs run ...`",
+        ),
+    )
+
+
+def _may_have_groups(group: Path) -> bool:
+    """Say if we may write there, and if no process is in the way.
+
+    A group has processes or groups with limits, not both; only the root, which has no
+    type, may have both.
+    """
+    if not all(os.access(path, os.W_OK) for path in (group, group / "cgroup.procs")):
+        return False
+    is_root = not (group / "cgroup.type").exists()
+    return is_root or not (group / "cgroup.procs").read_text()
+
+
+def _hands_on(group: Path, controllers: Collection[str]) -> bool:
+    """Say if the groups below may have these limits; see to it if we can."""
+    control = group / "cgroup.subtree_control"
+    missing = set(controllers) - set(control.read_text().split())
+    if not missing:
+        return True
+    try:
+        syscalls.write(control, " ".join(f"+{name}" for name in sorted(missing)))
+    except OSError:
+        return False  # its parent hands it none
+    return True

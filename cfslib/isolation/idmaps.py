@@ -1,0 +1,129 @@
+"""Id maps: who a user inside is outside.
+
+In a user namespace every user id is a number that the kernel translates.  The
+maps say how; root inside (0) can be an ordinary user outside:
+
+    >>> str(IdMap(inside=0, outside=1000))
+    '0 1000 1'
+    >>> to_outside(7, [IdMap(0, 1000), IdMap(1, 100000, count=65536)])
+    100006
+
+Rules and file formats: user_namespaces(7), subuid(5), newuidmap(1).
+"""
+
+import os
+import pwd
+import subprocess
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from cfslib.isolation.namespaces import Namespace
+from cfslib.kernel import syscalls
+
+
+@dataclass(frozen=True)
+class IdMap:
+    """`count` ids starting at `inside` are the ids starting at `outside`."""
+
+    inside: int
+    outside: int
+    count: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.inside} {self.outside} {self.count}"
+
+
+def parse_maps(text: str) -> list[IdMap]:
+    """Parse the text of /proc/PID/uid_map or gid_map."""
+    return [IdMap(*map(int, line.split())) for line in text.split("\n") if line]
+
+
+def read_maps(kind: str = "uid", pid: int | str = "self") -> list[IdMap]:
+    """Return the "uid" or "gid" map of a process."""
+    return parse_maps(Path(f"/proc/{pid}/{kind}_map").read_text())
+
+
+def in_initial_namespace() -> bool:
+    """Say if we are in the user namespace that the machine started with."""
+    return read_maps() == [IdMap(0, 0, 2**32 - 1)]
+
+
+def to_outside(inside: int, maps: Sequence[IdMap]) -> int | None:
+    """Return the id outside for one inside; None if it is nobody's."""
+    for map_ in maps:
+        if map_.inside <= inside < map_.inside + map_.count:
+            return map_.outside + inside - map_.inside
+    return None
+
+
+def unshare_as_root(flags: int) -> None:
+    """Unshare `flags` with a new user namespace, and be root in it."""
+    # From the next line on we are "nobody" (65534) until the maps are written.
+    uid, gid = os.getuid(), os.getgid()
+    syscalls.unshare(Namespace.USER | flags)
+    write("self", [IdMap(0, uid)], [IdMap(0, gid)])
+
+
+def write(pid: int | str, users: Sequence[IdMap], groups: Sequence[IdMap]) -> None:
+    """Tell the kernel who is who in the user namespace of `pid`.
+
+    One id, our own, anybody may map.  For more, newuidmap(1) asks /etc/subuid.
+    """
+    if len(users) > 1 and os.geteuid() != 0:
+        _ask_newidmap("newuidmap", pid, users)
+        _ask_newidmap("newgidmap", pid, groups)
+        return
+    # The kernel takes gid_map from an ordinary user only after this: being able
+    # to drop a group could open a file that the group is being kept out of.
+    syscalls.write(f"/proc/{pid}/setgroups", "deny")
+    # Each file takes one write, ever, so all the lines go in together.
+    syscalls.write(f"/proc/{pid}/uid_map", "\n".join(map(str, users)))
+    syscalls.write(f"/proc/{pid}/gid_map", "\n".join(map(str, groups)))
+
+
+def many(kind: str, etc: Path = Path("/etc")) -> list[IdMap]:
+    """Return a map of our own id and the ids we own in /etc/subuid or subgid.
+
+    `kind` is "uid" or "gid".  Raise PermissionError if we own none.
+    """
+    import shutil  # here, because hardly any container has more than one user
+
+    ours = os.getuid() if kind == "uid" else os.getgid()
+    maps = [IdMap(0, ours)]
+    for start, count in _owned(etc / f"sub{kind}", _names_of_user()):
+        maps.append(IdMap(maps[-1].inside + maps[-1].count, start, count))
+    if len(maps) == 1 or not shutil.which(f"new{kind}map"):
+        error = PermissionError(f"only one {kind} is ours to give")
+        error.add_note(
+            f"Hint: install new{kind}map, and have more in {etc}/sub{kind}: subuid(5)."
+        )
+        raise error
+    return maps
+
+
+def _owned(file: Path, names: set[str]) -> list[tuple[int, int]]:
+    """Return (start, count) of each range that a file like /etc/subuid gives us."""
+    if not file.exists():
+        return []
+    lines = (line.split(":") for line in file.read_text().split("\n"))
+    return [
+        (int(line[1]), int(line[2]))
+        for line in lines
+        if len(line) == 3 and line[0] in names
+    ]
+
+
+def _names_of_user() -> set[str]:
+    names = {str(os.getuid())}
+    with suppress(KeyError):  # a user id need not have a name
+        names.add(pwd.getpwuid(os.getuid()).pw_name)
+    return names
+
+
+def _ask_newidmap(program: str, pid: int | str, maps: Sequence[IdMap]) -> None:
+    numbers = [number for map_ in maps for number in str(map_).split()]
+    done = subprocess.run([program, str(pid), *numbers], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise PermissionError(f"{program}: {done.stderr.strip()}")

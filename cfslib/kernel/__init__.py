@@ -1,0 +1,1 @@
+"""kernel: what the kernel is asked, and what it says."""

@@ -1,0 +1,227 @@
+"""libc: the calls that put a container together, as plain functions.
+
+They take what C takes: numbers, and bytes for text.  One that fails raises `OSError`
+with errno and no text.  `syscalls` gives them names for their arguments, and errors
+that a reader can use; `player` makes recorded calls again, by their names here.
+
+On the way of every `cfs run`, and so without `ctypes` and `os`: see `foreign`.
+"""
+
+import posix
+import sys
+
+from cfslib.kernel.ffi import (
+    Int,
+    KeepsTheLock,
+    PairOfInts,
+    Pointer,
+    Text,
+    UnsignedInt,
+    UnsignedLong,
+    declare,
+    syscall,
+)
+
+# libc has no keyctl(), and its clone() wants a stack for the child, so we use the
+# numbers.  They differ between processors: <asm/unistd.h>.
+_NR_CLONE = {"x86_64": 56, "aarch64": 220, "riscv64": 220, "ppc64le": 120}
+_NR_KEYCTL = {"x86_64": 250, "aarch64": 219, "riscv64": 219, "ppc64le": 271}
+# Newer than number 424, and so alike on every machine: <asm-generic/unistd.h>.
+_NR_OPEN_TREE = 428
+_NR_MOVE_MOUNT = 429
+_NR_CLOSE_RANGE = 436
+_NR_OPENAT2 = 437
+_NR_MOUNT_SETATTR = 442
+_AT_FDCWD = -100  # paths start at the current directory
+_SIGCHLD = 17
+_AF_UNIX = 1
+_SOCK_SEQPACKET = 5
+_SOL_SOCKET = 1
+_SO_RCVTIMEO = 20
+_ENOSYS = 38
+
+unshare = declare("unshare", Int, Int)
+setns = declare("setns", Int, Int, Int)
+mount = declare("mount", Int, Text, Text, Text, UnsignedLong, Text)
+umount2 = declare("umount2", Int, Text, Int)
+pivot_root = declare("pivot_root", Int, Text, Text)
+_sethostname = declare("sethostname", Int, Text, UnsignedLong)
+_prctl = declare("prctl", Int, Int, Pointer, *[UnsignedLong] * 3)
+_capset = declare("capset", Int, Text, Text)
+_setrlimit = declare("setrlimit", Int, Int, Text)
+_socketpair = declare("socketpair", Int, Int, Int, Int, Pointer)
+_setsockopt = declare("setsockopt", Int, Int, Int, Int, Text, UnsignedInt)
+_close_range = syscall(UnsignedInt, UnsignedInt, UnsignedInt)
+getcpu = declare("sched_getcpu", Int)
+_flock = declare("flock", Int, Int, Int)
+_memset = declare("memset", None, Pointer, Int, UnsignedLong)
+_memmove = declare("memmove", None, Pointer, Text, UnsignedLong)
+_clone = syscall(UnsignedLong, *[Pointer] * 4, kind=KeepsTheLock)
+_before_fork = declare("PyOS_BeforeFork", None, kind=KeepsTheLock)
+_after_fork_child = declare("PyOS_AfterFork_Child", None, kind=KeepsTheLock)
+_after_fork_parent = declare("PyOS_AfterFork_Parent", None, kind=KeepsTheLock)
+_keyctl = syscall(Int, Text)
+_open_tree = syscall(Int, Text, Int)
+_openat2 = syscall(Int, Text, Text, UnsignedLong)
+_move_mount = syscall(Int, Text, Int, Text, Int)
+_mount_setattr = syscall(Int, Text, Int, Text, UnsignedLong)
+
+chdir = posix.chdir
+chroot = posix.chroot
+chmod = posix.chmod
+close = posix.close
+mkdir = posix.mkdir
+mknod = posix.mknod
+open = posix.open
+symlink = posix.symlink
+
+
+def clone(flags: int) -> int:
+    """Fork, with the child in new namespaces; return its pid here and 0 there."""
+    number = _number("clone", _NR_CLONE)
+    # What os.fork does around its own call: <Python.h>, "PyOS_BeforeFork".
+    _before_fork()
+    pid = -1
+    try:
+        pid = _clone(number, flags | _SIGCHLD, None, None, None, None)
+    finally:
+        if pid == 0:
+            _after_fork_child()
+        else:
+            _after_fork_parent()
+    return pid
+
+
+def keyctl(operation: int, name: "bytes | None") -> None:
+    """Do something with the keys of this process; what, is a number."""
+    _keyctl(_number("keyctl", _NR_KEYCTL), operation, name)
+
+
+def sethostname(name: bytes) -> int:
+    """Rename the UTS namespace that we are in."""
+    return _sethostname(name, len(name))
+
+
+def prctl(option: int, value: "int | bytes") -> int:
+    """Change one property of this process."""
+    return _prctl(option, value, 0, 0, 0)
+
+
+def capset(effective: int, permitted: int, inheritable: int) -> int:
+    """Set the capabilities of this process, one bit each."""
+    # Version 3 of the format: two structs of 32 bits, the low halves first.
+    halves = [
+        bits >> shift & 0xFFFF_FFFF
+        for shift in (0, 32)
+        for bits in (effective, permitted, inheritable)
+    ]
+    return _capset(_packed(4, 0x2008_0522, 0), _packed(4, *halves))
+
+
+def setrlimit(resource: int, soft: int, hard: int) -> int:
+    """Limit what this process, or its user, may take of something."""
+    return _setrlimit(resource, _packed(8, soft, hard))
+
+
+def setgroups(*groups: int) -> None:
+    """Be a member of these groups and of no others but one's own."""
+    posix.setgroups(groups)
+
+
+def setuid(uid: int) -> None:
+    """Become this user, for good."""
+    posix.setresuid(uid, uid, uid)
+
+
+def setgid(gid: int) -> None:
+    """Become a member of this group, for good."""
+    posix.setresgid(gid, gid, gid)
+
+
+def write(path: bytes, text: bytes) -> int:
+    """Set a file of the kernel's in one go."""
+    fd = posix.open(path, posix.O_WRONLY)
+    try:
+        return posix.write(fd, text)
+    finally:
+        posix.close(fd)
+
+
+def openat2(path: "str | bytes", flags: int, resolve: int) -> int:
+    """Open a file, and say which links may be on the way to it; closed on exec."""
+    if isinstance(path, str):
+        path = path.encode("utf-8", "surrogateescape")
+    how = _packed(8, flags | posix.O_CLOEXEC, 0, resolve)
+    return _openat2(_NR_OPENAT2, _AT_FDCWD, path, how, len(how))
+
+
+def open_tree(path: bytes, flags: int) -> int:
+    """Return a file descriptor of the mounts at `path`, or of a copy of them."""
+    return _open_tree(_NR_OPEN_TREE, _AT_FDCWD, path, flags)
+
+
+def move_mount(tree: int, target: bytes, flags: int) -> int:
+    """Hang the mounts behind a file descriptor at `target`."""
+    return _move_mount(_NR_MOVE_MOUNT, tree, b"", _AT_FDCWD, target, flags)
+
+
+def mount_setattr(tree: int, flags: int, attributes: int) -> int:
+    """Set attributes such as read-only on the mounts behind a file descriptor."""
+    # struct mount_attr: to set, to clear, propagation, user namespace.
+    wanted = _packed(8, attributes, 0, 0, 0)
+    return _mount_setattr(_NR_MOUNT_SETATTR, tree, b"", flags, wanted, len(wanted))
+
+
+def socketpair(patience: int) -> "tuple[int, int]":
+    """Return two sockets that are connected with each other, closed on exec.
+
+    Who reads from the first one waits for no more than `patience` seconds.
+    """
+    pair = PairOfInts()
+    _socketpair(_AF_UNIX, _SOCK_SEQPACKET | posix.O_CLOEXEC, 0, pair)
+    timeout = _packed(8, patience, 0)  # struct timeval
+    _setsockopt(pair[0], _SOL_SOCKET, _SO_RCVTIMEO, timeout, len(timeout))
+    return pair[0], pair[1]
+
+
+def move_elsewhere(pid: int) -> None:
+    """Have a process run on another processor than ours, and from then on any.
+
+    It stays where it is if there is no other, or we may not choose.
+    """
+    every = posix.sched_getaffinity(0)
+    try:
+        posix.sched_setaffinity(pid, every - {getcpu()})
+    except OSError:
+        return
+    posix.sched_setaffinity(pid, every)
+
+
+def flock(fd: int, operation: int) -> int:
+    """Lock an open file, or unlock it."""
+    return _flock(fd, operation)
+
+
+def close_from(first: int) -> None:
+    """Close every descriptor from this number on.
+
+    A process may have more of them than its limit, by now, allows.
+    """
+    _close_range(_NR_CLOSE_RANGE, first, 2**32 - 1, 0)
+
+
+def overwrite(address: int, size: int, text: bytes) -> None:
+    """Fill memory of this process with zeros, but for `text` at its start."""
+    _memset(address, 0, size)
+    _memmove(address, text, min(size, len(text)))
+
+
+def _number(call: str, numbers: "dict[str, int]") -> int:
+    machine = posix.uname().machine
+    if machine not in numbers:
+        raise OSError(_ENOSYS, f"the number of {call} on {machine} is unknown")
+    return numbers[machine]
+
+
+def _packed(size: int, *numbers: int) -> bytes:
+    return b"".join(number.to_bytes(size, sys.byteorder) for number in numbers)

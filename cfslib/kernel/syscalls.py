@@ -1,0 +1,210 @@
+"""The system calls that Python's standard library leaves out.
+
+Each wrapper names its arguments and asks libc.  The manual page of the same name
+documents them, so `man 2 mount` is the long form of `mount()` below.  A call that
+fails raises the ordinary `OSError` subclass for its errno; the text is the call as
+it was made, and a note says what usually causes it.  A few calls that Python does
+have are here too, so that `trace()` shows all that made a container:
+
+    >>> with trace() as calls:
+    ...     prctl(Prctl.SET_NAME, "demo")
+    >>> str(calls[0])
+    'prctl(SET_NAME, "demo") = 0'
+"""
+
+import enum
+import os
+import resource
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from cfslib.kernel import libc
+from cfslib.kernel.tracing import Trace, ask, trace
+from cfslib.runtime import program
+
+__all__ = ["Trace", "trace"]
+
+
+class Prctl(enum.IntEnum):
+    """What prctl(2) changes about this process.  Values: <linux/prctl.h>."""
+
+    SET_PDEATHSIG = 1  # the signal to get when our parent ends
+    SET_DUMPABLE = 4  # 0: processes with our user id may not look into us
+    SET_NAME = 15  # the process name that ps shows
+    CAPBSET_DROP = 24  # a capability that exec can never bring back
+    SET_CHILD_SUBREAPER = 36  # adopt the orphans among our descendants
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Resource(enum.IntEnum):
+    """What setrlimit(2) limits.  Values: <sys/resource.h>."""
+
+    NPROC = resource.RLIMIT_NPROC  # processes of this user, in this user namespace
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class OpenFlag(enum.IntFlag):
+    """How open(2) opens.  Values: <fcntl.h>, where O_ comes before them."""
+
+    PATH = os.O_PATH  # not the file, only its place
+    CLOEXEC = os.O_CLOEXEC  # closed in the programs that we start
+
+    def __str__(self) -> str:
+        return self.name or "none"
+
+
+class Mode(int):
+    """The permissions of a file, and its kind: see inode(7)."""
+
+    def __str__(self) -> str:
+        return f"0{int(self):o}"
+
+
+def unshare(flags: int) -> None:
+    """Swap the namespaces in `flags` for fresh, private ones."""
+    ask("unshare", libc.unshare, flags=flags)
+
+
+def clone(flags: int) -> int:
+    """Fork, with the child in new namespaces; return its pid here and 0 there.
+
+    The difference to `unshare` and `os.fork` is that the caller stays where it is.
+    A process with threads must not do this, for the reasons in fork(2).
+    """
+    return ask("clone", libc.clone, flags=flags)
+
+
+def setns(fd: int, flags: int = 0) -> None:
+    """Move into the namespace behind `fd`, or into those in `flags` of a pidfd."""
+    ask("setns", libc.setns, fd=fd, flags=flags)
+
+
+def mount(
+    source: str | Path | None,
+    target: str | Path,
+    fstype: str | None = None,
+    flags: int = 0,
+    options: str | None = None,
+) -> None:
+    """Show a filesystem, or a directory once more, at `target`; or change a mount."""
+    ask(
+        "mount",
+        libc.mount,
+        source=source,
+        target=target,
+        fstype=fstype,
+        flags=flags,
+        options=options,
+    )
+
+
+def umount2(target: str | Path, flags: int = 0) -> None:
+    """Take the topmost mount at `target` away."""
+    ask("umount2", libc.umount2, target=target, flags=flags)
+
+
+def pivot_root(new_root: str | Path, put_old: str | Path) -> None:
+    """Make `new_root` the root mount and hang the old one at `put_old`."""
+    ask("pivot_root", libc.pivot_root, new_root=new_root, put_old=put_old)
+
+
+def chroot(path: str | Path) -> None:
+    """Start the absolute paths of this process at `path`; change nothing else."""
+    ask("chroot", libc.chroot, path=path)
+
+
+def chdir(path: str | Path) -> None:
+    """Start the relative paths of this process at `path`."""
+    ask("chdir", libc.chdir, path=path)
+
+
+def mkdir(path: str | Path, mode: int = 0o777) -> None:
+    """Make a directory; the umask takes its bits from `mode`."""
+    ask("mkdir", libc.mkdir, path=path, mode=Mode(mode))
+
+
+def symlink(target: str, path: str | Path) -> None:
+    """Make a symbolic link at `path`."""
+    ask("symlink", libc.symlink, target=target, path=path)
+
+
+def mknod(path: str | Path, mode: int, device: int = 0) -> None:
+    """Make a device file, or an empty file; the umask takes its bits from `mode`."""
+    ask("mknod", libc.mknod, path=path, mode=Mode(mode), device=device)
+
+
+def chmod(path: str | Path, mode: int) -> None:
+    """Set the permissions of a file."""
+    ask("chmod", libc.chmod, path=path, mode=Mode(mode))
+
+
+def open_path(path: str | Path) -> int:
+    """Return a file descriptor that stands for a place: see O_PATH in open(2)."""
+    flags = OpenFlag.PATH | OpenFlag.CLOEXEC
+    return ask("open", libc.open, path=path, flags=flags)
+
+
+def close(fd: int) -> None:
+    """Close a file descriptor."""
+    ask("close", libc.close, fd=fd)
+
+
+def sethostname(name: str) -> None:
+    """Rename the UTS namespace this process is in; at most 64 bytes."""
+    ask("sethostname", libc.sethostname, name=name)
+
+
+def prctl(option: Prctl, value: int | str) -> None:
+    """Change one property of this process."""
+    ask("prctl", libc.prctl, option=option, value=value)
+
+
+def capset(effective: int, permitted: int, inheritable: int) -> None:
+    """Set the capabilities of this process, one bit each: see capabilities(7)."""
+    ask(
+        "capset",
+        libc.capset,
+        effective=effective,
+        permitted=permitted,
+        inheritable=inheritable,
+    )
+
+
+def setrlimit(resource: Resource, soft: int, hard: int) -> None:
+    """Limit how much of a resource this process may take."""
+    ask("setrlimit", libc.setrlimit, resource=resource, soft=soft, hard=hard)
+
+
+def setgroups() -> None:
+    """Leave all groups but one's own."""
+    ask("setgroups", libc.setgroups)
+
+
+def setuid(uid: int) -> None:
+    """Become user `uid`, for good."""
+    ask("setuid", libc.setuid, uid=uid)
+
+
+def setgid(gid: int) -> None:
+    """Become a member of group `gid`, for good."""
+    ask("setgid", libc.setgid, gid=gid)
+
+
+def write(path: str | Path, text: str) -> None:
+    """Set a file of the kernel's, such as uid_map or pids.max, in one go."""
+    ask("write", libc.write, path=path, text=text)
+
+
+def posix_spawn(argv: Sequence[str], env: Mapping[str, str]) -> int:
+    """Start a program found in our own PATH as a child; return its pid.
+
+    Signals are to it as to a fresh process.  See `program`.
+    """
+    path = os.environ.get("PATH", os.defpath)
+    return ask(
+        "posix_spawn", lambda argv: program.spawn(argv, env, path), argv=list(argv)
+    )

@@ -1,0 +1,1 @@
+"""observe: look at what runs, from outside."""

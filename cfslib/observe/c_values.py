@@ -1,0 +1,76 @@
+"""c_values: the argument of a call, written in C.
+
+Flags get the names that they have in the headers, and text means the same bytes:
+
+    >>> print(value(MountFlag.REC | MountFlag.PRIVATE), value(None), value("/proc"))
+    MS_REC | MS_PRIVATE NULL "/proc"
+"""
+
+import os
+import signal
+from enum import IntFlag
+from pathlib import PurePath
+
+from cfslib.isolation.capabilities import Capability
+from cfslib.isolation.keyring import Keyctl
+from cfslib.isolation.mounts import MountFlag, UmountFlag
+from cfslib.isolation.namespaces import Namespace
+from cfslib.isolation.volumes import TreeFlag
+from cfslib.kernel.syscalls import OpenFlag, Prctl, Resource
+
+_PREFIX = {
+    MountFlag: "MS_",
+    UmountFlag: "MNT_",
+    Namespace: "CLONE_NEW",
+    OpenFlag: "O_",
+}
+_NAMED = {
+    Capability: "CAP_",
+    Keyctl: "KEYCTL_",
+    Prctl: "PR_",
+    Resource: "RLIMIT_",
+}
+_TREE_NAMES = {
+    TreeFlag.CLONE: "OPEN_TREE_CLONE",
+    TreeFlag.FROM_FD: "MOVE_MOUNT_F_EMPTY_PATH",
+    TreeFlag.EMPTY_PATH: "AT_EMPTY_PATH",
+    TreeFlag.RECURSIVE: "AT_RECURSIVE",
+    TreeFlag.CLOEXEC: "O_CLOEXEC",
+}
+
+
+def value(of: object) -> str:
+    """Return an argument as C has it."""
+    if of is None:
+        return "NULL"
+    if isinstance(of, str | PurePath):
+        return _string(os.fsencode(of))
+    if isinstance(of, IntFlag):
+        return " | ".join(map(_flag, of)) or "0"
+    for kind, prefix in _NAMED.items():
+        if isinstance(of, kind):
+            return f"{prefix}{of.name}"
+    if isinstance(of, signal.Signals):
+        return of.name
+    return str(of)
+
+
+def _flag(flag: IntFlag) -> str:
+    if isinstance(flag, TreeFlag):
+        return _TREE_NAMES[flag]
+    if flag is Namespace.MNT:
+        return "CLONE_NEWNS"  # the first, and nobody expected more
+    return f"{_PREFIX[type(flag)]}{flag.name}"
+
+
+def _string(data: bytes) -> str:
+    return f'"{"".join(map(_character, data))}"'
+
+
+def _character(byte: int) -> str:
+    # Three digits each: what follows can then not be taken for a fourth.  A question
+    # mark too, because two of them and a third character once meant something else.
+    plain = 0x20 <= byte < 0x7F and chr(byte) != "?"
+    if plain:
+        return "\\" + chr(byte) if chr(byte) in '"\\' else chr(byte)
+    return f"\\{byte:03o}"

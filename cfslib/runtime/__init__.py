@@ -1,0 +1,1 @@
+"""runtime: the life of one container."""

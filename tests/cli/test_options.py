@@ -1,0 +1,140 @@
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cfslib.cli import options
+from cfslib.cli.options import Usage
+from cfslib.isolation.capabilities import DEFAULT, Capability
+from cfslib.isolation.limits import Limits
+from cfslib.isolation.namespaces import Namespace
+from cfslib.runtime.spec import Spec, Volume
+
+OPTIONS = [
+    "--rootfs", "--hostname", "-e", "--env", "-w", "--workdir", "-u", "--user", "-v",
+    "--volume", "--pids-limit", "-m", "--memory", "--cpus", "--network", "--cap-add",
+    "--read-only", "-i", "-t", "-it", "--interactive", "--tty", "--trace", "--",
+]  # fmt: skip
+VALUES = [
+    "ls",
+    "A=1",
+    "64m",
+    "0",
+    "-1",
+    "max",
+    "none",
+    "/a:/b",
+    "SYS_ADMIN",
+    "",
+    "=",
+    "x" * 65,
+]
+WORDS = st.sampled_from([*OPTIONS, *VALUES]) | st.text(max_size=8).filter(
+    lambda word: not "--help".startswith(word[:3]) and "h" not in word
+)
+
+
+@given(st.lists(WORDS, max_size=6))
+def test_any_command_line_is_a_spec_or_a_usage_error(words: list[str]) -> None:
+    try:
+        spec = options.parse(words)
+    except Usage:
+        return
+    assert isinstance(spec, Spec)
+    assert spec.argv
+    assert list(spec.argv) == words[len(words) - len(spec.argv) :]
+
+
+def test_a_command_alone_is_what_the_defaults_are_for() -> None:
+    assert options.parse(["ps"]) == Spec(["ps"], volumes=[])
+
+
+@pytest.mark.parametrize(
+    ("words", "name", "value"),
+    [
+        ("--rootfs /x", "rootfs", Path("/x")),
+        ("--hostname box", "hostname", "box"),
+        ("-e A=1 --env B=2", "env", {"A": "1", "B": "2"}),
+        ("-w /x", "workdir", "/x"),
+        ("--workdir=/x", "workdir", "/x"),
+        ("-u 7:8", "user", "7:8"),
+        ("-v /a:/b:ro", "volumes", [Volume(Path("/a"), Path("/b"), read_only=True)]),
+        ("--pids-limit 5", "limits", Limits(5)),
+        ("--pids-limit max", "limits", Limits(None)),
+        ("-m 1k --cpus 0.5", "limits", Limits(20, 1024, 0.5)),
+        ("--cap-add net_raw", "capabilities", DEFAULT | {Capability.NET_RAW}),
+        ("--read-only", "read_only", True),
+        ("-it", "terminal", False),
+    ],
+)
+def test_an_option_means_what_it_says(words: str, name: str, value: object) -> None:
+    spec = options.parse([*words.split(), "true"])
+
+    assert getattr(spec, name) == value
+    assert spec.argv == ["true"]
+
+
+def test_without_a_network_there_is_a_namespace_for_it() -> None:
+    assert Namespace.NET in options.parse(["--network", "none", "true"]).namespaces
+    assert Namespace.NET not in options.parse(["--network=host", "true"]).namespaces
+
+
+@pytest.mark.parametrize(
+    "line", ["sh -c 'x' -e A", "ls --rootfs /x", "ls -- -l", "ls -h", "echo --help"]
+)
+def test_what_follows_the_command_is_its_own(line: str) -> None:
+    assert options.parse(line.split()).argv == line.split()
+
+
+def test_two_dashes_end_our_options() -> None:
+    assert options.parse(["--read-only", "--", "-x", "--"]).argv == ["-x", "--"]
+
+
+@pytest.mark.parametrize(
+    ("line", "cause"),
+    [
+        ("", "run what"),
+        ("--", "run what"),
+        ("--read-only", "run what"),
+        ("--no-such ls", "--no-such"),
+        ("--host x ls", "--host"),  # no abbreviations
+        ("--memory", "expected one argument"),
+        ("--memory lots ls", "'lots'"),
+        ("--network bridge ls", "bridge"),
+        ("--read-only=yes ls", "--read-only"),
+    ],
+)
+def test_a_line_that_makes_no_sense_is_a_usage_error(line: str, cause: str) -> None:
+    with pytest.raises(Usage, match=cause):
+        options.parse(line.split())
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "field", "meaning"),
+    [
+        ("CFS_ROOTFS", "/x", "rootfs", Path("/x")),
+        ("CFS_HOSTNAME", "box", "hostname", "box"),
+        ("CFS_PIDS_LIMIT", "5", "limits", Limits(5)),
+        ("CFS_PIDS_LIMIT", "", "limits", Limits(20)),
+    ],
+)
+def test_the_environment_has_defaults(
+    name: str, value: str, field: str, meaning: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+
+    assert getattr(options.parse(["ls"]), field) == meaning
+
+
+def test_an_option_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CFS_HOSTNAME", "box")
+
+    assert options.parse(["--hostname", "other", "ls"]).hostname == "other"
+
+
+def test_a_bad_default_is_a_usage_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CFS_PIDS_LIMIT", "many")
+
+    with pytest.raises(Usage, match="many"):
+        options.parse(["ls"])

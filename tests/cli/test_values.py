@@ -1,0 +1,120 @@
+import math
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cfslib.cli import values
+from cfslib.cli.values import Refused
+from cfslib.isolation.capabilities import Capability
+from cfslib.runtime.spec import Volume
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("1", 1), ("20", 20), ("4194304", 4194304), ("max", None)],
+)
+def test_a_number_of_processes(text: str, number: int | None) -> None:
+    assert values.count(text) == number
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("1", 1), ("64k", 65536), ("64K", 65536), ("64kb", 65536), ("1m", 1 << 20),
+     ("2g", 2 << 30), ("7b", 7)],
+)  # fmt: skip
+def test_a_number_of_bytes(text: str, number: int) -> None:
+    assert values.size(text) == number
+
+
+@pytest.mark.parametrize(("text", "number"), [("1", 1.0), ("0.5", 0.5), ("0.01", 0.01)])
+def test_an_amount_of_processors(text: str, number: float) -> None:
+    assert math.isclose(values.cpus(text), number)
+
+
+NO_NUMBERS = [
+    "",
+    "0",
+    "-1",
+    "+1",
+    "1.5.5",
+    "one",
+    "1e3",
+    " 1",
+    "1 ",
+    "1\n",
+    "٣",
+    "²",
+    "1_0",
+]
+
+
+@pytest.mark.parametrize("read", [values.count, values.size, values.cpus])
+@pytest.mark.parametrize(
+    "text",
+    [*NO_NUMBERS, "9" * 5000, "0" * 30, "nan", "inf"],
+    ids=lambda t: ascii(t)[:9],
+)
+def test_what_is_no_positive_number_is_refused(read: object, text: str) -> None:
+    with pytest.raises(Refused):
+        read(text)  # type: ignore[operator]
+
+
+@given(st.text())
+@pytest.mark.parametrize("read", [values.count, values.size, values.cpus])
+def test_any_text_is_a_positive_number_or_refused(read: object, text: str) -> None:
+    try:
+        number = read(text)  # type: ignore[operator]
+    except Refused:
+        return
+    assert number is None or number > 0
+
+
+@pytest.mark.parametrize("text", ["x", "a.b", "x" * 64, "ü" * 32, "with space"])
+def test_a_hostname_is_what_the_kernel_takes(text: str) -> None:
+    assert values.hostname(text) == text
+
+
+@pytest.mark.parametrize("text", ["", "x" * 65, "ü" * 33, "a\0b"], ids=ascii)
+def test_a_hostname_that_the_kernel_would_not_take_is_refused(text: str) -> None:
+    with pytest.raises(Refused):
+        values.hostname(text)
+
+
+def test_a_variable_has_a_name_and_a_value() -> None:
+    assert values.variable("A=b=c") == ("A", "b=c")
+    assert values.variable("A=") == ("A", "")
+    for text in ("A", "=b", "", "="):
+        with pytest.raises(Refused):
+            values.variable(text)
+
+
+def test_a_volume_has_two_places_and_perhaps_a_mode() -> None:
+    assert values.volume("/a:/b") == Volume(Path("/a"), Path("/b"))
+    assert values.volume("/a:/b:rw") == Volume(Path("/a"), Path("/b"))
+    assert values.volume("/a:/b:ro") == Volume(Path("/a"), Path("/b"), read_only=True)
+    assert values.volume("a:/b").source == Path("a").absolute()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", ":", "/a", "/a:", ":/b", "/a:b", "/a:/b:xx", "/a:/", "/a://", "/a:/b/..",
+     "/a:/proc", "/a:/proc/sys", "/a://proc", "/a:/b/../proc/1", "/a:/b:ro:rw"],
+)  # fmt: skip
+def test_a_volume_that_makes_no_sense_is_refused(text: str) -> None:
+    with pytest.raises(Refused):
+        values.volume(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["sys_admin", "SYS_ADMIN", "CAP_SYS_ADMIN", "cap_Sys_Admin"]
+)
+def test_a_capability_may_be_written_in_many_ways(text: str) -> None:
+    assert values.capability(text) is Capability.SYS_ADMIN
+
+
+@pytest.mark.parametrize("text", ["", "ALL", "CAP_", "21", "CAP_CAP_CHOWN"])
+def test_a_capability_that_does_not_exist_is_refused(text: str) -> None:
+    with pytest.raises(Refused, match="no such capability"):
+        values.capability(text)

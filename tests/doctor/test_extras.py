@@ -1,0 +1,73 @@
+import os
+import resource
+
+from cfslib.children.in_child import in_child
+from cfslib.doctor import extras
+from cfslib.doctor.trials import Finding
+from cfslib.isolation import idmaps
+from cfslib.isolation.idmaps import IdMap
+from cfslib.isolation.namespaces import Namespace
+from cfslib.kernel import syscalls
+
+NOBODY = 65534
+
+
+def test_a_user_who_may_not_fork_at_all_is_told() -> None:
+    def examined() -> Finding:
+        if os.geteuid() == 0:
+            _become_nobody()
+        resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+        return extras.process_limit()
+
+    found = in_child(examined)
+
+    assert found.state == "Resource temporarily unavailable"
+    assert found.remedy
+
+
+def test_limits_that_nobody_delegated_are_a_remark() -> None:
+    def examined() -> Finding:
+        if os.geteuid() == 0:
+            _become_nobody()
+        return extras.other_limits()
+
+    found = in_child(examined)
+
+    if "can be limited" not in found.state:
+        assert found.remedy
+    assert not found.fatal
+
+
+def test_ids_that_are_not_ours_are_a_remark() -> None:
+    def examined() -> Finding:
+        uid, gid = os.getuid(), os.getgid()
+        syscalls.unshare(Namespace.USER)
+        # Nobody has this id, so /etc/subuid gives it nothing.
+        idmaps.write("self", [IdMap(4_000_000, uid)], [IdMap(4_000_000, gid)])
+        return extras.user_ids()
+
+    found = in_child(examined)
+
+    assert found.state.startswith("root alone")
+    assert found.remedy.startswith("sudo ")
+    assert not found.fatal
+
+
+def test_without_newuidmap_the_package_is_named() -> None:
+    def examined() -> Finding:
+        if os.geteuid() == 0:
+            _become_nobody()
+        os.environ["PATH"] = "/nowhere"
+        return extras.user_ids()
+
+    found = in_child(examined)
+
+    assert "no newuidmap" in found.state
+    assert found.remedy
+
+
+def _become_nobody() -> None:
+    os.setgroups([])
+    os.setresgid(NOBODY, NOBODY, NOBODY)
+    os.setresuid(NOBODY, NOBODY, NOBODY)
+    syscalls.prctl(syscalls.Prctl.SET_DUMPABLE, 1)  # or /proc/self stays root's

@@ -1,0 +1,116 @@
+import ctypes
+import errno
+import platform
+import struct
+from pathlib import Path
+
+import pytest
+
+from cfslib.children.in_child import in_child
+from cfslib.doctor import obstacles, trials
+from cfslib.doctor.trials import Finding
+from cfslib.isolation import idmaps, mounts
+from cfslib.isolation.namespaces import Namespace
+from cfslib.kernel import syscalls
+
+
+def test_user_namespaces_that_a_limit_forbids_are_found() -> None:
+    def examined() -> Finding:
+        idmaps.unshare_as_root(Namespace(0))
+        syscalls.write("/proc/sys/user/max_user_namespaces", "0")
+        return trials.user_namespaces()
+
+    found = in_child(examined)
+
+    assert "user.max_user_namespaces = 0" in found.state
+    assert found.remedy == "sudo sysctl -w user.max_user_namespaces=15000"
+
+
+def test_a_namespace_that_a_limit_forbids_is_found_among_the_others() -> None:
+    def examined() -> list[Finding]:
+        idmaps.unshare_as_root(Namespace(0))
+        syscalls.write("/proc/sys/user/max_uts_namespaces", "0")
+        return list(trials.namespaces(idmaps.unshare_as_root))
+
+    allowed, refused = in_child(examined)
+
+    assert "IPC" in allowed.state.split(", ")
+    assert "UTS" not in allowed.state.split(", ")
+    assert refused.state.startswith("not UTS:")
+    assert refused.remedy == "sudo sysctl -w user.max_uts_namespaces=15000"
+
+
+@pytest.mark.skipif(
+    platform.machine() not in ("x86_64", "aarch64"), reason="no number for unshare here"
+)
+def test_a_seccomp_filter_that_forbids_user_namespaces_is_found() -> None:
+    def examined() -> Finding:
+        _refuse_unshare()
+        return trials.user_namespaces()
+
+    found = in_child(examined)
+
+    assert "seccomp" in found.state
+    assert "--security-opt seccomp=.docker/seccomp.json" in found.remedy
+
+
+def test_a_masked_proc_is_found() -> None:
+    def examined() -> Finding:
+        idmaps.unshare_as_root(Namespace.MNT)
+        mounts.keep_private()
+        syscalls.mount("/dev/null", "/proc/version", flags=mounts.MountFlag.BIND)
+        return trials.proc_inside(idmaps.unshare_as_root)
+
+    found = in_child(examined)
+
+    assert "/proc/version" in found.state
+    assert "systempaths=unconfined" in found.remedy or "unmask=ALL" in found.remedy
+
+
+def test_a_proc_that_is_whole_is_no_obstacle() -> None:
+    if obstacles.covered_parts_of_proc():
+        pytest.skip("this machine's /proc is masked")
+
+    assert trials.proc_inside(idmaps.unshare_as_root) == Finding(
+        "/proc inside", "allowed"
+    )
+
+
+def test_a_layer_is_tried_and_is_gone_afterwards() -> None:
+    before = Path("/proc/self/mountinfo").read_text()
+
+    assert trials.layer(idmaps.unshare_as_root) == Finding("overlay", "allowed")
+    assert Path("/proc/self/mountinfo").read_text() == before
+
+
+def test_an_old_kernel_is_a_remark() -> None:
+    assert trials.kernel("5.10.0-28-amd64").remedy
+    assert not trials.kernel("5.10.0-28-amd64").fatal
+
+
+@pytest.mark.parametrize(
+    ("release", "version"),
+    [("5.14", "5.14"), ("6.1.0-13-amd64", "6.1.0"), ("10.0.1+", "10.0.1")],
+)
+def test_a_kernel_that_has_all_we_use_is_well(release: str, version: str) -> None:
+    assert trials.kernel(release) == Finding("kernel", version)
+
+
+def test_a_whole_container_is_made() -> None:
+    assert trials.whole() == Finding("a container", "was made, ran `true`, and is gone")
+
+
+def _refuse_unshare() -> None:
+    """Let a seccomp filter answer unshare(2) with EPERM: see seccomp(2)."""
+    number = {"x86_64": 272, "aarch64": 97}[platform.machine()]
+    load, equal, give = 0x20, 0x15, 0x06  # BPF_LD|W|ABS, BPF_JMP|JEQ|K, BPF_RET|K
+    allow, refuse = 0x7FFF_0000, 0x0005_0000 | errno.EPERM
+    program = [(load, 0, 0, 0), (equal, 0, 1, number), (give, 0, 0, refuse)]
+    program.append((give, 0, 0, allow))
+    code = b"".join(struct.pack("HBBI", *instruction) for instruction in program)
+    buffer = ctypes.create_string_buffer(code)
+    filter_ = struct.pack("HxxxxxxP", len(program), ctypes.addressof(buffer))
+    no_new_privileges, set_seccomp, mode_filter = 38, 22, 2
+    libc = ctypes.CDLL(None, use_errno=True)
+    assert libc.prctl(no_new_privileges, 1, 0, 0, 0) == 0
+    assert libc.prctl(set_seccomp, mode_filter, filter_, 0, 0) == 0

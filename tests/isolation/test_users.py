@@ -1,0 +1,82 @@
+"""Users: who the command runs as."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from cfslib.children.in_child import in_child
+from cfslib.isolation import idmaps, users
+from cfslib.kernel import procfs
+from tests.conftest import needs_root, needs_user_namespaces
+
+
+@pytest.fixture
+def etc(tmp_path: Path) -> Path:
+    (tmp_path / "passwd").write_text(
+        "broken\nroot:x:0:0:root:/root:/bin/sh\nlearner:x:1000:1001::/home/learner:/bin/sh\n"
+    )
+    (tmp_path / "group").write_text("root:x:0:\nstaff:x:50:learner\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("user", "ids"),
+    [
+        ("0", (0, 0)),
+        ("root", (0, 0)),
+        ("7", (7, 0)),
+        ("7:8", (7, 8)),
+        ("learner", (1000, 1001)),
+        ("learner:staff", (1000, 50)),
+        ("learner:8", (1000, 8)),
+        ("7:staff", (7, 50)),
+    ],
+)
+def test_a_user_is_found_by_number_or_name(
+    user: str, ids: tuple[int, int], etc: Path
+) -> None:
+    assert users.look_up(user, etc) == ids
+
+
+@pytest.mark.parametrize(
+    "user", ["nobody", "learner:nobody", "", ":8", "-1", "lea", "broken"]
+)
+def test_a_user_who_is_not_there_is_an_error(user: str, etc: Path) -> None:
+    with pytest.raises(LookupError, match="no '"):
+        users.look_up(user, etc)
+
+
+def test_a_container_without_passwd_has_numbers_only(tmp_path: Path) -> None:
+    assert users.look_up("7:8", tmp_path) == (7, 8)
+    with pytest.raises(LookupError, match="passwd"):
+        users.look_up("root", tmp_path)
+
+
+@needs_root
+def test_becoming_somebody_leaves_every_group() -> None:
+    def become() -> tuple[str, str, str]:
+        os.setgroups([1, 2, 3])
+        users.become(54321, 54322)
+        status = procfs.status()
+        return status["Uid"], status["Gid"], status["Groups"]
+
+    assert in_child(become) == ("\t".join(["54321"] * 4), "\t".join(["54322"] * 4), "")
+
+
+@needs_user_namespaces
+def test_becoming_somebody_who_is_not_mapped_is_refused_with_a_hint() -> None:
+    def become() -> None:
+        idmaps.unshare_as_root(0)
+        users.become(7, 0)
+
+    with pytest.raises(OSError, match="setuid") as caught:
+        in_child(become)
+    assert "uid_map" in caught.value.__notes__[0]
+
+
+def test_a_passwd_that_never_opens_is_none(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "passwd")
+
+    with pytest.raises(LookupError, match="bob"):
+        users.look_up("bob", etc=tmp_path)

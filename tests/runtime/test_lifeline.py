@@ -1,0 +1,101 @@
+import os
+import signal
+
+import pytest
+
+from cfslib.children.in_child import in_child
+from cfslib.runtime import lifeline
+from tests.conftest import is_alive
+
+
+def child_that_waits() -> int:
+    pid = os.fork()
+    if pid == 0:
+        signal.pause()
+    return pid
+
+
+def test_an_error_takes_the_child_along() -> None:
+    def fail() -> bool:
+        pid = child_that_waits()
+        with pytest.raises(KeyboardInterrupt), lifeline.KilledOnError(pid):
+            raise KeyboardInterrupt
+        return is_alive(pid)
+
+    assert in_child(fail) is False
+
+
+def test_without_an_error_the_child_lives_on() -> None:
+    def work() -> bool:
+        pid = child_that_waits()
+        with lifeline.KilledOnError(pid):
+            pass
+        alive = is_alive(pid)
+        os.kill(pid, signal.SIGKILL)
+        return alive
+
+    assert in_child(work) is True
+
+
+@pytest.mark.parametrize("number", lifeline.PASSED_ON)
+def test_a_signal_to_us_is_one_to_the_child(number: signal.Signals) -> None:
+    def send() -> int:
+        signal.signal(number, signal.SIG_DFL)
+        pid = child_that_waits()
+        with lifeline.SignalsPassedOn(pid, set()):
+            os.kill(os.getpid(), number)
+            _, status = os.waitpid(pid, 0)
+        return os.waitstatus_to_exitcode(status)
+
+    assert in_child(send) == -number
+
+
+def test_a_signal_that_comes_early_waits_for_the_child() -> None:
+    def send() -> int:
+        with lifeline.SignalsKeptBack() as mask:
+            os.kill(os.getpid(), signal.SIGTERM)
+            pid = os.fork()
+            if pid == 0:
+                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+                signal.pause()
+            with lifeline.SignalsPassedOn(pid, mask):
+                _, status = os.waitpid(pid, 0)
+        return os.waitstatus_to_exitcode(status)
+
+    assert in_child(send) == -signal.SIGTERM
+
+
+def test_a_signal_for_a_child_that_has_ended_is_dropped() -> None:
+    def send() -> str:
+        pid = child_that_waits()
+        os.kill(pid, signal.SIGKILL)
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        with lifeline.SignalsPassedOn(pid, set()):
+            os.waitpid(pid, 0)
+            os.kill(os.getpid(), signal.SIGTERM)
+        return "still here"
+
+    assert in_child(send) == "still here"
+
+
+def test_what_our_caller_ignores_is_ignored() -> None:
+    def send() -> bool:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        pid = child_that_waits()
+        with lifeline.SignalsPassedOn(pid, set()):
+            os.kill(os.getpid(), signal.SIGHUP)
+            alive = is_alive(pid)
+        os.kill(pid, signal.SIGKILL)
+        return alive
+
+    assert in_child(send) is True
+
+
+def test_handlers_are_put_back() -> None:
+    def handlers() -> bool:
+        before = {number: signal.getsignal(number) for number in lifeline.PASSED_ON}
+        with lifeline.SignalsPassedOn(os.getpid(), set()):
+            pass
+        return {number: signal.getsignal(number) for number in before} == before
+
+    assert in_child(handlers)
