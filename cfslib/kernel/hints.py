@@ -68,6 +68,6 @@ HINTS = {
 }
 
 
-def hint_for(call: str, code: int) -> str | None:
+def hint_for(call: str, code: int) -> "str | None":
     """Return what usually makes `call` fail with errno `code`, if we know."""
     return HINTS.get((call, code))

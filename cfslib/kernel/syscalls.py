@@ -12,20 +12,21 @@ have are here too, so that `trace()` shows all that made a container:
     'prctl(SET_NAME, "demo") = 0'
 """
 
-import enum
-import os
-import resource
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+import posix
 
 from cfslib.kernel import libc
+from cfslib.kernel.flags import Flag, Number
 from cfslib.kernel.tracing import Trace, ask, trace
-from cfslib.runtime import program
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
 
 __all__ = ["Trace", "trace"]
 
 
-class Prctl(enum.IntEnum):
+class Prctl(Number):
     """What prctl(2) changes about this process.  Values: <linux/prctl.h>."""
 
     SET_PDEATHSIG = 1  # the signal to get when our parent ends
@@ -34,30 +35,37 @@ class Prctl(enum.IntEnum):
     CAPBSET_DROP = 24  # a capability that exec can never bring back
     SET_CHILD_SUBREAPER = 36  # adopt the orphans among our descendants
 
-    def __str__(self) -> str:
-        return self.name
 
-
-class Resource(enum.IntEnum):
+class Resource(Number):
     """What setrlimit(2) limits.  Values: <sys/resource.h>."""
 
-    NPROC = resource.RLIMIT_NPROC  # processes of this user, in this user namespace
-
-    def __str__(self) -> str:
-        return self.name
+    NPROC = 6  # processes of this user, in this user namespace
 
 
-class OpenFlag(enum.IntFlag):
+class Keyctl(Number):
+    """What keyctl(2) is to do.  Values: <linux/keyctl.h>."""
+
+    JOIN_SESSION_KEYRING = 1
+
+
+class OpenFlag(Flag):
     """How open(2) opens.  Values: <fcntl.h>, where O_ comes before them."""
 
-    PATH = os.O_PATH  # not the file, only its place
-    CLOEXEC = os.O_CLOEXEC  # closed in the programs that we start
-
-    def __str__(self) -> str:
-        return self.name or "none"
+    PATH = posix.O_PATH  # not the file, only its place
+    CLOEXEC = posix.O_CLOEXEC  # closed in the programs that we start
 
 
-class Mode(int):
+class TreeFlag(Flag):
+    """For the calls on trees of mounts.  Values: <linux/mount.h>, <linux/fcntl.h>."""
+
+    CLONE = 0x1  # OPEN_TREE_CLONE: a copy, as a bind mount is
+    FROM_FD = 0x4  # MOVE_MOUNT_F_EMPTY_PATH: the source is the descriptor
+    EMPTY_PATH = 0x1000  # AT_EMPTY_PATH: the descriptor itself
+    RECURSIVE = 0x8000  # AT_RECURSIVE: with all mounts below
+    CLOEXEC = posix.O_CLOEXEC
+
+
+class Mode(Number):
     """The permissions of a file, and its kind: see inode(7)."""
 
     def __str__(self) -> str:
@@ -84,11 +92,11 @@ def setns(fd: int, flags: int = 0) -> None:
 
 
 def mount(
-    source: str | Path | None,
-    target: str | Path,
-    fstype: str | None = None,
+    source: "str | Path | None",
+    target: "str | Path",
+    fstype: "str | None" = None,
     flags: int = 0,
-    options: str | None = None,
+    options: "str | None" = None,
 ) -> None:
     """Show a filesystem, or a directory once more, at `target`; or change a mount."""
     ask(
@@ -102,47 +110,47 @@ def mount(
     )
 
 
-def umount2(target: str | Path, flags: int = 0) -> None:
+def umount2(target: "str | Path", flags: int = 0) -> None:
     """Take the topmost mount at `target` away."""
     ask("umount2", libc.umount2, target=target, flags=flags)
 
 
-def pivot_root(new_root: str | Path, put_old: str | Path) -> None:
+def pivot_root(new_root: "str | Path", put_old: "str | Path") -> None:
     """Make `new_root` the root mount and hang the old one at `put_old`."""
     ask("pivot_root", libc.pivot_root, new_root=new_root, put_old=put_old)
 
 
-def chroot(path: str | Path) -> None:
+def chroot(path: "str | Path") -> None:
     """Start the absolute paths of this process at `path`; change nothing else."""
     ask("chroot", libc.chroot, path=path)
 
 
-def chdir(path: str | Path) -> None:
+def chdir(path: "str | Path") -> None:
     """Start the relative paths of this process at `path`."""
     ask("chdir", libc.chdir, path=path)
 
 
-def mkdir(path: str | Path, mode: int = 0o777) -> None:
+def mkdir(path: "str | Path", mode: int = 0o777) -> None:
     """Make a directory; the umask takes its bits from `mode`."""
     ask("mkdir", libc.mkdir, path=path, mode=Mode(mode))
 
 
-def symlink(target: str, path: str | Path) -> None:
+def symlink(target: str, path: "str | Path") -> None:
     """Make a symbolic link at `path`."""
     ask("symlink", libc.symlink, target=target, path=path)
 
 
-def mknod(path: str | Path, mode: int, device: int = 0) -> None:
+def mknod(path: "str | Path", mode: int, device: int = 0) -> None:
     """Make a device file, or an empty file; the umask takes its bits from `mode`."""
     ask("mknod", libc.mknod, path=path, mode=Mode(mode), device=device)
 
 
-def chmod(path: str | Path, mode: int) -> None:
+def chmod(path: "str | Path", mode: int) -> None:
     """Set the permissions of a file."""
     ask("chmod", libc.chmod, path=path, mode=Mode(mode))
 
 
-def open_path(path: str | Path) -> int:
+def open_path(path: "str | Path") -> int:
     """Return a file descriptor that stands for a place: see O_PATH in open(2)."""
     flags = OpenFlag.PATH | OpenFlag.CLOEXEC
     return ask("open", libc.open, path=path, flags=flags)
@@ -158,7 +166,7 @@ def sethostname(name: str) -> None:
     ask("sethostname", libc.sethostname, name=name)
 
 
-def prctl(option: Prctl, value: int | str) -> None:
+def prctl(option: Prctl, value: "int | str") -> None:
     """Change one property of this process."""
     ask("prctl", libc.prctl, option=option, value=value)
 
@@ -194,17 +202,40 @@ def setgid(gid: int) -> None:
     ask("setgid", libc.setgid, gid=gid)
 
 
-def write(path: str | Path, text: str) -> None:
+def write(path: "str | Path", text: str) -> None:
     """Set a file of the kernel's, such as uid_map or pids.max, in one go."""
     ask("write", libc.write, path=path, text=text)
 
 
-def posix_spawn(argv: Sequence[str], env: Mapping[str, str]) -> int:
-    """Start a program found in our own PATH as a child; return its pid.
+def open_tree(path: "str | Path", flags: int) -> int:
+    """Return a file descriptor of the mounts at `path`, or of a copy of them."""
+    return ask("open_tree", libc.open_tree, path=path, flags=flags)
 
-    Signals are to it as to a fresh process.  See `program`.
+
+def move_mount(tree: int, target: "str | Path", flags: int) -> None:
+    """Hang the mounts behind the file descriptor `tree` at `target`."""
+    ask("move_mount", libc.move_mount, tree=tree, target=target, flags=flags)
+
+
+def mount_setattr(tree: int, flags: int, attributes: int) -> None:
+    """Set attributes on the mounts behind `tree`: RDONLY, NOSUID, NODEV, NOEXEC.
+
+    They have the numbers of `MountFlag`, as MOUNT_ATTR_RDONLY and so on.
     """
-    path = os.environ.get("PATH", os.defpath)
-    return ask(
-        "posix_spawn", lambda argv: program.spawn(argv, env, path), argv=list(argv)
+    ask(
+        "mount_setattr",
+        libc.mount_setattr,
+        tree=tree,
+        flags=flags,
+        attributes=attributes,
     )
+
+
+def keyctl(operation: Keyctl, name: "str | None") -> None:
+    """Do something with the keys of this process."""
+    ask("keyctl", libc.keyctl, operation=operation, name=name)
+
+
+def posix_spawn(argv: "Sequence[str]", start: "Callable[[list[str]], int]") -> int:
+    """Start a program as a child, as `start` does it; return its pid."""
+    return ask("posix_spawn", start, argv=list(argv))

@@ -1,36 +1,51 @@
 """Tracing: a record of what the kernel was asked, and what it answered.
 
 `syscalls` makes every call through `ask`, which notes it down for whoever traces.
-A child process sends its record home with its result (see `answers`), so one
-`with` block sees the calls of all the processes that worked on its behalf:
+A child process sends its record home with its result, so one `with` block sees the
+calls of all the processes that worked on its behalf:
 
     >>> with trace() as calls:
-    ...     _ = ask("chdir", os.chdir, path="/")
+    ...     _ = ask("chdir", posix.chdir, path="/")
     >>> str(calls[0])
     'chdir("/") = 0'
 """
 
 import errno
-import os
+import posix
+import sys
 import time
-from collections.abc import Callable, Generator, Iterable
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import PurePath
 
+from cfslib.kernel import flags
+from cfslib.kernel.flags import Number
 from cfslib.kernel.hints import hint_for
+from cfslib.kernel.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
 
 
-@dataclass(frozen=True)
-class Call:
+class Call(Record):
     """One question to the kernel, with its answer."""
 
-    name: str
-    arguments: dict[str, object]
-    result: int
-    error: int  # errno, or 0 if the call succeeded
-    microseconds: float
-    pid: int  # of the caller, as it knew itself: 1 in a new PID namespace
+    def __init__(
+        self,
+        name: str,
+        arguments: "dict[str, object]",
+        result: int,
+        error: int,  # errno, or 0 if the call succeeded
+        microseconds: float,
+        pid: int,  # of the caller, as it knew itself: 1 in a new PID namespace
+        step: str = "",  # of the making of a container: see `runtime.steps`
+    ) -> None:
+        self.name = name
+        self.arguments = arguments
+        self.result = result
+        self.error = error
+        self.microseconds = microseconds
+        self.pid = pid
+        self.step = step
 
     def __str__(self) -> str:
         """Write the call as strace(1) would."""
@@ -47,18 +62,20 @@ class Trace(list[Call]):
         return "\n".join(["      us     pid  call", *rows])
 
 
-_listeners: list[Trace] = []
+_listeners: "list[Trace]" = []
+step = ""  # of the making of a container that is being taken now
 
 
-@contextmanager
-def trace() -> Generator[Trace]:
+class trace:  # noqa: N801  it reads as a function
     """Record the calls made in a `with` block, here and in our children."""
-    calls = Trace()
-    _listeners.append(calls)
-    try:
-        yield calls
-    finally:
-        _listeners[:] = [other for other in _listeners if other is not calls]
+
+    def __enter__(self) -> Trace:
+        self._calls = Trace()
+        _listeners.append(self._calls)
+        return self._calls
+
+    def __exit__(self, *_: object) -> None:
+        _listeners[:] = [other for other in _listeners if other is not self._calls]
 
 
 def is_on() -> bool:
@@ -66,14 +83,14 @@ def is_on() -> bool:
     return bool(_listeners)
 
 
-def record(calls: Iterable[Call]) -> None:
+def record(calls: "Iterable[Call]") -> None:
     """Add calls that were made elsewhere on our behalf."""
     calls = list(calls)
     for listener in _listeners:
         listener.extend(calls)
 
 
-def ask(name: str, function: Callable[..., int | None], /, **arguments: object) -> int:
+def ask(name: str, function: "Callable[..., Any]", /, **arguments: object) -> int:
     """Make one call, note it down, and raise with text and hint if it fails."""
     plain = [for_c(value) for value in arguments.values()]
     started = time.perf_counter_ns()
@@ -82,23 +99,23 @@ def ask(name: str, function: Callable[..., int | None], /, **arguments: object) 
         result = function(*plain) or 0
     except OSError as refusal:
         result, error = -1, refusal.errno or 0
-    took = (time.perf_counter_ns() - started) / 1000
     if _listeners:
-        record([Call(name, arguments, result, error, took, os.getpid())])
+        took = (time.perf_counter_ns() - started) / 1000
+        record([Call(name, arguments, result, error, took, posix.getpid(), step)])
     if error:
         raise refused(name, arguments, error)
     return result
 
 
-def refused(name: str, arguments: dict[str, object], code: int) -> OSError:
+def refused(name: str, arguments: "dict[str, object]", code: int) -> OSError:
     """Return the error for a call that failed: the call as made, with a hint."""
-    error = OSError(code, f"{written(name, arguments)}: {os.strerror(code)}")
+    error = OSError(code, f"{written(name, arguments)}: {posix.strerror(code)}")
     if hint := hint_for(name, code):
         error.add_note(f"Hint: {hint}")
     return error
 
 
-def written(name: str, arguments: dict[str, object]) -> str:
+def written(name: str, arguments: "dict[str, object]") -> str:
     """Write a call as C would, flags by name."""
     return f"{name}({', '.join(map(_shown, arguments.values()))})"
 
@@ -106,11 +123,11 @@ def written(name: str, arguments: dict[str, object]) -> str:
 def _shown(value: object) -> str:
     if value is None:
         return "NULL"
-    if isinstance(value, str | PurePath):
-        # Not by a codec: Python would import it, and the root may have changed.
-        return f'"{ascii(str(value))[1:-1]}"'
     if isinstance(value, list):
         return f"[{', '.join(map(_shown, value))}]"
+    if isinstance(value, str) or hasattr(value, "__fspath__"):
+        # Not by a codec: Python would import it, and the root may have changed.
+        return f'"{ascii(str(value))[1:-1]}"'
     if type(value) is int and value > 0xFFFF:
         return hex(value)
     return str(value)
@@ -118,8 +135,35 @@ def _shown(value: object) -> str:
 
 def for_c(value: object) -> object:
     """Turn text into the bytes that C wants, and refuse what C would cut short."""
-    if isinstance(value, str | PurePath):
-        value = os.fsencode(value)
+    if isinstance(value, str) or hasattr(value, "__fspath__"):
+        value = encoded(str(value))
         if b"\0" in value:
             raise ValueError(f"a NUL byte in {value!r}: the kernel would stop there")
     return int(value) if isinstance(value, int) else value
+
+
+def encoded(text: str) -> bytes:
+    """Return the bytes of a path, as `os.fsencode` does."""
+    return text.encode(sys.getfilesystemencoding(), "surrogateescape")
+
+
+def as_plain(call: Call) -> "tuple[object, ...]":
+    """Return a call as nothing but numbers, text, tuples and lists."""
+    arguments = [
+        (name, type(value).__name__ if isinstance(value, Number) else "", _plain(value))
+        for name, value in call.arguments.items()
+    ]
+    return call.name, arguments, *list(vars(call).values())[2:]
+
+
+def from_plain(values: "tuple[Any, ...]") -> Call:
+    """Return the call that `as_plain` has taken apart."""
+    name, arguments, *others = values
+    named = {key: flags.of_family(kind, value) for key, kind, value in arguments}
+    return Call(name, named, *others)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, int):
+        return int(value)
+    return str(value) if hasattr(value, "__fspath__") else value
