@@ -36,7 +36,7 @@ exit $wrong
 """
 PROGRAM = """
 import sys, threading, time
-from cfslib.runtime import container
+from cfslib.runtime.run import run
 from cfslib.isolation.capabilities import DEFAULT, Capability
 from cfslib.runtime.spec import Spec
 
@@ -45,7 +45,7 @@ if sys.argv[2] == "threads":
     threading.Thread(target=time.sleep, args=[60], daemon=True).start()
 codes = []
 for _ in range(3):
-    codes.append(container.run(spec))
+    codes.append(run(spec))
     time.sleep(0.1)  # then one is made ahead, where that is done
 sys.exit(codes != [0, 0, 0])
 """

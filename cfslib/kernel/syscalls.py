@@ -14,16 +14,18 @@ have are here too, so that `trace()` shows all that made a container:
 
 import posix
 
-from cfslib.kernel import libc
+from cfslib.kernel import libc, program
 from cfslib.kernel.flags import Flag, Number
 from cfslib.kernel.tracing import Trace, ask, trace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 __all__ = ["Trace", "trace"]
+
+DEFAULT_PATH = b"/bin:/usr/bin"  # where nobody has set another
 
 
 class Prctl(Number):
@@ -236,6 +238,14 @@ def keyctl(operation: Keyctl, name: "str | None") -> None:
     ask("keyctl", libc.keyctl, operation=operation, name=name)
 
 
-def posix_spawn(argv: "Sequence[str]", start: "Callable[[list[str]], int]") -> int:
-    """Start a program as a child, as `start` does it; return its pid."""
-    return ask("posix_spawn", start, argv=list(argv))
+def posix_spawn(argv: "Sequence[str]", env: "Mapping[str, str]") -> int:
+    """Start a program as a child; return its pid.
+
+    It is found in the PATH of `env`, or in ours if that has none.  Signals are to it as
+    to a fresh process.  See `program`.
+    """
+    ours = posix.environ.get(b"PATH", DEFAULT_PATH).decode("utf-8", "surrogateescape")
+    path = env.get("PATH", ours)
+    return ask(
+        "posix_spawn", lambda argv: program.spawn(argv, env, path), argv=list(argv)
+    )

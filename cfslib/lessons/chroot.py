@@ -16,7 +16,7 @@ from cfslib.isolation.namespaces import Namespace
 from cfslib.isolation.volumes import TreeFlag
 from cfslib.kernel import procfs, syscalls
 from cfslib.lessons import Point, verdict
-from cfslib.runtime import init, pid1
+from cfslib.runtime import init
 
 ROOT = Path("/mnt/root")
 UP = 100  # more directories than any path here has
@@ -129,7 +129,7 @@ def _run(argv: Sequence[str]) -> int:
         _, status = os.waitpid(init.start(argv), 0)
     except init.CannotExecute:
         return 127
-    return pid1.shell_code(status)
+    return init.shell_code(status)
 
 
 def _identity(place: str | Path) -> tuple[int, int]:

@@ -16,7 +16,7 @@ from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel import procfs, syscalls
 from cfslib.kernel.syscalls import Prctl
 from cfslib.lessons import Point, verdict
-from cfslib.runtime import pid1
+from cfslib.runtime import init
 
 T = TypeVar("T")
 
@@ -150,7 +150,7 @@ def _terminated(obey: Callable[[], object]) -> _End:
     by_itself = pidfd in select.select([pidfd], [], [], MOMENT)[0]
     signal.pidfd_send_signal(pidfd, signal.SIGKILL)
     _, status = os.waitpid(pid, 0)
-    return _End(too_soon, by_itself, pid1.shell_code(status))
+    return _End(too_soon, by_itself, init.shell_code(status))
 
 
 def _obey_and_wait(obey: Callable[[], object], ready: int) -> NoReturn:

@@ -9,7 +9,7 @@ from cfslib.children.in_child import in_child
 from cfslib.isolation import idmaps
 from cfslib.isolation.namespaces import Namespace
 from cfslib.lessons import Point, verdict
-from cfslib.runtime import container
+from cfslib.runtime.run import capture
 from cfslib.runtime.spec import Spec
 
 TELL_NAME = ["cat", "/proc/sys/kernel/hostname"]
@@ -86,7 +86,7 @@ def _asked_for(describe: Callable[[], Spec]) -> Spec | None:
 
 def _printed(spec: Spec) -> str:
     try:
-        return container.capture(spec).stdout
+        return capture(spec).stdout
     except (OSError, ValueError) as error:
         print(error)
         return ""

@@ -1,106 +1,221 @@
 """channel: what a container's PID 1 and its maker say to each other.
 
-A socket pair, and three messages: the maker says "go" when it has done its part;
-PID 1 answers once, either that the command is running or what went wrong; then each
-side only learns that the other is gone.
+A pair of sockets that keep messages whole.  The maker says one word for each part of
+its work that PID 1 waits for, and with the last one what to run:
+
+    maker                                 PID 1
+    clone                    ------->     begins
+    writes the id maps       - word ->    mounts
+    makes the cgroups        - word ->    joins them, changes its root, ...
+    is told to start         - order ->   says that it starts the command
+                             <- STARTS -
+                             <- RUNS ---  or what went wrong
+
+What PID 1 says is numbers and text, never a pickle: by then, whoever is inside may have
+done something to it.
 """
 
-import os
-import signal
-import socket
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from typing import NoReturn, Self
+import errno
+import marshal
+import posix
+import select
 
-from cfslib.children import answers
-from cfslib.children.answers import Answer
-from cfslib.kernel import syscalls, tracing
-from cfslib.kernel.syscalls import Prctl
-from cfslib.kernel.tracing import Call
-from cfslib.runtime import pid1
+from cfslib.kernel import libc, tracing
+from cfslib.runtime import errors, init
 
-PATIENCE = 30.0  # seconds: a hostile rootfs may have something that never opens
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import NoReturn, Self
+
+    from cfslib.kernel.tracing import Call
+
+PATIENCE = 30  # seconds: a hostile rootfs may have something that never opens
 OUR_ERROR = 125  # the exit code for "the container could not be made"
+LARGEST = 1 << 16  # bytes of a message; a socket takes more than that at once
+STREAMS = 3  # standard input, output and error
+WORD, STARTS, RUNS = b"!", b".", b"+"
 
 
 class Channel:
     """One end belongs to the maker, the other to PID 1."""
 
-    def __init__(self, patience: float = PATIENCE) -> None:
-        self._patience = patience
-        self._outside, self._inside = socket.socketpair()
+    def __init__(self, *, with_descriptors: bool) -> None:
+        self._outside, self._inside = libc.socketpair(PATIENCE)
+        if with_descriptors:  # to send them takes a module that takes time to import
+            from cfslib.kernel import messages
+
+            self._messages = messages
+        self._with_descriptors = with_descriptors
         self._calls: list[Call] = []
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Self":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._outside.close()
-        self._inside.close()
+        posix.close(self._outside)
+        self._close_inside()
+
+    def _close_inside(self) -> None:
+        if self._inside >= 0:
+            posix.close(self._inside)
+        self._inside = -1
 
     # Outside:
 
-    def let_go(self) -> None:
-        """Tell PID 1 that it may start."""
-        self._inside.close()
-        with suppress(BrokenPipeError):  # it was killed: `hear` says so
-            self._outside.sendall(b"!")
+    def say(self) -> None:
+        """Tell PID 1 that the next part of our work is done."""
+        self._close_inside()
+        self._send(WORD)
 
-    def hear(self) -> int | None:
-        """Wait for the answer: raise what went wrong, or return a terminal's master."""
-        self._outside.settimeout(self._patience)
-        data = b""
-        descriptors: list[int] = []
+    def order(
+        self, argv: "Sequence[str] | None", term: str, streams: "Sequence[int]"
+    ) -> None:
+        """Tell PID 1 to start, and what: see `wait_for_order`."""
+        words = None if argv is None else list(argv)
+        self._send(marshal.dumps((words, term, len(streams))), streams)
+
+    def _send(self, data: bytes, descriptors: "Sequence[int]" = ()) -> None:
         try:
-            _, descriptors, _, _ = socket.recv_fds(self._outside, 1, maxfds=1)
-            with self._outside.makefile("rb") as stream:
-                data = stream.read()
-        except ConnectionResetError:
-            pass  # it died before it read our word
-        except TimeoutError:
-            text = f"the container did not start within {self._patience:g} s"
-            raise TimeoutError(text) from None
-        if not data:
-            error = ChildProcessError("the container was killed before it started")
-            error.add_note("Hint: --memory may be too low: PID 1 itself takes 2 MB.")
-            raise error
-        answers.unpacked(data).open()
+            if descriptors:
+                self._messages.send(self._outside, data, descriptors)
+            else:
+                posix.write(self._outside, data)
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # it has ended: `hear` says why
+
+    def hear(self) -> "int | None":
+        """Wait until the command runs; return the master of its terminal, if any.
+
+        Raise what went wrong instead.
+        """
+        told, starts = b"", False
+        while True:
+            message, descriptors = self._receive()
+            if message == RUNS or (starts and not message):
+                break  # or it has just been killed, which its exit code will say
+            if not message:
+                raise _error_in(told)
+            if message == STARTS:
+                starts = True
+            else:
+                told += message
+        if told:
+            _read(told)
         return descriptors[0] if descriptors else None
+
+    def _receive(self) -> "tuple[bytes, list[int]]":
+        """Return the next message; b"" if PID 1 has ended."""
+        try:
+            if self._with_descriptors:
+                return self._messages.receive(self._outside, LARGEST, 1)
+            return posix.read(self._outside, LARGEST), []
+        except ConnectionResetError:
+            return b"", []  # it died before it read our word
+        except BlockingIOError:
+            raise too_late() from None
+
+    def has_something(self) -> bool:
+        """Say if PID 1 has said something that was not heard yet."""
+        events = select.poll()
+        events.register(self._outside, select.POLLIN)
+        return bool(events.poll(0))
 
     # Inside:
 
-    def live(self, story: Callable[[], int]) -> NoReturn:
-        """Be PID 1: wait for the maker's word, live by `story`, end with its result."""
+    def live(self, story: "Callable[[], int]") -> "NoReturn":
+        """Be PID 1: live by `story`, end with its result."""
         code = OUR_ERROR
         try:
-            with tracing.trace() as self._calls:
-                syscalls.prctl(Prctl.SET_PDEATHSIG, signal.SIGKILL)
-                self._outside.close()
-                if self._inside.recv(1) and self._maker_lives():
-                    code = story()
+            if tracing.is_on():
+                self._calls = tracing.trace().__enter__()
+            init.end_with_the_maker()
+            posix.close(self._outside)
+            code = story()
         except BaseException as error:  # whatever it is, the maker raises it
-            self._say(Answer(error=error, calls=self._calls))
+            self._tell(error)
         finally:
-            os._exit(code)
+            posix._exit(code)
+
+    def move_to(self, number: int) -> int:
+        """Say which descriptor our end is; from now on it has this number."""
+        before, self._inside = self._inside, number
+        return before
+
+    def wait(self) -> None:
+        """Wait for the maker's next word; end if it has ended."""
+        if not posix.read(self._inside, len(WORD)):
+            posix._exit(OUR_ERROR)
+
+    def wait_for_order(self) -> "tuple[list[str] | None, str]":
+        """Wait for the last word: what to run, and on which terminal it prints.
+
+        With it come standard input, output and error, if they are not the maker's.
+        """
+        if self._with_descriptors:
+            data, streams = self._messages.receive(self._inside, LARGEST, STREAMS)
+        else:
+            data, streams = posix.read(self._inside, LARGEST), []
+        if not data or not self._maker_lives():
+            posix._exit(OUR_ERROR)
+        for number, stream in enumerate(streams):
+            posix.dup2(stream, number)
+            posix.close(stream)
+        argv, term, expected = marshal.loads(data)
+        if len(streams) != expected:
+            raise OSError(errno.EMFILE, "too few files may be open in the container")
+        return argv, term
 
     def _maker_lives(self) -> bool:
-        """Say if the maker has not ended before the kernel knew our wish to end too."""
-        with suppress(BlockingIOError):  # nothing to read, and no end of the file
-            return bool(self._inside.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
-        return True
+        """Say if it has not ended before the kernel knew our wish to end too."""
+        posix.set_blocking(self._inside, False)
+        try:
+            return bool(posix.read(self._inside, 1))
+        except BlockingIOError:
+            return True  # nothing to read, and no end of the stream
 
-    def say_started(self, master: int | None) -> None:
-        """Tell the maker that the command is running, and hand over its terminal."""
-        self._say(Answer(calls=self._calls), *([] if master is None else [master]))
+    def say_starts(self) -> None:
+        """Tell the maker that from now on the command may have run."""
+        posix.write(self._inside, STARTS)
 
-    def keep_nothing_else(self, streams: Sequence[int] = ()) -> None:
-        """Let go of the maker, but for this channel; see `pid1.let_go_of_the_maker`."""
-        pid1.let_go_of_the_maker(self._inside.fileno(), streams)
-        if self._inside.fileno() != pid1.CHANNEL:
-            self._inside.detach()  # that one is closed; this is the same:
-            self._inside = socket.socket(fileno=pid1.CHANNEL)
+    def say_runs(self, master: "int | None") -> None:
+        """Tell the maker that the command runs, and hand over its terminal."""
+        if self._calls:
+            self._tell(None)
+        if master is None:
+            posix.write(self._inside, RUNS)
+        else:
+            self._messages.send(self._inside, RUNS, [master])
+            posix.close(master)
+        self._close_inside()
 
-    def _say(self, answer: Answer, *descriptors: int) -> None:
-        socket.send_fds(self._inside, [b"!"], descriptors)
-        self._inside.sendall(answers.packed(answer, answers.by_value))
-        self._inside.close()
+    def _tell(self, error: "BaseException | None") -> None:
+        """Tell the maker what went wrong, and which calls were made."""
+        calls = [tracing.as_plain(call) for call in self._calls]
+        text = repr((error and errors.as_plain(error), calls))
+        data = text.encode("utf-8", "surrogateescape")
+        for start in range(0, len(data), LARGEST):
+            posix.write(self._inside, data[start : start + LARGEST])
+
+
+def too_late() -> TimeoutError:
+    """Return the error for a command that does not run after all this time."""
+    return TimeoutError(f"the container did not start within {PATIENCE} s")
+
+
+def _error_in(told: bytes) -> BaseException:
+    """Return what went wrong inside."""
+    error = _read(told) if told else None
+    if not error:
+        error = ChildProcessError("the container was killed before it started")
+        error.add_note("Hint: --memory may be too low: PID 1 itself takes 2 MB.")
+    return error
+
+
+def _read(told: bytes) -> "BaseException | None":
+    """Record the calls that PID 1 made; return what went wrong there."""
+    from ast import literal_eval  # here, because hardly any container needs it
+
+    error, calls = literal_eval(told.decode("utf-8", "surrogateescape"))
+    tracing.record(map(tracing.from_plain, calls))
+    return errors.from_plain(error) if error else None

@@ -1,20 +1,21 @@
-"""playclient: have the play server make a container from a recipe."""
+"""client: have the server make a container.
+
+A process with threads, such as a Jupyter kernel, must not be cloned; so the first time
+it wants a container it starts a `server`, and from then on that makes them.
+"""
 
 import marshal
 import os
 import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cfslib.children.helper import Helper
-from cfslib.runtime import orders, pid1
-from cfslib.runtime import server as playserver
-from cfslib.runtime.player import Deviation
-from cfslib.runtime.shelf import Recipe
-
-if TYPE_CHECKING:
-    from cfslib.runtime.player import Order
+from cfslib.children.printing import print_until_answered
+from cfslib.children.streams import Pipes
+from cfslib.kernel import tracing
+from cfslib.runtime import errors, init
+from cfslib.runtime.spec import Spec
 
 # Started like `cfs` itself, without site packages: the less it imports, the faster it
 # can be cloned.
@@ -25,75 +26,98 @@ from cfslib.runtime import server
 server.serve(int(sys.argv[2]))
 """
 server = Helper(lambda: ["-I", "-S", "-c", PROGRAM, str(Path(__file__).parents[2])])
-_sent: set[str] = set()  # the recipes that the server has
+# The variables on which the making of a container depends.
+VARIABLES = (b"HOME", b"PATH", b"TERM", b"XDG_CACHE_HOME")
 
 
-class _TooLarge(Exception):
-    """The words of the command do not fit into a request."""
+def run(spec: Spec) -> int:
+    """Run a container to its end, and print what it prints; return its exit code."""
+    __tracebackhide__ = True
+    reader, writer = os.pipe()
+    with (
+        open(os.devnull, "rb") as nothing,
+        open(reader, "rb", buffering=0) as output,
+        open(writer, "wb") as inside,
+    ):
+
+        def copy(answer: socket.socket) -> bytes:
+            inside.close()
+            return print_until_answered(output, answer)
+
+        return _ask(spec, [nothing.fileno(), inside.fileno(), inside.fileno()], copy)
 
 
-def run(
-    recipe: Recipe,
-    argv: Sequence[str],
-    streams: Sequence[int],
-    meanwhile: Callable[[socket.socket], bytes],
-) -> int | None:
-    """Run a container to its end; return its exit code, or None to do it plainly.
+def capture(spec: Spec, pipes: Pipes) -> int:
+    """Run a container to its end, and catch what it prints; return its exit code."""
+    __tracebackhide__ = True
 
-    `streams` are descriptors for its standard input, output and error.  `meanwhile` is
-    called with a socket, and returns what has come from it when that has ended.
+    def read(answer: socket.socket) -> bytes:
+        pipes.read()
+        with answer.makefile("rb") as stream:
+            return stream.read()
+
+    return _ask(spec, pipes.inside(), read)
+
+
+def _ask(
+    spec: Spec, streams: Sequence[int], meanwhile: Callable[[socket.socket], bytes]
+) -> int:
+    """Have the server run a container with these standard streams.
+
+    `meanwhile` is called with a socket, and returns what has come from it at the end.
     """
-    environ = {k: os.environb[k] for k in (b"PATH", b"TERM") if k in os.environb}
-    name, words = recipe["name"], list(argv)
-
-    def request(to_a_new_server: bool) -> bytes:
-        if to_a_new_server:
-            _sent.clear()
-        ahead = _ordered(name, (words, environ), streams)
-        known = None if name in _sent else recipe
-        data = marshal.dumps((name, known, words, environ, ahead))
-        if len(data) > playserver.LARGEST:
-            raise _TooLarge
-        _sent.add(name)
-        return data
-
+    __tracebackhide__ = True
+    if spec.terminal:
+        raise ValueError("a program with threads has no terminal to join")
     ours, theirs = socket.socketpair()
     # Leaving this block early, as Ctrl-C does, closes `ours`: the server sees that
     # nobody waits any more, and kills the container.
-    with ours:
+    with ours, _Written(_request(spec)) as request:
         try:
-            server.ask([theirs.fileno(), *streams], request)
-        except _TooLarge:
-            return None
+            descriptors = [theirs.fileno(), request.fd, *streams]
+            server.ask(descriptors, lambda _: b"!")
         finally:
             theirs.close()
-        status = meanwhile(ours)
-    if not status:  # the command may have run, so it must not run again
-        raise ChildProcessError("the play server was killed, the container with it")
-    if status == playserver.PLAINLY:
-        _sent.discard(name)
-        return None
-    return pid1.shell_code(int(status))
+        answer = meanwhile(ours)
+    if not answer:
+        raise ChildProcessError("the server was killed, the container with it")
+    return _open(answer)
 
 
-def _ordered(kind: str, order: "Order", streams: Sequence[int]) -> bytes:
-    """Tell a container made ahead what to run; return its name, or b"" without one."""
-    while True:
-        data, channels = server.message()
-        if not data:
-            return b""
-        of_kind, name = marshal.loads(data)
-        for channel in channels:  # none, if we have too many files open
-            try:
-                if of_kind == kind:
-                    orders.give(channel, order, streams)
-                    return bytes(name)
-            except Deviation:
-                pass  # it has ended
-            finally:
-                os.close(channel)
+def _request(spec: Spec) -> bytes:
+    try:
+        directory = os.getcwd()
+    except FileNotFoundError:
+        directory = "/"  # ours was removed, and no relative path leads anywhere
+    environ = {name: os.environb[name] for name in VARIABLES if name in os.environb}
+    return marshal.dumps((spec.as_plain(), environ, directory, tracing.is_on()))
+
+
+def _open(answer: bytes) -> int:
+    """Return the exit code that an answer tells, or raise what went wrong."""
+    __tracebackhide__ = True
+    status, error, calls = marshal.loads(answer)
+    tracing.record(map(tracing.from_plain, calls))
+    if error:
+        raise errors.from_plain(error)
+    return init.shell_code(status)
+
+
+class _Written:
+    """A file in memory, to hand over as a descriptor: it may have any size."""
+
+    def __init__(self, data: bytes) -> None:
+        self.fd = os.memfd_create("cfs-request", os.MFD_CLOEXEC)
+        with open(self.fd, "wb", closefd=False) as file:
+            file.write(data)
+
+    def __enter__(self) -> "_Written":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self.fd)
 
 
 def stop() -> None:
-    """End the play server and whatever it still runs."""
+    """End the server and whatever it still runs."""
     server.stop()

@@ -1,9 +1,7 @@
 """lifeline: what joins the end of a container to that of its maker.
 
 Signals that are sent to the maker go on to PID 1, and if the maker fails, PID 1 is
-killed.  The other direction is the kernel's work: PR_SET_PDEATHSIG, in `maker`.
-
-On the way of every `cfs run`, and so without `contextlib` and `signal`: see `foreign`.
+killed.  The other direction is the kernel's work: see `init.end_with_the_maker`.
 """
 
 import _signal as signal
@@ -27,21 +25,6 @@ def have_all_three() -> None:
     while (fd := os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)) < 3:
         os.set_inheritable(fd, True)
     os.close(fd)
-
-
-class KilledOnError:
-    """Kill and reap a child if anything goes wrong in a `with` block."""
-
-    def __init__(self, pid: int) -> None:
-        self._pid = pid
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        if kind is not None:
-            os.kill(self._pid, signal.SIGKILL)
-            os.waitpid(self._pid, 0)
 
 
 class SignalsKeptBack:

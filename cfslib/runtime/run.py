@@ -1,63 +1,41 @@
-"""playback: make a container from a recipe, if there is one, here or next door.
+"""run: run a container from a program or a notebook.
 
-A process with one thread plays the recipe itself; any other has it done by the play
-server, for the reasons in `children`.
+A process with one thread makes it itself, as `container` tells.  Any other has it made
+by a server next door, for the reasons in `children`; and that goes the same way.
 """
 
 import os
-import socket
 
 from cfslib.children import streams
-from cfslib.children.printing import print_until_answered
-from cfslib.children.streams import Pipes
-from cfslib.kernel import procfs, tracing
-from cfslib.runtime import client, recipes, replay
+from cfslib.children.streams import Finished, Pipes
+from cfslib.kernel import procfs
+from cfslib.runtime import client, container
 from cfslib.runtime.lifeline import have_all_three
-from cfslib.runtime.shelf import Recipe
 from cfslib.runtime.spec import Spec
 
 
-def run(spec: Spec, pipes: Pipes | None = None) -> int | None:
-    """Run a container to its end; return its exit code.
+def run(spec: Spec) -> int:
+    """Run a container to its end; return its exit code as a shell would show it.
 
-    Return None if it has to be made the plain way: there is no recipe, it does not hold
-    any more, or somebody traces how a container is made.
+    It reads and prints where we do.  Raise `errors.CannotExecute` if the command could
+    not be started, another `OSError` if the container could not be made.
     """
-    if tracing.is_on() or not (recipe := recipes.find(spec)):
-        return None
-    play = _here if procfs.thread_count() == 1 else _next_door
-    code = play(recipe, list(spec.argv), pipes)
-    if code is None:
-        recipes.forget(spec)
-    return code
-
-
-def _here(recipe: Recipe, argv: list[str], pipes: Pipes | None) -> int | None:
+    __tracebackhide__ = True
+    if procfs.thread_count() > 1:
+        return client.run(spec)
     have_all_three()
     streams.flush()
-    if pipes:
-        return replay.run(recipe, argv, os.environb, pipes.inside(), pipes.read)
-    return replay.run(recipe, argv, os.environb)
+    return container.run(spec, os.environb)
 
 
-def _next_door(recipe: Recipe, argv: list[str], pipes: Pipes | None) -> int | None:
-    if pipes:
-
-        def read(answer: socket.socket) -> bytes:
-            pipes.read()
-            return answer.recv(100)
-
-        return client.run(recipe, argv, pipes.inside(), read)
-    reader, writer = os.pipe()
-    with (
-        open(os.devnull, "rb") as nothing,
-        open(reader, "rb", buffering=0) as output,
-        open(writer, "wb") as inside,
-    ):
-
-        def copy(answer: socket.socket) -> bytes:
-            inside.close()
-            return print_until_answered(output, answer)
-
-        descriptors = [nothing.fileno(), inside.fileno(), inside.fileno()]
-        return client.run(recipe, argv, descriptors, copy)
+def capture(spec: Spec) -> Finished:
+    """Run a container to its end; return its exit code and what it printed."""
+    __tracebackhide__ = True
+    if procfs.thread_count() == 1:
+        have_all_three()
+    with Pipes() as pipes:
+        if procfs.thread_count() > 1:
+            code = client.capture(spec, pipes)
+        else:
+            code = container.run(spec, os.environb, pipes.inside(), pipes.read)
+        return pipes.finished(code)

@@ -6,47 +6,95 @@ Data, no behaviour: `container` is what acts on it.
     'cfs-container'
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-
-from cfslib.images.host_tools import PATH
 from cfslib.isolation.capabilities import DEFAULT, Capability
 from cfslib.isolation.limits import Limits
 from cfslib.isolation.namespaces import Namespace
+from cfslib.kernel.record import Record
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+    from pathlib import Path
+    from typing import Any
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 NAMESPACES = (
     Namespace.MNT | Namespace.UTS | Namespace.PID | Namespace.IPC | Namespace.CGROUP
 )
 
 
-@dataclass(frozen=True)
-class Volume:
+class Volume(Record):
     """A directory or a file of the host that is seen inside."""
 
-    source: Path  # on the host
-    target: Path  # inside, absolute
-    read_only: bool = False
+    def __init__(
+        self,
+        source: "str | Path",  # on the host
+        target: "str | Path",  # inside, absolute
+        read_only: bool = False,
+    ) -> None:
+        self.source = str(source)
+        self.target = str(target)
+        self.read_only = read_only
 
 
-@dataclass(frozen=True)
-class Spec:
+class Spec(Record):
     """Everything there is to know before a container starts."""
 
-    argv: Sequence[str]
-    rootfs: Path | None = None  # None: the everyday tools of this machine
-    hostname: str = "cfs-container"
-    env: Mapping[str, str] = field(default_factory=dict)  # beside the four we set
-    workdir: str = "/"
-    user: str = "0"  # UID[:GID], or a name from the container's /etc/passwd
-    namespaces: Namespace = NAMESPACES  # USER joins them unless we are root
-    limits: Limits = field(default_factory=Limits)
-    volumes: Sequence[Volume] = ()
-    capabilities: frozenset[Capability] = DEFAULT
-    read_only: bool = False
-    terminal: bool = False  # a pty of its own, joined to our terminal
+    def __init__(
+        self,
+        argv: "Sequence[str]",
+        *,
+        rootfs: "str | Path | None" = None,  # None: the everyday tools of this machine
+        hostname: str = "cfs-container",
+        env: "Mapping[str, str] | None" = None,  # beside the four that we set
+        workdir: "str | Path" = "/",
+        user: str = "0",  # UID[:GID], or a name from the container's /etc/passwd
+        namespaces: Namespace = NAMESPACES,  # USER joins them unless we are root
+        limits: "Limits | None" = None,  # None: those of Limits()
+        volumes: "Sequence[Volume]" = (),
+        capabilities: "Collection[Capability]" = DEFAULT,
+        read_only: bool = False,
+        terminal: bool = False,  # a pty of its own, joined to our terminal
+        leave_out: "Collection[str]" = (),  # steps not to take, to see what comes of it
+    ) -> None:
+        self.argv = list(argv)
+        self.rootfs = None if rootfs is None else str(rootfs)
+        self.hostname = hostname
+        self.env = dict(env or {})
+        self.workdir = str(workdir)
+        self.user = user
+        self.namespaces = Namespace(namespaces)
+        self.limits = limits or Limits()
+        self.volumes = list(volumes)
+        self.capabilities = frozenset(capabilities)
+        self.read_only = read_only
+        self.terminal = terminal
+        self.leave_out = frozenset(leave_out)
 
-    def environment(self, term: str = "dumb") -> dict[str, str]:
+    def environment(self, term: str = "dumb") -> "dict[str, str]":
         """Return what the command finds in its environment, and no more."""
         ours = {"PATH": PATH, "HOME": "/root", "TERM": term, "HOSTNAME": self.hostname}
-        return ours | dict(self.env)
+        return ours | self.env
+
+    def as_plain(self) -> "dict[str, Any]":
+        """Return this as numbers and text, for another process of ours."""
+        return vars(self) | {
+            "namespaces": int(self.namespaces),
+            "limits": vars(self.limits),
+            "volumes": [vars(volume) for volume in self.volumes],
+            "capabilities": sorted(map(int, self.capabilities)),
+            "leave_out": sorted(self.leave_out),
+        }
+
+
+def from_plain(parts: "dict[str, Any]") -> Spec:
+    """Return the `Spec` that `as_plain` has taken apart."""
+    return Spec(
+        **parts
+        | {
+            "namespaces": Namespace(parts["namespaces"]),
+            "limits": Limits(**parts["limits"]),
+            "volumes": [Volume(**volume) for volume in parts["volumes"]],
+            "capabilities": map(Capability, parts["capabilities"]),
+        }
+    )

@@ -6,16 +6,17 @@ a pty is made: the program gets its slave end, and we stand at the master end an
 copy what is typed in, and what is printed out.  See pty(7), tty_ioctl(2).
 """
 
+import _signal as signal
 import errno
 import fcntl
-import os
+import posix as os
 import select
-import signal
 import termios
 import time
-import tty
-from collections.abc import Generator
-from contextlib import contextmanager, suppress
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 A_MOMENT = 0.05  # seconds
 
@@ -46,7 +47,7 @@ def relay(master: int, pid: int) -> None:
     """Join our terminal to a pty until process `pid`, a child of ours, ends."""
     end = os.pidfd_open(pid)
     try:
-        with _raw(0), _size_follows(master):
+        with _Raw(0), _SizeFollows(master):
             _copy(master, end)
     finally:
         os.close(end)
@@ -88,33 +89,57 @@ def _write_all(fd: int, data: bytes) -> None:
         data = data[os.write(fd, data) :]
 
 
-@contextmanager
-def _raw(fd: int) -> Generator[None]:
+class _Raw:
     """Take every key as it is, Ctrl-C too: the terminal inside knows what it means."""
-    before = termios.tcgetattr(fd)
-    tty.setraw(fd, termios.TCSADRAIN)  # not FLUSH: what was typed ahead is meant for us
-    try:
-        yield
-    finally:
-        with suppress(termios.error):  # whoever closed the window has ended it
-            termios.tcsetattr(fd, termios.TCSADRAIN, before)
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    def __enter__(self) -> None:
+        self._before = termios.tcgetattr(self._fd)
+        # Not TCSAFLUSH: what was typed ahead is meant for us.
+        termios.tcsetattr(self._fd, termios.TCSADRAIN, _as_raw(self._before))
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            termios.tcsetattr(self._fd, termios.TCSADRAIN, self._before)
+        except termios.error:
+            pass  # whoever closed the window has ended it
 
 
-@contextmanager
-def _size_follows(master: int) -> Generator[None]:
+def _as_raw(modes: "list[Any]") -> "list[Any]":
+    """Return the modes of a terminal with those changed that cfmakeraw(3) changes."""
+    input_, output, control, local, *speeds, characters = modes
+    input_ &= ~(
+        termios.IGNBRK | termios.BRKINT | termios.PARMRK | termios.ISTRIP
+        | termios.INLCR | termios.IGNCR | termios.ICRNL | termios.IXON
+    )  # fmt: skip
+    local &= ~(
+        termios.ECHO | termios.ECHONL | termios.ICANON | termios.ISIG | termios.IEXTEN
+    )
+    control = control & ~(termios.CSIZE | termios.PARENB) | termios.CS8
+    characters = list(characters)
+    characters[termios.VMIN], characters[termios.VTIME] = 1, 0
+    return [input_, output & ~termios.OPOST, control, local, *speeds, characters]
+
+
+class _SizeFollows:
     """Give the pty the size of our window, now and whenever that changes."""
 
-    def copy_new_size(*_: object) -> None:
+    def __init__(self, master: int) -> None:
+        self._master = master
+
+    def __enter__(self) -> None:
+        self._before = signal.signal(signal.SIGWINCH, self._copy_new_size)
+        _copy_size(0, self._master)  # it may have changed since the pty was made
+
+    def __exit__(self, *_: object) -> None:
+        signal.signal(signal.SIGWINCH, self._before)
+
+    def _copy_new_size(self, *_: object) -> None:
         # The kernel sends the signal first, and then the window has its new size.
         time.sleep(A_MOMENT)
-        _copy_size(0, master)
-
-    before = signal.signal(signal.SIGWINCH, copy_new_size)
-    try:
-        _copy_size(0, master)  # it may have changed since the pty was made
-        yield
-    finally:
-        signal.signal(signal.SIGWINCH, before)
+        _copy_size(0, self._master)
 
 
 def _copy_size(source: int, target: int) -> None:

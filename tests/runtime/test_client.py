@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from cfslib.children.streams import Finished
-from cfslib.runtime import client, container
+from cfslib.runtime import client
+from cfslib.runtime.run import capture
 from cfslib.runtime.init import CannotExecute
 from cfslib.runtime.spec import Spec
 from tests.conftest import needs_namespaces, wait_until
@@ -19,14 +20,14 @@ pytestmark = needs_namespaces
 def by_a_thread(*argv: str) -> Finished:
     """Run a container where the play server has to make it."""
     with ThreadPoolExecutor(1) as pool:
-        return pool.submit(container.capture, Spec(argv)).result()
+        return pool.submit(capture, Spec(argv)).result()
 
 
 def test_containers_side_by_side_have_their_own_outputs_and_codes() -> None:
-    container.capture(Spec(["true"]))
+    capture(Spec(["true"]))
     specs = [Spec(["sh", "-c", f"echo {n}; exit {n}"]) for n in range(16)]
     with ThreadPoolExecutor(16) as pool:
-        done = list(pool.map(container.capture, specs))
+        done = list(pool.map(capture, specs))
 
     assert [(d.stdout, d.code) for d in done] == [(f"{n}\n", n) for n in range(16)]
     assert client.server.pid
@@ -69,7 +70,7 @@ def test_a_server_killed_at_work_is_an_error_and_no_second_run() -> None:
     children = Path(f"/proc/{pid}/task/{pid}/children")
     idle = len(children.read_text().split())
     with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(container.capture, Spec(["sleep", "60"]))
+        running = pool.submit(capture, Spec(["sleep", "60"]))
         assert wait_until(lambda: len(children.read_text().split()) > idle)
         os.kill(pid, signal.SIGKILL)
         with pytest.raises(ChildProcessError, match="play server was killed"):
@@ -88,19 +89,20 @@ def test_words_too_long_for_a_request_are_handed_over_otherwise() -> None:
 MORE_THAN_IT_CAN_OPEN = """
 import resource, sys
 from concurrent.futures import ThreadPoolExecutor
-from cfslib.runtime import client, container
+from cfslib.runtime import client
+from cfslib.runtime.run import capture
 from cfslib.runtime.spec import Spec
 
 pool = ThreadPoolExecutor(16)
 for _ in range(2):
-    pool.submit(container.capture, Spec(["true"])).result()
+    pool.submit(capture, Spec(["true"])).result()
 client.stop()
 soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (int(sys.argv[1]), hard))
-pool.submit(container.capture, Spec(["true"])).result()
+pool.submit(capture, Spec(["true"])).result()
 resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 server = client.server.pid
-running = [pool.submit(container.capture, Spec(["sleep", "0.5"])) for _ in range(16)]
+running = [pool.submit(capture, Spec(["sleep", "0.5"])) for _ in range(16)]
 assert [each.result().code for each in running] == [0] * 16
 assert server == client.server.pid
 """

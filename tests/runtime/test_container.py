@@ -22,7 +22,7 @@ from cfslib.isolation import capabilities, idmaps
 from cfslib.isolation.limits import Limits
 from cfslib.isolation.namespaces import Namespace, inode
 from cfslib.kernel import syscalls
-from cfslib.runtime import container
+from cfslib.runtime.run import capture, run
 from cfslib.runtime.init import CannotExecute
 from cfslib.runtime.spec import Spec, Volume
 from tests.conftest import ROOT, is_alive, needs_namespaces, needs_root, wait_until
@@ -47,7 +47,7 @@ def shell(program: str, **more: object) -> str:
 
 
 def _printed(spec: Spec) -> str:
-    done = container.capture(spec)
+    done = capture(spec)
 
     assert (done.stderr, done.code) == ("", 0)
     return done.stdout
@@ -59,7 +59,7 @@ def _printed(spec: Spec) -> str:
 def test_run_prints_where_we_do_and_returns_the_exit_code(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    code = container.run(Spec(["sh", "-c", "echo out; echo err >&2; exit 3"]))
+    code = run(Spec(["sh", "-c", "echo out; echo err >&2; exit 3"]))
 
     assert code == 3
     assert tuple(capfd.readouterr()) == ("out\n", "err\n")
@@ -67,10 +67,10 @@ def test_run_prints_where_we_do_and_returns_the_exit_code(
 
 def test_what_we_had_not_yet_printed_is_printed_once_and_first() -> None:
     program = """
-        from cfslib.runtime import container
+        from cfslib.runtime.run import capture, run
         from cfslib.runtime.spec import Spec
         print("before")
-        container.run(Spec(["echo", "inside"]))
+        run(Spec(["echo", "inside"]))
         print("after")
         """
 
@@ -78,14 +78,14 @@ def test_what_we_had_not_yet_printed_is_printed_once_and_first() -> None:
 
 
 def test_capture_keeps_the_two_outputs_apart() -> None:
-    done = container.capture(Spec(["sh", "-c", "echo out; echo err >&2; exit 3"]))
+    done = capture(Spec(["sh", "-c", "echo out; echo err >&2; exit 3"]))
 
     assert done == Finished(3, "out\n", "err\n")
 
 
 def test_capture_takes_more_than_a_pipe_holds() -> None:
     program = "head -c 300000 /dev/zero | tr '\\0' x; head -c 200000 /dev/zero >&2"
-    done = container.capture(Spec(["sh", "-c", program]))
+    done = capture(Spec(["sh", "-c", program]))
 
     assert (len(done.stdout), len(done.stderr)) == (300_000, 200_000)
 
@@ -95,12 +95,12 @@ def test_a_captured_command_reads_nothing() -> None:
 
 
 def test_a_command_ended_by_a_signal_is_128_and_its_number() -> None:
-    assert container.capture(Spec(["sh", "-c", "kill -TERM $$"])).code == 143
+    assert capture(Spec(["sh", "-c", "kill -TERM $$"])).code == 143
 
 
 def test_a_process_with_threads_can_run_one_too() -> None:
     with ThreadPoolExecutor(1) as pool:
-        done = pool.submit(container.capture, Spec(["echo", "hello"])).result()
+        done = pool.submit(capture, Spec(["echo", "hello"])).result()
 
     assert done == Finished(0, "hello\n", "")
 
@@ -260,7 +260,7 @@ def test_pid_1_does_not_show_how_we_were_called() -> None:
 
 @pytest.mark.parametrize("name", ["environ", "maps", "mem", "syscall"])
 def test_the_memory_of_pid_1_cannot_be_read(name: str) -> None:
-    done = container.capture(Spec(["head", "-c", "1", f"/proc/1/{name}"]))
+    done = capture(Spec(["head", "-c", "1", f"/proc/1/{name}"]))
 
     assert done.stdout == ""
     assert "Permission denied" in done.stderr or "not permitted" in done.stderr
@@ -268,7 +268,7 @@ def test_the_memory_of_pid_1_cannot_be_read(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["exe", "cwd", "root", "fd/0", "ns/mnt"])
 def test_what_pid_1_holds_cannot_be_reached(name: str) -> None:
-    done = container.capture(Spec(["stat", "-L", f"/proc/1/{name}"]))
+    done = capture(Spec(["stat", "-L", f"/proc/1/{name}"]))
 
     assert done.stdout == ""
     assert "Permission denied" in done.stderr
@@ -449,7 +449,7 @@ def test_a_volume_can_be_a_file(tmp_path: Path) -> None:
 
 def test_a_read_only_volume_is_not_written_to(tmp_path: Path) -> None:
     volume = Volume(tmp_path, Path("/mnt"), read_only=True)
-    done = container.capture(Spec(["touch", "/mnt/x"], volumes=[volume]))
+    done = capture(Spec(["touch", "/mnt/x"], volumes=[volume]))
 
     assert "Read-only file system" in done.stderr
     assert not list(tmp_path.iterdir())
@@ -463,7 +463,7 @@ def test_a_device_file_in_a_volume_is_no_device(tmp_path: Path) -> None:
     except PermissionError:
         pytest.skip("needs a place where device files can be made, and work")
     volume = Volume(tmp_path, Path("/mnt"))
-    done = container.capture(Spec(["head", "-c", "1", "/mnt/zero"], volumes=[volume]))
+    done = capture(Spec(["head", "-c", "1", "/mnt/zero"], volumes=[volume]))
 
     assert done.stdout == ""
     assert "Permission denied" in done.stderr
@@ -483,7 +483,7 @@ def test_a_volume_that_is_a_device_stops_the_container() -> None:
     volumes = [Volume(Path("/dev/null"), Path("/mnt/null"))]
 
     with pytest.raises(PermissionError, match="/dev/null is a device"):
-        container.run(Spec(["true"], volumes=volumes))
+        run(Spec(["true"], volumes=volumes))
 
 
 def test_a_link_in_the_rootfs_leads_a_volume_to_a_place_inside(
@@ -517,7 +517,7 @@ def test_a_link_to_a_place_that_only_the_host_has_leads_nowhere(
 
 def test_a_volume_does_not_uncover_what_is_masked(tmp_path: Path) -> None:
     volumes = [Volume(Path("/proc"), Path("/sys/firmware"))]
-    done = container.capture(Spec(["ls", "/sys/firmware"], volumes=volumes))
+    done = capture(Spec(["ls", "/sys/firmware"], volumes=volumes))
 
     assert done.stdout == ""
 
@@ -553,7 +553,7 @@ def test_what_a_container_writes_is_gone_with_it(rootfs_dir: Path) -> None:
 
 
 def test_read_only_refuses_writing_and_leaves_dev_shm() -> None:
-    done = container.capture(Spec(["touch", "/x"], read_only=True))
+    done = capture(Spec(["touch", "/x"], read_only=True))
 
     assert "Read-only file system" in done.stderr
     assert shell("echo x > /dev/shm/x; cat /dev/shm/x", read_only=True) == "x\n"
@@ -617,7 +617,7 @@ def test_after_a_step_that_fails_nothing_was_run_and_nothing_is_left(
     def examined() -> tuple[str, bool]:
         before = state()
         try:
-            container.capture(spec)
+            capture(spec)
         except (OSError, LookupError) as error:
             return type(error).__name__, state() == before
         return "no error", False
@@ -630,19 +630,19 @@ def test_after_a_step_that_fails_nothing_was_run_and_nothing_is_left(
 
 def test_an_error_from_inside_arrives_with_its_text_and_hint() -> None:
     with pytest.raises(FileNotFoundError, match=r'^.*chdir\("/nowhere"\)') as caught:
-        container.run(Spec(["true"], workdir="/nowhere"))
+        run(Spec(["true"], workdir="/nowhere"))
     assert caught.value.__notes__[0].startswith("Hint: ")
 
 
 def test_a_command_that_is_not_there_has_an_error_of_its_own() -> None:
     with pytest.raises(CannotExecute, match="no-such-program") as caught:
-        container.run(Spec(["no-such-program"]))
+        run(Spec(["no-such-program"]))
     assert caught.value.__notes__[0].startswith("Hint: no such program inside")
 
 
 def test_the_calls_of_all_processes_arrive_even_after_an_error() -> None:
     with syscalls.trace() as calls, pytest.raises(CannotExecute):
-        container.run(Spec(["no-such-program"]))
+        run(Spec(["no-such-program"]))
 
     names = [call.name for call in calls]
     assert names.index("clone") < names.index("pivot_root") < len(names) - 1
@@ -653,7 +653,7 @@ def test_the_calls_of_all_processes_arrive_even_after_an_error() -> None:
 @pytest.mark.parametrize("kind", [Namespace.MNT, Namespace.UTS, Namespace.PID])
 def test_what_would_change_the_host_is_refused(kind: Namespace) -> None:
     with pytest.raises(ValueError, match=f"without a {kind} namespace"):
-        container.run(Spec(["true"], namespaces=Spec.namespaces & ~kind))
+        run(Spec(["true"], namespaces=Spec.namespaces & ~kind))
 
 
 # The end.
@@ -672,9 +672,9 @@ def test_what_the_command_left_running_ends_with_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_maker_that_is_ended_takes_the_container_along(number: int) -> None:
     program = """
-        from cfslib.runtime import container
+        from cfslib.runtime.run import capture, run
         from cfslib.runtime.spec import Spec
-        container.run(Spec(["sh", "-c", "echo up; exec sleep 60"]))
+        run(Spec(["sh", "-c", "echo up; exec sleep 60"]))
         """
     words = [sys.executable, "-c", textwrap.dedent(program)]
     with subprocess.Popen(words, stdout=subprocess.PIPE) as maker:
@@ -694,7 +694,7 @@ def test_a_fork_server_that_is_killed_takes_the_container_along(
     spec = Spec(["sh", "-c", program], volumes=[Volume(tmp_path, Path("/mnt"))])
 
     with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(container.capture, spec)
+        running = pool.submit(capture, spec)
         assert wait_until((tmp_path / "up").exists)
         server = forkclient.server.pid
         assert server
@@ -730,4 +730,4 @@ def test_a_link_to_proc_in_the_rootfs_leads_no_volume_there(tmp_path: Path) -> N
     zero.write_text("0")
 
     with pytest.raises(PermissionError, match="cannot cover /proc"):
-        container.run(Spec(["true"], root, volumes=[Volume(zero, Path("/link"))]))
+        run(Spec(["true"], root, volumes=[Volume(zero, Path("/link"))]))

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 from cfslib.children.in_child import in_child
-from cfslib.runtime import pid1
+from cfslib.runtime import init
 from tests.conftest import is_alive, wait_until
 
 
@@ -15,7 +15,7 @@ def test_what_we_knew_of_the_host_is_forgotten() -> None:
             open("/proc/self/cmdline", "rb") as line,
             open("/proc/self/environ", "rb") as environ,
         ):
-            pid1.forget_the_host()
+            init.forget_the_host()
             return line.read(), environ.read()
 
     line, environ = in_child(forget)
@@ -32,7 +32,7 @@ def test_memory_of_the_maker_stays_shared() -> None:
         pid = os.fork()
         if pid == 0:
             gc.enable()  # a collection is due, and would look at all of that
-            pid1.let_go_of_the_maker(os.open(os.devnull, os.O_RDWR))
+            init.let_go_of_the_maker(os.open(os.devnull, os.O_RDWR))
             assert [[number] for number in range(2000)]
             rollup = Path("/proc/self/smaps_rollup").read_text()
             os._exit(int(rollup.partition("Private_Dirty:")[2].split()[0]) >> 10)
@@ -48,11 +48,11 @@ def test_reap_yields_all_that_has_ended_and_does_not_wait() -> None:
         dead = [subprocess.Popen(["true"]).pid for _ in range(3)]
         wait_until(lambda: not any(map(is_alive, dead)))
         started = time.monotonic()
-        found = {pid for pid, _ in pid1.reap()}
+        found = {pid for pid, _ in init.reap()}
         took = time.monotonic() - started
         living.kill()
         living.wait()
         return len(found & set(dead)), round(took)
 
     assert in_child(reap) == (3, 0)
-    assert in_child(lambda: list(pid1.reap())) == []
+    assert in_child(lambda: list(init.reap())) == []

@@ -9,7 +9,7 @@ from cfslib.isolation.mounts import MountFlag
 from cfslib.kernel import syscalls
 from cfslib.kernel.syscalls import Prctl
 from cfslib.kernel.tracing import Call
-from cfslib.runtime import container
+from cfslib.runtime.run import capture
 from cfslib.runtime.spec import Spec
 from cfslib.views import call_trace
 from tests.conftest import needs_namespaces
@@ -114,6 +114,6 @@ def test_the_button_asks_again() -> None:
 @needs_namespaces
 def test_a_real_trace_can_be_drawn() -> None:
     with syscalls.trace() as calls:
-        container.capture(Spec(["true"]))
+        capture(Spec(["true"]))
 
     assert f"{len(calls)} calls by 2 processes" in call_trace.to_html(calls)

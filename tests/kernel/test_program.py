@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from cfslib.images import host_tools
-from cfslib.runtime import container, program
+from cfslib.runtime import program
+from cfslib.runtime.run import capture
 from cfslib.runtime.init import CannotExecute
 from cfslib.runtime.spec import Spec
 from tests.conftest import needs_namespaces
@@ -149,10 +150,10 @@ def test_a_rootfs_cannot_make_us_run_what_is_on_the_host(
     host_tools.build(root, ["sh"])
     spec = Spec(["sh", "-c", "echo inside"], root)
     # The second time it is made from a recipe, and so is the next.
-    assert [container.capture(spec).stdout for _ in range(2)] == ["inside\n"] * 2
+    assert [capture(spec).stdout for _ in range(2)] == ["inside\n"] * 2
 
     (root / "usr/bin/sh").unlink()
     DISGUISES[disguise](root / "usr/bin/sh", "/proc/self/exe")
     with pytest.raises(CannotExecute, match="sh: Too many levels") as told:
-        container.capture(spec)
+        capture(spec)
     assert any("out of the container" in note for note in told.value.__notes__)

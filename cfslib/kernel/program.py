@@ -6,8 +6,6 @@ in a rootfs were a link to it, the host's file would run inside, and whoever is 
 there could hold on to it and overwrite it (CVE-2019-5736).  So a command is only
 started if the way to it, and to the interpreter in its `#!` line, has no such link:
 RESOLVE_NO_MAGICLINKS in openat2(2).
-
-On the way of every `cfs run`: see `foreign`.
 """
 
 import _signal as signal
@@ -18,8 +16,7 @@ from cfslib.kernel import libc
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
+    from collections.abc import Mapping, Sequence
 
 # Python ignores SIGPIPE and SIGXFSZ, and an ignored signal survives exec.
 DEFAULTS = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
@@ -28,8 +25,8 @@ LONGEST_LINE = 256  # the kernel reads no more of a `#!` line: BINPRM_BUF_SIZE
 MOST_INTERPRETERS = 5  # of interpreters, one for the other; the kernel allows no more
 
 
-def spawn(argv: "list[str]", environment: "Mapping[Any, Any]", path: str) -> int:
-    """Start a program found in `path`; return its pid."""
+def spawn(argv: "Sequence[str]", environment: "Mapping[str, str]", path: str) -> int:
+    """Start a program that is found in `path`; return its pid."""
     name = argv[0]
     if "/" in name or not name:
         return _start(name, argv, environment)
@@ -44,31 +41,12 @@ def spawn(argv: "list[str]", environment: "Mapping[Any, Any]", path: str) -> int
     raise refusal
 
 
-def _start(file: str, argv: "list[str]", environment: "Mapping[Any, Any]") -> int:
-    refuse_links_out_of_here(file)
-    return start(file, argv, environment)
-
-
-def find(name: str, path: str) -> str:
-    """Return the first file in `path` that has this name; it may be no program."""
-    if "/" in name or not name:
-        refuse_links_out_of_here(name)
-        return name
-    for directory in path.split(":"):
-        file = f"{directory or '.'}/{name}"
-        try:
-            refuse_links_out_of_here(file)
-            return file
-        except (FileNotFoundError, NotADirectoryError):
-            pass
-    raise OSError(errno.ENOENT, "")
-
-
-def start(file: str, argv: "list[str]", environment: "Mapping[Any, Any]") -> int:
+def _start(file: str, argv: "Sequence[str]", environment: "Mapping[str, str]") -> int:
     """Start a program, with signals as a fresh process has them; return its pid.
 
     Unlike after a fork, an exec that fails is an error here, in the parent.
     """
+    refuse_links_out_of_here(file)
     return os.posix_spawn(file, argv, environment, setsigmask=(), setsigdef=DEFAULTS)
 
 
