@@ -1,7 +1,7 @@
-"""rights: messages that carry file descriptors, as SCM_RIGHTS in unix(7) describes.
+"""messages: sent with file descriptors, as SCM_RIGHTS in unix(7) describes.
 
-`socket.recv_fds` has no use for its flags, and importing `socket` takes longer than a
-container; so this is for all who are in a hurry.
+`socket.recv_fds` has no use for its flags, and `socket` takes longer to import than a
+container takes to start.
 """
 
 import _socket
