@@ -23,6 +23,7 @@ from cfslib.isolation import mounts, volumes
 from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel import syscalls
 from cfslib.kernel.syscalls import Prctl
+from cfslib.runtime.spec import Volume
 
 UID = 54321
 KEPT = ("PATH", "PYTHONPATH", "LANG", "CI", "PYTEST_ADDOPTS")  # of the environment
@@ -83,11 +84,11 @@ def _open_a_way(private: Path) -> None:
     if private in below:  # then all that is in it, since it would stay private itself
         below = (below - {private}) | set(private.iterdir())
     outermost = {path for path in below if not below & set(path.parents)}
-    kept = {path: volumes.detached(path) for path in outermost}
+    kept = [Volume(str(path), str(path)) for path in sorted(outermost)]
+    trees = volumes.detached(kept)
     directory = Path.cwd()
     syscalls.mount("tmpfs", private, "tmpfs", options="mode=755")
-    for path in sorted(kept):
-        volumes.attach(kept[path], path)
+    volumes.attach(trees, kept)
     os.chdir(directory)  # what is seen there now
 
 

@@ -28,7 +28,7 @@ from cfslib.runtime import client
 T = TypeVar("T")
 ROOT = os.geteuid() == 0
 # A processor that is a program, as in QEMU without KVM, needs ten times as long.
-SLOWNESS = 10 if "QEMU TCG" in (procfs.PROC / "cpuinfo").read_text() else 1
+SLOWNESS = 10 if "QEMU TCG" in procfs.read("/proc/cpuinfo") else 1
 PATIENCE = 10 * SLOWNESS  # seconds, for what should take milliseconds
 
 
@@ -141,7 +141,7 @@ def _traces() -> Iterator[str]:
             for group, _, _ in os.walk(mount.target):  # they come and go meanwhile
                 if Path(group).name.startswith("cfs-"):
                     yield f"cgroup {group}"
-    for process in procfs.PROC.glob("[0-9]*"):
+    for process in Path("/proc").glob("[0-9]*"):
         try:
             name = (process / "comm").read_text().strip()
             # When it started is part of its name: pids are used again.

@@ -10,15 +10,17 @@ into PID 1.  What is dropped here does not come back, not even by exec.
 Manual page: capabilities(7).
 """
 
-import enum
-from collections.abc import Iterable
-from pathlib import Path
-
 from cfslib.kernel import procfs, syscalls
+from cfslib.kernel.flags import Number
 from cfslib.kernel.syscalls import Prctl
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
 
-class Capability(enum.IntEnum):
+
+class Capability(Number):
     """Those with a name here; their bits are 1 << value.  <linux/capability.h>."""
 
     CHOWN = 0
@@ -63,9 +65,6 @@ class Capability(enum.IntEnum):
     BPF = 39
     CHECKPOINT_RESTORE = 40
 
-    def __str__(self) -> str:
-        return self.name
-
 
 # Docker's defaults without MKNOD and NET_RAW: no device cgroup stands behind the
 # first here, and the second would listen to the host's network, which we share.
@@ -87,7 +86,7 @@ DEFAULT = frozenset(
 )
 
 
-def keep_only(kept: Iterable[Capability]) -> None:
+def keep_only(kept: "Iterable[Capability]") -> None:
     """Give up every other capability, for this process and all that come after.
 
     Give it up last: mounting and changing the root need what is dropped here.
@@ -95,7 +94,7 @@ def keep_only(kept: Iterable[Capability]) -> None:
     possible = _bits("CapPrm") & sum(1 << capability for capability in kept)
     for number in range(last_known() + 1):
         if not possible >> number & 1:
-            syscalls.prctl(Prctl.CAPBSET_DROP, _named(number))
+            syscalls.prctl(Prctl.CAPBSET_DROP, Capability(number))
     syscalls.capset(effective=possible, permitted=possible, inheritable=0)
 
 
@@ -104,14 +103,10 @@ def has(capability: Capability) -> bool:
     return bool(_bits("CapEff") >> capability & 1)
 
 
-def last_known(proc: Path = procfs.PROC) -> int:
+def last_known(proc: "str | Path" = procfs.PROC) -> int:
     """Return the number of the last capability that this kernel knows."""
-    return int((proc / "sys/kernel/cap_last_cap").read_text())
+    return int(procfs.read(f"{proc}/sys/kernel/cap_last_cap"))
 
 
 def _bits(field: str) -> int:
     return int(procfs.status()[field], 16)
-
-
-def _named(number: int) -> int:
-    return Capability(number) if number in set(Capability) else number

@@ -3,11 +3,15 @@
 Manual pages: null(4), random(4), pts(4); mknod(2) for who may make device files.
 """
 
+import posix
 import stat
-from pathlib import Path
 
 from cfslib.isolation.mounts import MountFlag
 from cfslib.kernel import syscalls
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pathlib import Path
 
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 DEV_LINKS = {
@@ -19,7 +23,7 @@ DEV_LINKS = {
 }
 
 
-def mount(target: Path, *, may_make_devices: bool) -> None:
+def mount_dev(target: "str | Path", *, may_make_devices: bool) -> None:
     """Mount a small /dev: six devices, terminals of its own, shared memory.
 
     Only root of the whole machine may make device files, whatever the namespace;
@@ -28,25 +32,25 @@ def mount(target: Path, *, may_make_devices: bool) -> None:
     syscalls.mount("tmpfs", target, "tmpfs", MountFlag.NOSUID, "mode=755,size=64k")
     for name in DEVICES:
         make = _make_device if may_make_devices else _bind_device
-        make(Path("/dev", name), target / name)
+        make(f"/dev/{name}", f"{target}/{name}")
     for name, destination in DEV_LINKS.items():
-        syscalls.symlink(destination, target / name)
-    _mount_below(target, "pts", "devpts", "newinstance,ptmxmode=0666,mode=0620")
-    _mount_below(target, "shm", "tmpfs", "mode=1777,size=64m")
+        syscalls.symlink(destination, f"{target}/{name}")
+    _mount_below(f"{target}/pts", "devpts", "newinstance,ptmxmode=0666,mode=0620")
+    _mount_below(f"{target}/shm", "tmpfs", "mode=1777,size=64m")
 
 
-def _make_device(source: Path, target: Path) -> None:
-    syscalls.mknod(target, 0o666 | stat.S_IFCHR, source.stat().st_rdev)
+def _make_device(source: str, target: str) -> None:
+    syscalls.mknod(target, 0o666 | stat.S_IFCHR, posix.stat(source).st_rdev)
     syscalls.chmod(target, 0o666)  # mknod obeys the umask, chmod does not
 
 
-def _bind_device(source: Path, target: Path) -> None:
+def _bind_device(source: str, target: str) -> None:
     syscalls.mknod(target, 0o666 | stat.S_IFREG)  # an empty file to mount on
     syscalls.mount(source, target, flags=MountFlag.BIND)
 
 
-def _mount_below(parent: Path, name: str, fstype: str, options: str) -> None:
-    syscalls.mkdir(parent / name)
+def _mount_below(target: str, fstype: str, options: str) -> None:
+    syscalls.mkdir(target)
     flags = MountFlag.NOSUID | MountFlag.NOEXEC
     flags |= MountFlag.NODEV if fstype == "tmpfs" else 0
-    syscalls.mount(fstype, parent / name, fstype, flags, options)
+    syscalls.mount(fstype, target, fstype, flags, options)

@@ -11,38 +11,39 @@ maps say how; root inside (0) can be an ordinary user outside:
 Rules and file formats: user_namespaces(7), subuid(5), newuidmap(1).
 """
 
-import os
+import posix
 import pwd
-import subprocess
-from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
 
 from cfslib.isolation.namespaces import Namespace
-from cfslib.kernel import syscalls
+from cfslib.kernel import procfs, syscalls
+from cfslib.kernel.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
 
 
-@dataclass(frozen=True)
-class IdMap:
+class IdMap(Record):
     """`count` ids starting at `inside` are the ids starting at `outside`."""
 
-    inside: int
-    outside: int
-    count: int = 1
+    def __init__(self, inside: int, outside: int, count: int = 1) -> None:
+        self.inside = inside
+        self.outside = outside
+        self.count = count
 
     def __str__(self) -> str:
         return f"{self.inside} {self.outside} {self.count}"
 
 
-def parse_maps(text: str) -> list[IdMap]:
+def parse_maps(text: str) -> "list[IdMap]":
     """Parse the text of /proc/PID/uid_map or gid_map."""
     return [IdMap(*map(int, line.split())) for line in text.split("\n") if line]
 
 
-def read_maps(kind: str = "uid", pid: int | str = "self") -> list[IdMap]:
+def read_maps(kind: str = "uid", pid: "int | str" = "self") -> "list[IdMap]":
     """Return the "uid" or "gid" map of a process."""
-    return parse_maps(Path(f"/proc/{pid}/{kind}_map").read_text())
+    return parse_maps(procfs.read(f"/proc/{pid}/{kind}_map"))
 
 
 def in_initial_namespace() -> bool:
@@ -50,7 +51,7 @@ def in_initial_namespace() -> bool:
     return read_maps() == [IdMap(0, 0, 2**32 - 1)]
 
 
-def to_outside(inside: int, maps: Sequence[IdMap]) -> int | None:
+def to_outside(inside: int, maps: "Sequence[IdMap]") -> "int | None":
     """Return the id outside for one inside; None if it is nobody's."""
     for map_ in maps:
         if map_.inside <= inside < map_.inside + map_.count:
@@ -61,17 +62,19 @@ def to_outside(inside: int, maps: Sequence[IdMap]) -> int | None:
 def unshare_as_root(flags: int) -> None:
     """Unshare `flags` with a new user namespace, and be root in it."""
     # From the next line on we are "nobody" (65534) until the maps are written.
-    uid, gid = os.getuid(), os.getgid()
+    uid, gid = posix.getuid(), posix.getgid()
     syscalls.unshare(Namespace.USER | flags)
     write("self", [IdMap(0, uid)], [IdMap(0, gid)])
 
 
-def write(pid: int | str, users: Sequence[IdMap], groups: Sequence[IdMap]) -> None:
+def write(
+    pid: "int | str", users: "Sequence[IdMap]", groups: "Sequence[IdMap]"
+) -> None:
     """Tell the kernel who is who in the user namespace of `pid`.
 
     One id, our own, anybody may map.  For more, newuidmap(1) asks /etc/subuid.
     """
-    if len(users) > 1 and os.geteuid() != 0:
+    if len(users) > 1 and posix.geteuid() != 0:
         _ask_newidmap("newuidmap", pid, users)
         _ask_newidmap("newgidmap", pid, groups)
         return
@@ -83,18 +86,16 @@ def write(pid: int | str, users: Sequence[IdMap], groups: Sequence[IdMap]) -> No
     syscalls.write(f"/proc/{pid}/gid_map", "\n".join(map(str, groups)))
 
 
-def many(kind: str, etc: Path = Path("/etc")) -> list[IdMap]:
+def many(kind: str, etc: "str | Path" = "/etc") -> "list[IdMap]":
     """Return a map of our own id and the ids we own in /etc/subuid or subgid.
 
     `kind` is "uid" or "gid".  Raise PermissionError if we own none.
     """
-    import shutil  # here, because hardly any container has more than one user
-
-    ours = os.getuid() if kind == "uid" else os.getgid()
+    ours = posix.getuid() if kind == "uid" else posix.getgid()
     maps = [IdMap(0, ours)]
-    for start, count in _owned(etc / f"sub{kind}", _names_of_user()):
+    for start, count in _owned(f"{etc}/sub{kind}", _names_of_user()):
         maps.append(IdMap(maps[-1].inside + maps[-1].count, start, count))
-    if len(maps) == 1 or not shutil.which(f"new{kind}map"):
+    if len(maps) == 1 or not _is_installed(f"new{kind}map"):
         error = PermissionError(f"only one {kind} is ours to give")
         error.add_note(
             f"Hint: install new{kind}map, and have more in {etc}/sub{kind}: subuid(5)."
@@ -103,11 +104,12 @@ def many(kind: str, etc: Path = Path("/etc")) -> list[IdMap]:
     return maps
 
 
-def _owned(file: Path, names: set[str]) -> list[tuple[int, int]]:
+def _owned(file: str, names: "set[str]") -> "list[tuple[int, int]]":
     """Return (start, count) of each range that a file like /etc/subuid gives us."""
-    if not file.exists():
+    try:
+        lines = [line.split(":") for line in procfs.read(file).split("\n")]
+    except FileNotFoundError:
         return []
-    lines = (line.split(":") for line in file.read_text().split("\n"))
     return [
         (int(line[1]), int(line[2]))
         for line in lines
@@ -115,15 +117,34 @@ def _owned(file: Path, names: set[str]) -> list[tuple[int, int]]:
     ]
 
 
-def _names_of_user() -> set[str]:
-    names = {str(os.getuid())}
-    with suppress(KeyError):  # a user id need not have a name
-        names.add(pwd.getpwuid(os.getuid()).pw_name)
+def _names_of_user() -> "set[str]":
+    names = {str(posix.getuid())}
+    try:
+        names.add(pwd.getpwuid(posix.getuid()).pw_name)
+    except KeyError:
+        pass  # a user id need not have a name
     return names
 
 
-def _ask_newidmap(program: str, pid: int | str, maps: Sequence[IdMap]) -> None:
+def _is_installed(program: str) -> bool:
+    import os  # here, because hardly any container has more than one user
+
+    path = os.environ.get("PATH", os.defpath)
+    return any(os.access(f"{place}/{program}", os.X_OK) for place in path.split(":"))
+
+
+def _ask_newidmap(program: str, pid: "int | str", maps: "Sequence[IdMap]") -> None:
     numbers = [number for map_ in maps for number in str(map_).split()]
-    done = subprocess.run([program, str(pid), *numbers], capture_output=True, text=True)
-    if done.returncode != 0:
-        raise PermissionError(f"{program}: {done.stderr.strip()}")
+    reader, writer = posix.pipe()
+    child = posix.posix_spawnp(
+        program,
+        [program, str(pid), *numbers],
+        posix.environ,
+        file_actions=[(posix.POSIX_SPAWN_DUP2, writer, stream) for stream in (1, 2)],
+    )
+    posix.close(writer)
+    with open(reader) as pipe:
+        said = pipe.read()
+    _, status = posix.waitpid(child, 0)
+    if status != 0:
+        raise PermissionError(f"{program}: {said.strip()}")

@@ -5,20 +5,10 @@ session has a keyring, which children inherit, whatever their namespaces.  Manua
 pages: session-keyring(7), keyctl(2).
 """
 
-import enum
 import errno
 
-from cfslib.kernel import libc
-from cfslib.kernel.tracing import ask
-
-
-class Keyctl(enum.IntEnum):
-    """What keyctl(2) is to do.  Values: <linux/keyctl.h>."""
-
-    JOIN_SESSION_KEYRING = 1
-
-    def __str__(self) -> str:
-        return self.name
+from cfslib.kernel import syscalls
+from cfslib.kernel.syscalls import Keyctl
 
 
 def join_new_session() -> None:
@@ -26,16 +16,12 @@ def join_new_session() -> None:
 
     Where the kernel has no keys, or a filter such as Docker's forbids to ask for
     them, it forbids that to the command too, and there is nothing to leave behind.
-    An ordinary user has 200 keys, and a container costs one: a user namespace counts
-    none of its own.  Who has no session keyring to leave may exceed that.
+    An ordinary user has 200 keys, and a container costs one: a user namespace has
+    no count of its own.  A process without a session keyring may exceed the 200.
     """
     try:
-        ask(
-            "keyctl",
-            libc.keyctl,
-            operation=Keyctl.JOIN_SESSION_KEYRING,
-            name=None,  # a name would be one that others can join
-        )
+        # A name in place of None would be one that others can join.
+        syscalls.keyctl(Keyctl.JOIN_SESSION_KEYRING, None)
     except OSError as error:
         if error.errno not in (errno.ENOSYS, errno.EPERM):
             raise

@@ -4,9 +4,7 @@ Many of their files belong to no namespace.  Root inside would read and write th
 root outside does.
 """
 
-from contextlib import suppress
-
-from cfslib.isolation.mounts import INERT, MountFlag, make_read_only
+from cfslib.isolation.mounts import INERT, MountFlag, bind, make_read_only
 from cfslib.kernel import syscalls
 
 # Parts of /proc and /sys that speak of the whole machine, not of the container.
@@ -43,16 +41,27 @@ def hide_the_machine() -> None:
     Call it in the new root.
     """
     # Which of them there are depends on the machine, so try them all.
-    for path in MASKED_FILES:
-        with suppress(FileNotFoundError):
-            syscalls.mount("/dev/null", path, flags=MountFlag.BIND)
-    for path in MASKED_DIRECTORIES:
-        with suppress(FileNotFoundError):
-            flags = INERT | MountFlag.RDONLY
-            syscalls.mount("tmpfs", path, "tmpfs", flags, "size=0,nr_inodes=1")
-    for path in READ_ONLY:
-        try:
-            syscalls.mount(path, path, flags=MountFlag.BIND | MountFlag.REC)
-        except FileNotFoundError:
-            continue
-        make_read_only(path, INERT)
+    for hide, paths in (
+        (_cover_file, MASKED_FILES),
+        (_cover_directory, MASKED_DIRECTORIES),
+        (_protect, READ_ONLY),
+    ):
+        for path in paths:
+            try:
+                hide(path)
+            except FileNotFoundError:
+                pass
+
+
+def _cover_file(path: str) -> None:
+    syscalls.mount("/dev/null", path, flags=MountFlag.BIND)
+
+
+def _cover_directory(path: str) -> None:
+    flags = INERT | MountFlag.RDONLY
+    syscalls.mount("tmpfs", path, "tmpfs", flags, "size=0,nr_inodes=1")
+
+
+def _protect(path: str) -> None:
+    bind(path, path)
+    make_read_only(path, INERT)

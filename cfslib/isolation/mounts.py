@@ -4,22 +4,22 @@ A mount hangs a filesystem at a place in the tree of directories.  Each mount
 namespace has a list of mounts of its own, but a mount made in one can spread to
 others: where `propagation` says "shared", it does.
 
-    >>> from cfslib import procfs
+    >>> from cfslib.kernel import procfs
     >>> "/" in {mount.target for mount in procfs.mounts()}
     True
 
 Manual pages: mount(2), mount_namespaces(7).
 """
 
-import enum
-from collections.abc import Generator
-from contextlib import contextmanager, suppress
-from pathlib import Path
-
 from cfslib.kernel import syscalls
+from cfslib.kernel.flags import Flag
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
-class MountFlag(enum.IntFlag):
+class MountFlag(Flag):
     """How to mount.  Values: <linux/mount.h>, where MS_ comes before them."""
 
     RDONLY = 1  # no writing
@@ -35,17 +35,11 @@ class MountFlag(enum.IntFlag):
     SLAVE = 1 << 19  # propagation: to us, not from us
     SHARED = 1 << 20  # propagation: both ways
 
-    def __str__(self) -> str:
-        return self.name or "none"
 
-
-class UmountFlag(enum.IntFlag):
+class UmountFlag(Flag):
     """How to unmount.  Values: <linux/fs.h>, where MNT_ comes before them."""
 
     DETACH = 2  # now from the tree, in truth when nobody uses it any more
-
-    def __str__(self) -> str:
-        return self.name or "none"
 
 
 INERT = MountFlag.NOSUID | MountFlag.NODEV | MountFlag.NOEXEC
@@ -60,28 +54,34 @@ def keep_private() -> None:
     syscalls.mount(None, "/", flags=MountFlag.REC | MountFlag.PRIVATE)
 
 
-@contextmanager
-def mounted(
-    source: str | Path,
-    target: Path,
-    fstype: str | None = None,
-    flags: int = 0,
-    options: str | None = None,
-) -> Generator[Path]:
+class mounted:  # noqa: N801  it reads as a function
     """Mount `source` on `target` for the length of a `with` block."""
-    syscalls.mount(source, target, fstype, flags, options)
-    try:
-        yield target
-    finally:
-        syscalls.umount2(target, UmountFlag.DETACH)
+
+    def __init__(
+        self,
+        source: "str | Path",
+        target: "Path",
+        fstype: "str | None" = None,
+        flags: int = 0,
+        options: "str | None" = None,
+    ) -> None:
+        self._target = target
+        self._mount = (source, target, fstype, flags, options)
+
+    def __enter__(self) -> "Path":
+        syscalls.mount(*self._mount)
+        return self._target
+
+    def __exit__(self, *_: object) -> None:
+        syscalls.umount2(self._target, UmountFlag.DETACH)
 
 
-def bind(source: str | Path, target: str | Path) -> None:
+def bind(source: "str | Path", target: "str | Path") -> None:
     """Show a directory or a file, with all that is mounted below, a second time."""
     syscalls.mount(source, target, flags=MountFlag.BIND | MountFlag.REC)
 
 
-def make_read_only(target: str | Path, flags: int = 0) -> None:
+def make_read_only(target: "str | Path", flags: int = 0) -> None:
     """Refuse writes through this mount; the filesystem itself stays as it is.
 
     `flags` repeats what the mount already has: a user namespace may not drop any
@@ -91,7 +91,7 @@ def make_read_only(target: str | Path, flags: int = 0) -> None:
     syscalls.mount(None, target, flags=remount | flags)
 
 
-def proc(target: Path) -> None:
+def proc(target: "str | Path") -> None:
     """Mount a /proc that shows the PID namespace we are in.
 
     In a user namespace the kernel wants to see a complete /proc around us, so that
@@ -100,11 +100,13 @@ def proc(target: Path) -> None:
     syscalls.mount("proc", target, "proc", INERT)
 
 
-def sys(target: Path) -> None:
+def sys(target: "str | Path") -> None:
     """Mount /sys read-only, where the kernel allows it.
 
     It belongs to the network namespace, and is refused to whoever does not own
     that.  The container then has an empty /sys, which is less, so no danger.
     """
-    with suppress(PermissionError):
+    try:
         syscalls.mount("sysfs", target, "sysfs", INERT | MountFlag.RDONLY)
+    except PermissionError:
+        pass

@@ -4,18 +4,17 @@ A namespace is a private copy of one kernel resource.  Two processes share it
 when their /proc/PID/ns links name the same inode, so every question of the form
 "can they see each other's X?" is answered by comparing two numbers:
 
-    >>> inode(Namespace.UTS) == inode(Namespace.UTS, pid=os.getpid())
+    >>> inode(Namespace.UTS) == inode(Namespace.UTS, pid=posix.getpid())
     True
 """
 
-import enum
-import os
-from pathlib import Path
+import posix
 
 from cfslib.kernel import syscalls
+from cfslib.kernel.flags import Flag
 
 
-class Namespace(enum.IntFlag):
+class Namespace(Flag):
     """What a process can have its own copy of.  Values: <linux/sched.h>.
 
     The names are those of the files in /proc/PID/ns.  In C, CLONE_NEW comes before
@@ -31,26 +30,25 @@ class Namespace(enum.IntFlag):
     PID = 0x2000_0000  # process ids
     NET = 0x4000_0000  # interfaces, addresses, routes, ports
 
-    def __str__(self) -> str:
-        return self.name or "none"
 
-
-def link(namespace: Namespace, pid: int | str = "self") -> Path:
+def link(namespace: Namespace, pid: "int | str" = "self") -> str:
     """Return the file that stands for a namespace, e.g. /proc/self/ns/uts."""
-    return Path(f"/proc/{pid}/ns/{str(namespace).lower()}")
+    return f"/proc/{pid}/ns/{str(namespace).lower()}"
 
 
-def inode(namespace: Namespace, pid: int | str = "self") -> int:
+def inode(namespace: Namespace, pid: "int | str" = "self") -> int:
     """Return the number that tells one namespace of a kind from another."""
-    return link(namespace, pid).stat().st_ino
+    return posix.stat(link(namespace, pid)).st_ino
 
 
-def snapshot(pid: int | str = "self") -> dict[Namespace, int | None]:
+def snapshot(pid: "int | str" = "self") -> "dict[Namespace, int | None]":
     """Return the inode of each namespace of a process; None where it is hidden."""
     return {namespace: _inode_or_none(namespace, pid) for namespace in Namespace}
 
 
-def shared(pid: int | str, other: int | str = "self") -> dict[Namespace, bool | None]:
+def shared(
+    pid: "int | str", other: "int | str" = "self"
+) -> "dict[Namespace, bool | None]":
     """Say for each namespace whether two processes share it; None if hidden."""
     theirs, ours = snapshot(pid), snapshot(other)
     return {
@@ -66,14 +64,14 @@ def enter(namespaces: Namespace, pid: int) -> None:
 
     As with `unshare`, a PID namespace is entered by the next child, not by us.
     """
-    pidfd = os.pidfd_open(pid)
+    pidfd = posix.pidfd_open(pid)
     try:
         syscalls.setns(pidfd, namespaces)
     finally:
-        os.close(pidfd)
+        posix.close(pidfd)
 
 
-def _inode_or_none(namespace: Namespace, pid: int | str) -> int | None:
+def _inode_or_none(namespace: Namespace, pid: "int | str") -> "int | None":
     try:
         return inode(namespace, pid)
     except PermissionError:

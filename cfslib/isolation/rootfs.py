@@ -7,27 +7,29 @@ two ways, and only one holds:
     pivot_root  swaps the root mount of the whole mount namespace, and the old one
                 can be taken away: nothing is left outside to walk to
 
-`building` makes such a directory from the programs of this machine.  Manual pages:
-chroot(2), pivot_root(2), and for `layer` the kernel's Documentation/filesystems/
-overlayfs.rst.
+`images.host_tools` makes such a directory from the programs of this machine.  Manual
+pages: chroot(2), pivot_root(2), and for `layer` the kernel's
+Documentation/filesystems/overlayfs.rst.
 """
 
-import os
+import posix
 import stat
-from contextlib import suppress
-from pathlib import Path
 
 from cfslib.isolation import idmaps, mounts
 from cfslib.isolation.mounts import MountFlag, UmountFlag
 from cfslib.kernel import syscalls
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pathlib import Path
+
 MOUNT_POINTS = ("dev", "proc", "sys")
 
 
-def check(root: Path) -> None:
+def check(root: "str | Path") -> None:
     """Raise an `OSError` that says what is wrong if this cannot be a root."""
     try:
-        names = os.listdir(root)
+        names = posix.listdir(root)
     except FileNotFoundError:
         raise _unusable(FileNotFoundError, f"rootfs {root} does not exist") from None
     except NotADirectoryError:
@@ -38,11 +40,11 @@ def check(root: Path) -> None:
         raise _unusable(FileNotFoundError, f"rootfs {root} is empty")
     for name in MOUNT_POINTS:
         # A link here would have us mount wherever it leads, on the host.
-        if name in names and not stat.S_ISDIR((root / name).lstat().st_mode):
-            raise _unusable(NotADirectoryError, f"{root / name} is no directory")
+        if name in names and not stat.S_ISDIR(posix.lstat(f"{root}/{name}").st_mode):
+            raise _unusable(NotADirectoryError, f"{root}/{name} is no directory")
 
 
-def layer(root: Path, size: str = "1g") -> None:
+def layer(root: "str | Path", size: str = "1g") -> None:
     """Cover `root` with a layer in memory, in our mount namespace.
 
     The files of `root` show through.  What is written goes into the layer, and is
@@ -64,14 +66,16 @@ def layer(root: Path, size: str = "1g") -> None:
     syscalls.close(below)
 
 
-def make_mount_points(root: Path) -> None:
+def make_mount_points(root: "str | Path") -> None:
     """Make the directories that a container's own filesystems are mounted on."""
     for name in MOUNT_POINTS:
-        with suppress(FileExistsError):
-            syscalls.mkdir(root / name)
+        try:
+            syscalls.mkdir(f"{root}/{name}")
+        except FileExistsError:
+            pass
 
 
-def pivot(root: Path) -> None:
+def pivot(root: "str | Path") -> None:
     """Make `root`, a mount point, our root; take the old one away.
 
     From here on no path leads to the host's files.
@@ -84,20 +88,20 @@ def pivot(root: Path) -> None:
     syscalls.chdir("/")
 
 
-def enter(root: Path) -> None:
+def enter(root: "str | Path") -> None:
     """Make any directory our root, for good.  Needs a mount namespace of our own."""
     mounts.keep_private()  # pivot_root refuses a root that is shared
     mounts.bind(root, root)  # and one that is no mount point
     pivot(root)
 
 
-def enter_by_chroot(root: Path) -> None:
+def enter_by_chroot(root: "str | Path") -> None:
     """Make a directory our root as the talk does: enough to look, not to lock in."""
     syscalls.chroot(root)
     syscalls.chdir("/")  # or "." still names a place outside
 
 
-def _unusable(kind: type[OSError], text: str) -> OSError:
+def _unusable(kind: "type[OSError]", text: str) -> OSError:
     error = kind(text)
     error.add_note(
         "Hint: `cfs rootfs build DIR` makes one from this machine's programs."

@@ -1,91 +1,127 @@
-"""trees: mounts that are held by a file descriptor, and are nowhere yet.
+"""volumes: directories of the host that are seen inside.
 
-A volume is a directory of the host that is seen inside.  Its source has to be looked
-up before the root changes, its place afterwards, where no symbolic link of the rootfs
-can lead to the host.  In between, the kernel keeps it as a detached tree of mounts.
+The source of a volume has to be looked up before the root changes, its place
+afterwards, where no symbolic link of the rootfs can lead to the host.  In between, the
+kernel keeps it as a detached tree of mounts, behind a file descriptor.
 
-Linux 5.2 brought these calls, 5.12 the last; libc has no wrappers for all of them.
-See open_tree(2), move_mount(2), mount_setattr(2).
+Linux 5.2 brought these calls, 5.12 the last.  See open_tree(2), move_mount(2),
+mount_setattr(2).
 """
 
-import enum
 import errno
-import os
+import posix
 import stat
-from pathlib import Path
 
 from cfslib.isolation.mounts import MountFlag
-from cfslib.kernel import libc
-from cfslib.kernel.tracing import ask
+from cfslib.kernel import syscalls
+from cfslib.kernel.syscalls import TreeFlag
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Protocol
+
+    class Volume(Protocol):
+        """What `runtime.spec.Volume` is, which this room does not know."""
+
+        source: str  # on the host
+        target: str  # inside
+        read_only: bool
 
 
-class TreeFlag(enum.IntFlag):
-    """For the calls on trees of mounts.  Values: <linux/mount.h>, <linux/fcntl.h>."""
-
-    CLONE = 0x1  # OPEN_TREE_CLONE: a copy, as a bind mount is
-    FROM_FD = 0x4  # MOVE_MOUNT_F_EMPTY_PATH: the source is the descriptor
-    EMPTY_PATH = 0x1000  # AT_EMPTY_PATH: the descriptor itself
-    RECURSIVE = 0x8000  # AT_RECURSIVE: with all mounts below
-    CLOEXEC = os.O_CLOEXEC
-
-    def __str__(self) -> str:
-        return self.name or "none"
+MOST_LINKS = 40  # on the way to a file; the kernel follows no more either
 
 
-def detached(source: Path, *, read_only: bool = False) -> int:
-    """Return a copy of the mounts at a directory or file, as a file descriptor.
+def detached(volumes: "Sequence[Volume]") -> "list[int]":
+    """Return copies of the mounts at the sources of volumes, as file descriptors.
 
-    No device file of the host works in it, and no setuid program.  Raise
-    `PermissionError` for a device itself.
+    No device file of the host works in them, and no setuid program.  Raise
+    `PermissionError` if a source is itself a device.
     """
+    return [_detached(volume.source, volume.read_only) for volume in volumes]
+
+
+def attach(trees: "Sequence[int]", volumes: "Sequence[Volume]") -> None:
+    """Hang the mounts at the targets of volumes, which are made if need be.
+
+    Close the descriptors.
+    """
+    for tree, volume in zip(trees, volumes, strict=True):
+        _attach(tree, volume.target)
+
+
+def _detached(source: str, read_only: bool) -> int:
     clone = TreeFlag.CLONE | TreeFlag.CLOEXEC
-    tree = open_tree(source, clone | TreeFlag.RECURSIVE)
-    mode = os.fstat(tree).st_mode
+    tree = syscalls.open_tree(source, clone | TreeFlag.RECURSIVE)
+    mode = posix.fstat(tree).st_mode
     if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
         raise PermissionError(errno.EPERM, f"{source} is a device, so it is no volume")
     # Docker allows both, and guards devices by a cgroup that we do not have.
     attributes = MountFlag.NODEV | MountFlag.NOSUID
     if read_only:
         attributes |= MountFlag.RDONLY
-    mount_setattr(tree, TreeFlag.EMPTY_PATH | TreeFlag.RECURSIVE, attributes)
+    syscalls.mount_setattr(tree, TreeFlag.EMPTY_PATH | TreeFlag.RECURSIVE, attributes)
     return tree
 
 
-def attach(tree: int, target: Path) -> None:
-    """Hang the mounts at `target`, and make that if need be; close the descriptor."""
+def _attach(tree: int, target: str) -> None:
     # A link in a hostile rootfs could lead it over files that PID 1 still trusts.
-    target = target.resolve()
-    if target == Path("/") or target.is_relative_to("/proc"):
+    target = resolved(target)
+    if target == "/" or f"{target}/".startswith("/proc/"):
         raise PermissionError(errno.EPERM, f"a volume cannot cover {target}")
-    if stat.S_ISDIR(os.fstat(tree).st_mode):
-        if not target.exists():
-            target.mkdir(parents=True)
+    if stat.S_ISDIR(posix.fstat(tree).st_mode):
+        _make_directory(target)
     else:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.touch()
-    move_mount(tree, target, TreeFlag.FROM_FD)
-    os.close(tree)
+        _make_directory(_parent(target))
+        if not _is_there(target):
+            syscalls.mknod(target, 0o666 | stat.S_IFREG)  # an empty file to mount on
+    syscalls.move_mount(tree, target, TreeFlag.FROM_FD)
+    posix.close(tree)
 
 
-def open_tree(path: str | Path, flags: int) -> int:
-    """Return a file descriptor of the mounts at `path`, or of a copy of them."""
-    return ask("open_tree", libc.open_tree, path=path, flags=flags)
+def resolved(path: str) -> str:
+    """Return the place that an absolute path leads to, without links on the way.
 
+    What does not exist is no link.
 
-def move_mount(tree: int, target: str | Path, flags: int) -> None:
-    """Hang the mounts behind the file descriptor `tree` at `target`."""
-    ask("move_mount", libc.move_mount, tree=tree, target=target, flags=flags)
-
-
-def mount_setattr(tree: int, flags: int, attributes: int) -> None:
-    """Set attributes on the mounts behind `tree`: RDONLY, NOSUID, NODEV, NOEXEC.
-
-    They have the numbers of `MountFlag`, as MOUNT_ATTR_RDONLY and so on.
+    >>> resolved("/usr/./bin/no-such-directory/..") == resolved("/usr/bin")
+    True
     """
-    ask(
-        "mount_setattr",
-        libc.mount_setattr,
-        tree=tree,
-        flags=flags,
-        attributes=attributes,
-    )
+    place, links = "", 0
+    ahead = path.split("/")[::-1]
+    while ahead:
+        name = ahead.pop()
+        if name == "..":
+            place = _parent(place)
+        elif name not in ("", "."):
+            place, link = f"{place}/{name}", _link(f"{place}/{name}")
+            if link:
+                links += 1
+                if links > MOST_LINKS:
+                    raise OSError(errno.ELOOP, posix.strerror(errno.ELOOP), path)
+                place = "" if link.startswith("/") else _parent(place)
+                ahead += link.split("/")[::-1]
+    return place or "/"
+
+
+def _link(path: str) -> str:
+    """Return where a symbolic link leads; nothing if it is none."""
+    try:
+        return posix.readlink(path)
+    except OSError:
+        return ""
+
+
+def _make_directory(path: str) -> None:
+    """Make a directory, and those around it, unless it is there."""
+    if not _is_there(path):
+        _make_directory(_parent(path))
+        syscalls.mkdir(path)
+
+
+def _parent(path: str) -> str:
+    return path.rpartition("/")[0]
+
+
+def _is_there(path: str) -> bool:
+    return not path or posix.access(path, posix.F_OK)

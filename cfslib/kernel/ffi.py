@@ -1,4 +1,4 @@
-"""foreign: functions of the C library, declared without ctypes.
+"""ffi: functions of the C library, declared without ctypes.
 
 `ctypes`, `os` and `signal` together take as long to import as Python takes to start,
 and everything on the way of `cfs run` counts in milliseconds.  So this uses what
@@ -54,6 +54,13 @@ class PairOfInts(_ctypes.Array):  # type: ignore[type-arg]
     """int[2]."""
 
     _type_ = Int
+    _length_ = 2
+
+
+class PairOfUnsignedLongs(_ctypes.Array):  # type: ignore[type-arg]
+    """unsigned long[2]."""
+
+    _type_ = UnsignedLong
     _length_ = 2
 
 

@@ -14,8 +14,13 @@ They behave as those of `enum` do, which takes half as long to import as Python 
 start.
 """
 
+__all__ = ["Flag", "Number", "of_family"]
+
+families: "dict[str, Callable[[int], int]]" = {}  # by their names
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from enum import IntEnum as Number
     from enum import IntFlag as Flag
 else:
@@ -41,10 +46,11 @@ else:
         def __len__(cls):
             return len(cls.__members__)
 
+        def __contains__(cls, number):
+            return number in cls._names
+
         def __getitem__(cls, word):
             return cls.__members__[word]
-
-    families = {}
 
     class Number(int, metaclass=_Family):
         """One number out of a family, such as PR_SET_NAME."""
@@ -74,15 +80,17 @@ else:
 
         @property
         def name(self):
-            """The names of all bits; None if there is none."""
-            words = [word for number, word in self._names.items() if self & number]
+            """The names of its bits, of others the number; None without any."""
+            words = [word for bit, word in self._names.items() if bit & int(self)]
+            if others := int(self) & ~sum(self._names):
+                words.append(hex(others))
             return "|".join(words) or None
 
         def __str__(self):
             return self.name or "none"
 
         def __iter__(self):
-            return (member for member in type(self) if self & member)
+            return (member for member in type(self) if int(self) & int(member))
 
         def __contains__(self, other):
             return int(self) & other == other

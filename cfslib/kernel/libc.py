@@ -2,9 +2,9 @@
 
 They take what C takes: numbers, and bytes for text.  One that fails raises `OSError`
 with errno and no text.  `syscalls` gives them names for their arguments, and errors
-that a reader can use; `player` makes recorded calls again, by their names here.
+that a reader can use.
 
-On the way of every `cfs run`, and so without `ctypes` and `os`: see `foreign`.
+On the way of every `cfs run`, and so without `ctypes` and `os`: see `ffi`.
 """
 
 import posix
@@ -14,6 +14,7 @@ from cfslib.kernel.ffi import (
     Int,
     KeepsTheLock,
     PairOfInts,
+    PairOfUnsignedLongs,
     Pointer,
     Text,
     UnsignedInt,
@@ -48,6 +49,7 @@ pivot_root = declare("pivot_root", Int, Text, Text)
 _sethostname = declare("sethostname", Int, Text, UnsignedLong)
 _prctl = declare("prctl", Int, Int, Pointer, *[UnsignedLong] * 3)
 _capset = declare("capset", Int, Text, Text)
+_getrlimit = declare("getrlimit", Int, Int, Pointer)
 _setrlimit = declare("setrlimit", Int, Int, Text)
 _socketpair = declare("socketpair", Int, Int, Int, Int, Pointer)
 _setsockopt = declare("setsockopt", Int, Int, Int, Int, Text, UnsignedInt)
@@ -116,6 +118,13 @@ def capset(effective: int, permitted: int, inheritable: int) -> int:
         for bits in (effective, permitted, inheritable)
     ]
     return _capset(_packed(4, 0x2008_0522, 0), _packed(4, *halves))
+
+
+def getrlimit(resource: int) -> "tuple[int, int]":
+    """Return what this process may take of something, and at most ask for."""
+    pair = PairOfUnsignedLongs()
+    _getrlimit(resource, pair)
+    return pair[0], pair[1]
 
 
 def setrlimit(resource: int, soft: int, hard: int) -> int:

@@ -7,27 +7,46 @@ The format of each file is in proc(5).
     '4242\t7'
 """
 
-import os
-import re
-from dataclasses import dataclass
-from pathlib import Path
+import posix
+import sys
 
-PROC = Path("/proc")
+from cfslib.kernel.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PROC = "/proc"
+_PIECE = 1 << 16  # bytes to read at a time; a table of mounts may be longer
+# What the kernel writes in octal, because it separates or begins something; the
+# backslash comes last, or it would begin what was never escaped.
+_ESCAPED = {f"\\{ord(character):03o}": character for character in " \t\n#\\"}
 
 
-@dataclass(frozen=True)
-class Mount:
+class Mount(Record):
     """One line of mountinfo: a filesystem, and the place where it is seen."""
 
-    id: int
-    parent: int
-    root: str  # which directory of the filesystem is seen, "/" for all of it
-    target: str
-    options: str  # of this mount: ro, nosuid, nodev, ...
-    tags: tuple[str, ...]  # propagation: "shared:1", "master:2", none if private
-    fstype: str
-    source: str
-    super_options: str  # of the filesystem behind it
+    def __init__(
+        self,
+        id: int,
+        parent: int,
+        root: str,  # which directory of the filesystem is seen, "/" for all of it
+        target: str,
+        options: str,  # of this mount: ro, nosuid, nodev, ...
+        tags: "tuple[str, ...]",  # propagation: "shared:1", "master:2", none if private
+        fstype: str,
+        source: str,
+        super_options: str,  # of the filesystem behind it
+    ) -> None:
+        self.id = id
+        self.parent = parent
+        self.root = root
+        self.target = target
+        self.options = options
+        self.tags = tags
+        self.fstype = fstype
+        self.source = source
+        self.super_options = super_options
 
     @property
     def propagation(self) -> str:
@@ -39,21 +58,26 @@ class Mount:
         return "unbindable" if "unbindable" in kinds else "private"
 
 
-@dataclass(frozen=True)
-class CgroupEntry:
+class CgroupEntry(Record):
     """One line of /proc/PID/cgroup: where a process is in one hierarchy."""
 
-    hierarchy: int  # 0 is cgroup v2
-    controllers: tuple[str, ...]
-    path: str
+    def __init__(
+        self,
+        hierarchy: int,  # 0 is cgroup v2
+        controllers: "tuple[str, ...]",
+        path: str,
+    ) -> None:
+        self.hierarchy = hierarchy
+        self.controllers = controllers
+        self.path = path
 
 
-def mounts(pid: int | str = "self", proc: Path = PROC) -> list[Mount]:
+def mounts(pid: "int | str" = "self", proc: "str | Path" = PROC) -> "list[Mount]":
     """Return the mounts that a process sees, in the order they cover each other."""
-    return parse_mountinfo(_read(proc / str(pid) / "mountinfo"))
+    return parse_mountinfo(read(f"{proc}/{pid}/mountinfo"))
 
 
-def parse_mountinfo(text: str) -> list[Mount]:
+def parse_mountinfo(text: str) -> "list[Mount]":
     """Parse the text of /proc/PID/mountinfo."""
     # Not splitlines(): a mount point may hold any character but NUL and newline,
     # and splitlines() would break at a form feed or a Unicode line separator.
@@ -83,21 +107,24 @@ def unescape(field: str) -> str:
     >>> unescape(r"/my\040disk")
     '/my disk'
     """
-    return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), field)
+    if "\\" in field:
+        for escape, character in _ESCAPED.items():
+            field = field.replace(escape, character)
+    return field
 
 
-def status(pid: int | str = "self", proc: Path = PROC) -> dict[str, str]:
+def status(pid: "int | str" = "self", proc: "str | Path" = PROC) -> "dict[str, str]":
     """Return /proc/PID/status by field name: "Name", "PPid", "NSpid", "CapEff", ..."""
-    return parse_status(_read(proc / str(pid) / "status"))
+    return parse_status(read(f"{proc}/{pid}/status"))
 
 
-def parse_status(text: str) -> dict[str, str]:
+def parse_status(text: str) -> "dict[str, str]":
     """Parse the text of /proc/PID/status."""
     pairs = (line.partition(":") for line in text.split("\n") if ":" in line)
     return {name: value.strip() for name, _, value in pairs}
 
 
-def pids_on_each_level(pid: int | str = "self") -> list[int]:
+def pids_on_each_level(pid: "int | str" = "self") -> "list[int]":
     """Return the pids of a process, from our own namespace to its innermost one."""
     return [int(number) for number in status(pid)["NSpid"].split()]
 
@@ -105,15 +132,17 @@ def pids_on_each_level(pid: int | str = "self") -> list[int]:
 def thread_count() -> int:
     """Return how many threads this process has, those of C libraries included."""
     # As in any directory: one link from above, one from ".", one from each "..".
-    return os.stat("/proc/self/task").st_nlink - 2
+    return posix.stat("/proc/self/task").st_nlink - 2
 
 
-def cgroup_entries(pid: int | str = "self", proc: Path = PROC) -> list[CgroupEntry]:
+def cgroup_entries(
+    pid: "int | str" = "self", proc: "str | Path" = PROC
+) -> "list[CgroupEntry]":
     """Return where a process is in each cgroup hierarchy."""
-    return parse_cgroup(_read(proc / str(pid) / "cgroup"))
+    return parse_cgroup(read(f"{proc}/{pid}/cgroup"))
 
 
-def parse_cgroup(text: str) -> list[CgroupEntry]:
+def parse_cgroup(text: str) -> "list[CgroupEntry]":
     """Parse the text of /proc/PID/cgroup."""
     entries = []
     for line in text.split("\n"):
@@ -124,7 +153,14 @@ def parse_cgroup(text: str) -> list[CgroupEntry]:
     return entries
 
 
-def _read(file: Path) -> str:
+def read(file: "str | Path") -> str:
     """Return the text of a file in which names of files appear as they are."""
-    # Not read_text(): it would turn a carriage return into the end of a line.
-    return os.fsdecode(file.read_bytes())
+    fd = posix.open(file, posix.O_RDONLY | posix.O_CLOEXEC)
+    try:
+        pieces = []
+        while piece := posix.read(fd, _PIECE):
+            pieces.append(piece)
+    finally:
+        posix.close(fd)
+    # As `os.fsdecode` does it, with carriage returns as they are.
+    return b"".join(pieces).decode(sys.getfilesystemencoding(), "surrogateescape")

@@ -64,6 +64,10 @@ class Trace(list[Call]):
 
 _listeners: "list[Trace]" = []
 step = ""  # of the making of a container that is being taken now
+# Called with a name after each step of the making of a container, and after each call
+# that succeeds, in the process that took the step or made the call.
+after_step: "list[Callable[[str], object]]" = []
+after_call: "list[Callable[[str], object]]" = []
 
 
 class trace:  # noqa: N801  it reads as a function
@@ -104,6 +108,8 @@ def ask(name: str, function: "Callable[..., Any]", /, **arguments: object) -> in
         record([Call(name, arguments, result, error, took, posix.getpid(), step)])
     if error:
         raise refused(name, arguments, error)
+    for watcher in after_call:
+        watcher(name)
     return result
 
 
@@ -147,7 +153,7 @@ def encoded(text: str) -> bytes:
     return text.encode(sys.getfilesystemencoding(), "surrogateescape")
 
 
-def as_plain(call: Call) -> "tuple[object, ...]":
+def as_plain(call: Call) -> "tuple[Any, ...]":
     """Return a call as nothing but numbers, text, tuples and lists."""
     arguments = [
         (name, type(value).__name__ if isinstance(value, Number) else "", _plain(value))
@@ -160,7 +166,7 @@ def from_plain(values: "tuple[Any, ...]") -> Call:
     """Return the call that `as_plain` has taken apart."""
     name, arguments, *others = values
     named = {key: flags.of_family(kind, value) for key, kind, value in arguments}
-    return Call(name, named, *others)
+    return Call(name, dict(named), *others)
 
 
 def _plain(value: object) -> object:

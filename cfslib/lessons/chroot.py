@@ -10,11 +10,11 @@ from pathlib import Path
 
 from cfslib.children.in_child import in_child
 from cfslib.images import host_tools
-from cfslib.isolation import idmaps, mounts, rootfs, volumes
+from cfslib.isolation import idmaps, mounts, rootfs
 from cfslib.isolation.mounts import MountFlag
 from cfslib.isolation.namespaces import Namespace
-from cfslib.isolation.volumes import TreeFlag
 from cfslib.kernel import procfs, syscalls
+from cfslib.kernel.syscalls import TreeFlag
 from cfslib.lessons import Point, verdict
 from cfslib.runtime import init
 
@@ -108,7 +108,7 @@ def _break_out_of(lock_in: Callable[[Path], object]) -> list[Point]:
 def _protect_the_machine() -> None:
     """Make all mounts read-only, because a slip of a path could overwrite libc."""
     everything = TreeFlag.EMPTY_PATH | TreeFlag.RECURSIVE
-    volumes.mount_setattr(os.open("/", os.O_PATH), everything, MountFlag.RDONLY)
+    syscalls.mount_setattr(os.open("/", os.O_PATH), everything, MountFlag.RDONLY)
 
 
 def _program(name: str) -> Path:

@@ -7,16 +7,13 @@ Flags get the names that they have in the headers, and text means the same bytes
 """
 
 import os
-import signal
-from enum import IntFlag
 from pathlib import PurePath
 
 from cfslib.isolation.capabilities import Capability
-from cfslib.isolation.keyring import Keyctl
 from cfslib.isolation.mounts import MountFlag, UmountFlag
 from cfslib.isolation.namespaces import Namespace
-from cfslib.isolation.volumes import TreeFlag
-from cfslib.kernel.syscalls import OpenFlag, Prctl, Resource
+from cfslib.kernel.flags import Flag
+from cfslib.kernel.syscalls import Keyctl, OpenFlag, Prctl, Resource, TreeFlag
 
 _PREFIX = {
     MountFlag: "MS_",
@@ -45,20 +42,18 @@ def value(of: object) -> str:
         return "NULL"
     if isinstance(of, str | PurePath):
         return _string(os.fsencode(of))
-    if isinstance(of, IntFlag):
+    if isinstance(of, Flag):
         return " | ".join(map(_flag, of)) or "0"
     for kind, prefix in _NAMED.items():
         if isinstance(of, kind):
             return f"{prefix}{of.name}"
-    if isinstance(of, signal.Signals):
-        return of.name
     return str(of)
 
 
-def _flag(flag: IntFlag) -> str:
+def _flag(flag: Flag) -> str:
     if isinstance(flag, TreeFlag):
         return _TREE_NAMES[flag]
-    if flag is Namespace.MNT:
+    if flag == Namespace.MNT:
         return "CLONE_NEWNS"  # the first, and nobody expected more
     return f"{_PREFIX[type(flag)]}{flag.name}"
 

@@ -8,8 +8,10 @@ words of it:
 """
 
 import os
+import signal
 from collections.abc import Callable, Iterable, Sequence
 
+from cfslib.kernel.syscalls import Prctl
 from cfslib.kernel.tracing import Call
 from cfslib.observe.c_values import value
 
@@ -75,7 +77,12 @@ def _sethostname(values: Sequence[object]) -> str:
 
 
 def _prctl(values: Sequence[object]) -> str:
-    return f"prctl({_listed(values)}, 0, 0, 0);"
+    option, of = values
+    if option == Prctl.SET_PDEATHSIG and isinstance(of, int):
+        shown = signal.Signals(of).name
+    else:
+        shown = value(of)
+    return f"prctl({value(option)}, {shown}, 0, 0, 0);"
 
 
 def _setid(name: str) -> Callable[[Sequence[object]], str]:

@@ -73,7 +73,7 @@ def _group_of(pid: int, controller: str, usage: str) -> Path | None:
     ours, theirs = (_place(of, home.version, controller) for of in ("self", pid))
     if ours == theirs:
         return None
-    group = Path(os.path.normpath(home.ours / os.path.relpath(theirs, ours)))
+    group = Path(os.path.normpath(f"{home.ours}/{os.path.relpath(theirs, ours)}"))
     # On v2 a group has files only for what the one around it hands on.
     return group if (group / usage).exists() else group.parent
 

@@ -32,7 +32,7 @@ def mention(text: str) -> bool:
 
 
 def _pids() -> Iterator[int]:
-    return (int(path.name) for path in procfs.PROC.glob("[0-9]*"))
+    return (int(path.name) for path in Path("/proc").glob("[0-9]*"))
 
 
 def _parent(pid: int) -> int:

@@ -19,7 +19,7 @@ def test_dev_has_the_devices_that_programs_expect(
     may_make: bool, tmp_path: Path
 ) -> None:
     def numbers() -> dict[str, int]:
-        devices.mount(tmp_path, may_make_devices=may_make)
+        devices.mount_dev(tmp_path, may_make_devices=may_make)
         return {name: os.stat(tmp_path / name).st_rdev for name in devices.DEVICES}
 
     assert in_own_mounts(numbers) == {
@@ -32,7 +32,7 @@ def test_dev_has_the_devices_that_programs_expect(
 def test_the_devices_work_for_everybody(may_make: bool, tmp_path: Path) -> None:
     def use() -> tuple[bytes, bytes, str, int]:
         os.umask(0o077)
-        devices.mount(tmp_path, may_make_devices=may_make)
+        devices.mount_dev(tmp_path, may_make_devices=may_make)
         with pytest.raises(OSError, match="No space"):
             (tmp_path / "full").write_bytes(b"x")
         (tmp_path / "null").write_bytes(b"gone")
@@ -52,7 +52,7 @@ def test_the_devices_work_for_everybody(may_make: bool, tmp_path: Path) -> None:
 @needs_namespaces
 def test_dev_shm_is_for_everybody_and_has_an_end(tmp_path: Path) -> None:
     def shm() -> tuple[int, int]:
-        devices.mount(tmp_path, may_make_devices=False)
+        devices.mount_dev(tmp_path, may_make_devices=False)
         status = os.statvfs(tmp_path / "shm")
         mode = stat.S_IMODE(os.stat(tmp_path / "shm").st_mode)
         return mode, status.f_blocks * status.f_frsize
@@ -63,7 +63,7 @@ def test_dev_shm_is_for_everybody_and_has_an_end(tmp_path: Path) -> None:
 @needs_namespaces
 def test_the_links_in_dev_lead_to_the_process_that_looks(tmp_path: Path) -> None:
     def links() -> dict[str, str]:
-        devices.mount(tmp_path, may_make_devices=False)
+        devices.mount_dev(tmp_path, may_make_devices=False)
         return {name: os.readlink(tmp_path / name) for name in devices.DEV_LINKS}
 
     assert in_own_mounts(links) == devices.DEV_LINKS

@@ -16,7 +16,7 @@ from cfslib.isolation import idmaps, mounts
 from cfslib.isolation.idmaps import IdMap
 from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel import procfs, syscalls
-from cfslib.runtime import container
+from cfslib.runtime import run
 from cfslib.runtime.spec import Spec
 from tests.conftest import ROOT, needs_root, needs_user_namespaces
 
@@ -187,9 +187,9 @@ def test_a_container_of_an_ordinary_user_has_many_ids(
     tmp_path: Path, rootfs_dir: Path
 ) -> None:
     command = ["cat", "/proc/self/status", "/proc/self/uid_map"]
-    spec = Spec(command, rootfs=readable(rootfs_dir), user="7:8")
+    spec = Spec(command, rootfs=str(readable(rootfs_dir)), user="7:8")
 
-    done = as_somebody(lambda: container.capture(spec), tmp_path / "etc", **etc_files())
+    done = as_somebody(lambda: run.capture(spec), tmp_path / "etc", **etc_files())
 
     assert done.code == 0, done.stderr
     status = procfs.parse_status(done.stdout)

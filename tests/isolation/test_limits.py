@@ -20,7 +20,9 @@ NOBODY = 65534
 
 def _can_make(settings: dict[str, str]) -> bool:
     try:
-        return all(os.access(g.path.parent, os.W_OK) for g in cgroups.plan(settings))
+        return all(
+            os.access(Path(g.path).parent, os.W_OK) for g in cgroups.plan(settings)
+        )
     except CannotLimit:
         return False
 
@@ -62,12 +64,12 @@ def _forks_until_refused() -> int:
 
 
 def _under(limits_: Limits, func: Callable[[], object], *, alone: bool) -> object:
-    with limits.enforced(limits_, counted_alone=alone) as join:
+    with limits.enforced(limits_, counted_alone=alone) as guard:
 
         def joined() -> object:
             if alone:
                 idmaps.unshare_as_root(Namespace(0))
-            join()
+            guard.join()
             return func()
 
         return in_child(joined)
@@ -240,3 +242,15 @@ def test_where_we_would_not_be_counted_alone_it_is_an_error() -> None:
             return str(error)
 
     assert "pids" in in_child(ordinary)
+
+
+# Planned.
+
+
+@needs_cgroups
+def test_a_plan_makes_nothing() -> None:
+    def planned() -> tuple[dict[str, str], list[Path]]:
+        guard = limits.plan(Limits(5), counted_alone=False)
+        return dict(guard.settings), _groups()
+
+    assert in_child(planned) == ({"pids.max": "5"}, [])

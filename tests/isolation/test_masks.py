@@ -47,5 +47,5 @@ def enter(root: Path) -> None:
     rootfs.make_mount_points(root)
     mounts.proc(root / "proc")
     mounts.sys(root / "sys")
-    devices.mount(root / "dev", may_make_devices=False)
+    devices.mount_dev(root / "dev", may_make_devices=False)
     rootfs.pivot(root)

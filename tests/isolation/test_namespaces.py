@@ -46,7 +46,7 @@ def process_in(flags: Namespace, hostname: str | None = None) -> Generator[int]:
 
 @pytest.mark.parametrize("namespace", Namespace)
 def test_the_kernel_agrees_with_every_flag(namespace: Namespace) -> None:
-    with namespaces.link(namespace).open() as file:
+    with open(namespaces.link(namespace)) as file:
         assert fcntl.ioctl(file, NS_GET_NSTYPE) == namespace
 
 

@@ -89,3 +89,11 @@ def test_overwritten_memory_holds_the_text_and_then_zeros() -> None:
 
     libc.overwrite(ctypes.addressof(memory), 2, b"longer than it")
     assert memory.raw == b"lo" + b"s".ljust(17, b"\0")
+
+
+def test_limits_are_what_python_says() -> None:
+    for name in (resource.RLIMIT_NPROC, resource.RLIMIT_NOFILE, resource.RLIMIT_CORE):
+        # Where Python says -1, for no limit, C has the greatest number there is.
+        theirs = [number % 2**64 for number in resource.getrlimit(name)]
+
+        assert list(libc.getrlimit(name)) == theirs

@@ -198,3 +198,9 @@ def test_files_are_read_as_the_kernel_wrote_them(tmp_path: Path, name: str) -> N
     (process / "cgroup").write_bytes(os.fsencode(f"0::/{name}\n"))
 
     assert procfs.cgroup_entries(7, tmp_path) == [CgroupEntry(0, (), f"/{name}")]
+
+
+def test_a_long_file_is_read_to_its_end(tmp_path: Path) -> None:
+    (tmp_path / "long").write_bytes(b"0123456789" * 20_000)
+
+    assert procfs.read(tmp_path / "long") == "0123456789" * 20_000

@@ -1,11 +1,13 @@
 """The record of what the kernel was asked, and what it answered."""
 
 import errno
+import marshal
 import os
 from pathlib import Path
 
 import pytest
 
+from cfslib.children.in_child import in_child
 from cfslib.isolation.mounts import MountFlag
 from cfslib.kernel import tracing
 from cfslib.kernel.syscalls import Prctl
@@ -132,3 +134,27 @@ def test_a_trace_prints_as_a_table() -> None:
 )
 def test_arguments_are_shown_as_c_would_write_them(value: object, shown: str) -> None:
     assert tracing.written("call", {"value": value}) == f"call({shown})"
+
+
+def test_a_call_can_be_sent_as_plain_values() -> None:
+    flags = MountFlag.REC | MountFlag.PRIVATE
+    with trace() as calls:
+        ask("mount", lambda *_: 0, source=None, target=Path("/"), flags=flags, data=7)
+    sent = marshal.dumps(tracing.as_plain(calls[0]))
+
+    came = tracing.from_plain(marshal.loads(sent))
+    assert str(came) == 'mount(NULL, "/", REC|PRIVATE, 7) = 0'
+    assert isinstance(came.arguments["flags"], MountFlag)
+    assert came.microseconds == calls[0].microseconds
+
+
+def test_whoever_wants_to_is_told_after_each_call_that_succeeds() -> None:
+    def told() -> list[str]:
+        names: list[str] = []
+        tracing.after_call.append(names.append)
+        ask("one", lambda: None)
+        with pytest.raises(FileNotFoundError):
+            ask("chdir", os.chdir, path="/no/such/place")
+        return names
+
+    assert in_child(told) == ["one"]

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cfslib.isolation import capabilities, mounts, namespaces, volumes
-from cfslib.kernel.syscalls import Prctl
+from cfslib.isolation import capabilities, mounts, namespaces
+from cfslib.kernel.syscalls import Keyctl, Prctl, Resource, TreeFlag
 from cfslib.observe import c_values, in_c
 from tests.observe.test_in_c import compiled, needs_gcc
 
@@ -20,8 +20,10 @@ from tests.observe.test_in_c import compiled, needs_gcc
         mounts.MountFlag,
         mounts.UmountFlag,
         namespaces.Namespace,
-        volumes.TreeFlag,
+        TreeFlag,
+        Keyctl,
         Prctl,
+        Resource,
         capabilities.Capability,
     ],
 )

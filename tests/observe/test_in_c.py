@@ -9,7 +9,7 @@ import pytest
 from cfslib.kernel import syscalls
 from cfslib.kernel.syscalls import Trace
 from cfslib.observe import in_c
-from cfslib.runtime import container
+from cfslib.runtime import run
 from cfslib.runtime.spec import Spec, Volume
 from tests.conftest import needs_namespaces
 
@@ -29,13 +29,13 @@ def compiled(program: str, *options: str) -> None:
 @pytest.fixture(scope="module")
 def calls(rootfs_dir: Path) -> Trace:
     volumes = [
-        Volume(rootfs_dir, Path("/data"), read_only=True),
-        Volume(rootfs_dir, Path("/more"), read_only=True),
+        Volume(str(rootfs_dir), "/data", read_only=True),
+        Volume(str(rootfs_dir), "/more", read_only=True),
     ]
     argv = ["sh", "-c", 'echo "\\ä ??=\t"']
-    spec = Spec(argv, rootfs=rootfs_dir, volumes=volumes, read_only=True)
+    spec = Spec(argv, rootfs=str(rootfs_dir), volumes=volumes, read_only=True)
     with syscalls.trace() as calls:
-        container.capture(spec)
+        run.capture(spec)
     return calls
 
 

@@ -1,6 +1,5 @@
 """The call trace: in order, by process, with C and a manual page for each call."""
 
-import dataclasses
 import re
 
 from hypothesis import given
@@ -48,7 +47,7 @@ def test_processes_and_durations_are_told_apart() -> None:
 
 
 def test_bars_are_to_one_scale() -> None:
-    half = dataclasses.replace(CLONE, microseconds=1000)
+    half = CLONE.changed(microseconds=1000)
     drawn = call_trace.to_html([CLONE, half, PRIVATE])
 
     assert re.findall(r'aria-label="(.*?) of the longest bar"', drawn) == [
@@ -59,7 +58,7 @@ def test_bars_are_to_one_scale() -> None:
 
 
 def test_the_bar_of_a_call_that_waited_is_cut_so_that_others_can_be_seen() -> None:
-    waited = dataclasses.replace(PRIVATE, microseconds=55_000)
+    waited = PRIVATE.changed(microseconds=55_000)
     drawn = call_trace.to_html([CLONE, waited])
 
     assert 'aria-label="100% of the longest bar"' in drawn

@@ -1,18 +1,16 @@
-from dataclasses import replace
-
 from cfslib.observe.stages import Stage
 from cfslib.views import mount_rows
 from tests.views.trees import mount
 
 ROOT, PROC = mount(1, 0, "/", "ext4"), mount(2, 1, "/proc", "proc")
-SHARED = replace(ROOT, tags=("shared:1",))
+SHARED = ROOT.changed(tags=("shared:1",))
 NEW = mount(3, 1, "/new")
 STORY = [
     Stage("the host", "Here.", (SHARED, PROC)),
     Stage("clone", "A copy.", (SHARED, PROC)),
     Stage("make private", "Alone.", (ROOT, PROC)),
     Stage("layer", "More.", (ROOT, PROC, NEW)),
-    Stage("detach", "Less.", (replace(NEW, parent=0, target="/"),)),
+    Stage("detach", "Less.", (NEW.changed(parent=0, target="/"),)),
     Stage("mask", "A number again.", (NEW, mount(2, 3, "/proc/keys"))),
 ]
 

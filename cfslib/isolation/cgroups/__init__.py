@@ -17,53 +17,73 @@ in common, `v1` and `v2` what is different; a `janitor` sees to it that they go 
 Manual page: cgroups(7).  Files: Documentation/admin-guide/cgroup-v2.rst.
 """
 
-import os
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+import posix
 
 from cfslib.isolation.cgroups import hierarchies, v1, v2
-from cfslib.isolation.cgroups.group import Group
 from cfslib.isolation.cgroups.janitor import Janitor
+from cfslib.kernel.tracing import encoded
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from cfslib.isolation.cgroups.group import Group
 
 
-def plan(settings: Mapping[str, str]) -> list[Group]:
+def plan(settings: "Mapping[str, str]") -> "list[Group]":
     """Return the groups that these limits take, without making them yet.
 
     Limits are named and written as in cgroup v2.  Raise `hierarchies.CannotLimit`
     where this user can set no such limit.
     """
-    name = f"cfs-{os.getpid()}-{os.urandom(4).hex()}"
-    controllers = sorted({setting.partition(".")[0] for setting in settings})
-    homes = {controller: hierarchies.home_of(controller) for controller in controllers}
+    name = f"cfs-{posix.getpid()}-{posix.urandom(4).hex()}"
+    homes = hierarchies.homes_of({setting.partition(".")[0] for setting in settings})
     groups: list[Group] = []
     in_v2 = {controller for controller, home in homes.items() if home.version == 2}
     if in_v2:
         ours = homes[min(in_v2)]
-        groups.append(v2.Cgroup(v2.parent_for(ours, in_v2) / name))
+        groups.append(v2.Cgroup(f"{v2.parent_for(ours, in_v2)}/{name}"))
     groups += [
-        v1.Cgroup(v1.parent_for(home, controller) / name, controller)
+        v1.Cgroup(f"{v1.parent_for(home, controller)}/{name}", controller)
         for controller, home in sorted(homes.items())
         if home.version == 1
     ]
     return groups
 
 
-@contextmanager
-def made(groups: Sequence[Group], settings: Mapping[str, str]) -> Generator[None]:
+class made:  # noqa: N801  it reads as a function
     """Make these groups with these limits for a `with` block.
 
-    They are gone afterwards, with every process in them, even if we are killed.
+    They are gone afterwards, with every process in them, even if we are killed.  That
+    takes a janitor: the one that is given, or a new one.
     """
-    if not groups:
-        yield
-        return
 
-    names = [os.fsencode(path) for group in groups for path in group.paths]
-    janitor = Janitor()
-    janitor.look_after(names)
-    try:
-        for group in groups:
-            group.create(settings)
-        yield
-    finally:
-        janitor.finish()
+    def __init__(
+        self,
+        groups: "Sequence[Group]",
+        settings: "Mapping[str, str]",
+        janitor: "Janitor | None" = None,
+    ) -> None:
+        self._groups, self._settings = groups, settings
+        self._names = [encoded(path) for group in groups for path in group.paths]
+        self._given = janitor
+
+    def __enter__(self) -> None:
+        if not self._groups:
+            return
+        self._janitor = self._given or Janitor()
+        try:
+            self._janitor.look_after(self._names)
+            for group in self._groups:
+                group.create(self._settings)
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        if not self._groups:
+            return
+        if self._given:
+            self._given.remove(self._names)
+        else:
+            self._janitor.finish()

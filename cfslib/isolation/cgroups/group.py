@@ -4,49 +4,50 @@ A cgroup namespace starts at the inner one: who mounts the tree inside, as root 
 user namespace can, does not find the limits.
 """
 
-import os
+import posix
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
 
 from cfslib.isolation.cgroups import janitor
 from cfslib.kernel import syscalls
+from cfslib.kernel.record import Record
+from cfslib.kernel.tracing import encoded
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
 
 
-@dataclass(frozen=True)
-class Group(ABC):
+class Group(Record, ABC):
     """Both groups.  Every method may be called twice with the same effect as once."""
 
-    path: Path
+    def __init__(self, path: "str | Path") -> None:
+        self.path = posix.fspath(path)
 
     @property
-    def inner(self) -> Path:
+    def inner(self) -> str:
         """The group of the processes."""
-        return self.path / "inner"
+        return f"{self.path}/inner"
 
     @property
-    def paths(self) -> tuple[Path, Path]:
+    def paths(self) -> "tuple[str, str]":
         """Both directories, in the order in which they are made."""
         return self.path, self.inner
 
-    def create(self, settings: Mapping[str, str] | None = None) -> None:
+    def create(self, settings: "Mapping[str, str] | None" = None) -> None:
         """Make the group, unless it is already there, with those limits that it holds.
 
         The inner one comes last: it takes memory itself.
         """
-        with suppress(FileExistsError):
-            syscalls.mkdir(self.path)
+        _make(self.path)
         for setting, value in (settings or {}).items():
             if self.holds(setting):
                 self.set(setting, value)
-        with suppress(FileExistsError):
-            syscalls.mkdir(self.inner)
+        _make(self.inner)
 
     def remove(self) -> None:
         """Kill what still runs in the group, then end it."""
-        janitor.remove(os.fsencode(self.path))
+        janitor.remove(encoded(self.path))
 
     @abstractmethod
     def holds(self, setting: str) -> bool:
@@ -59,3 +60,10 @@ class Group(ABC):
     @abstractmethod
     def join(self) -> None:
         """Move the calling process, and the children it has from now on, in here."""
+
+
+def _make(path: str) -> None:
+    try:
+        syscalls.mkdir(path)
+    except FileExistsError:
+        pass

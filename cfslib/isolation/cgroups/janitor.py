@@ -3,8 +3,6 @@
 A cgroup is a directory, and directories do not go away with the process that made
 them.  So before one is made, a child is forked that sleeps until the kernel says that
 we died; then it removes what it finds on a list in memory that it shares with us.
-
-On the way of every `cfs run`, and so without `os` and `signal`: see `foreign`.
 """
 
 import _signal as signal
@@ -13,7 +11,7 @@ import posix
 import time
 
 from cfslib.kernel import libc
-from cfslib.runtime import pid1
+from cfslib.kernel.syscalls import Prctl
 
 END = b"\0\n"  # of a line
 NOW = b"now"  # at the end of the list: remove what is on it
@@ -91,8 +89,8 @@ class Janitor:
 
     def _sleep_until_the_end_of(self, maker: int) -> None:
         """Keep no descriptor of the maker's but the list, and heed no other signal."""
-        libc.prctl(pid1.SET_PDEATHSIG, signal.SIGTERM)
-        libc.prctl(pid1.SET_NAME, b"cfs-janitor")
+        libc.prctl(Prctl.SET_PDEATHSIG, signal.SIGTERM)
+        libc.prctl(Prctl.SET_NAME, b"cfs-janitor")
         posix.setsid()  # the terminal's Ctrl-C is not for us
         posix.chdir("/")
         posix.closerange(0, self._list)

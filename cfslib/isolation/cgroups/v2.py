@@ -1,12 +1,14 @@
 """cgroup v2: one tree; a group's directory holds the files of all controllers."""
 
-import os
-from collections.abc import Collection
-from pathlib import Path
+import posix
 
 from cfslib.isolation.cgroups.group import Group
 from cfslib.isolation.cgroups.hierarchies import CannotLimit, Home, advice
-from cfslib.kernel import syscalls
+from cfslib.kernel import procfs, syscalls
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
 
 
 class Cgroup(Group):
@@ -18,23 +20,21 @@ class Cgroup(Group):
 
     def set(self, setting: str, value: str) -> None:
         """Write a limit: "pids.max", "memory.max" (bytes), "cpu.max" (us in us)."""
-        syscalls.write(self.path / setting, value)
+        syscalls.write(f"{self.path}/{setting}", value)
 
     def join(self) -> None:
         """Move the calling process, and the children it has from now on, in here."""
-        syscalls.write(self.inner / "cgroup.procs", "0")
+        syscalls.write(f"{self.inner}/cgroup.procs", "0")
 
 
-def parent_for(home: Home, controllers: Collection[str]) -> Path:
+def parent_for(home: Home, controllers: "Collection[str]") -> str:
     """Return the nearest group around ours in which we may make groups with limits.
 
     systemd gives a user a part of the tree for this; the name is "delegation".
     """
-    for group in (home.ours, *home.ours.parents):
+    for group in _upwards(home):
         if _may_have_groups(group) and _hands_on(group, controllers):
             return group
-        if group == home.top:
-            break
     raise CannotLimit(
         f"cannot limit {', '.join(sorted(controllers))}: "
         f"no cgroup around {home.ours} is delegated to us",
@@ -45,22 +45,32 @@ def parent_for(home: Home, controllers: Collection[str]) -> Path:
     )
 
 
-def _may_have_groups(group: Path) -> bool:
+def _upwards(home: Home) -> "Iterator[str]":
+    """Yield our own group, and those around it up to the top of the tree."""
+    group = home.ours
+    while group and group != home.top:
+        yield group
+        group = group.rpartition("/")[0]
+    yield home.top
+
+
+def _may_have_groups(group: str) -> bool:
     """Say if we may write there, and if no process is in the way.
 
     A group has processes or groups with limits, not both; only the root, which has no
     type, may have both.
     """
-    if not all(os.access(path, os.W_OK) for path in (group, group / "cgroup.procs")):
+    processes = f"{group}/cgroup.procs"
+    if not all(posix.access(path, posix.W_OK) for path in (group, processes)):
         return False
-    is_root = not (group / "cgroup.type").exists()
-    return is_root or not (group / "cgroup.procs").read_text()
+    is_root = not posix.access(f"{group}/cgroup.type", posix.F_OK)
+    return is_root or not procfs.read(processes)
 
 
-def _hands_on(group: Path, controllers: Collection[str]) -> bool:
+def _hands_on(group: str, controllers: "Collection[str]") -> bool:
     """Say if the groups below may have these limits; see to it if we can."""
-    control = group / "cgroup.subtree_control"
-    missing = set(controllers) - set(control.read_text().split())
+    control = f"{group}/cgroup.subtree_control"
+    missing = set(controllers) - set(procfs.read(control).split())
     if not missing:
         return True
     try:

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from cfslib.children.in_child import in_child
 from cfslib.isolation import cgroups
 from cfslib.isolation.cgroups.group import Group
 from cfslib.isolation.cgroups.hierarchies import CannotLimit
+from cfslib.isolation.cgroups.janitor import Janitor
 from tests.conftest import needs_root, wait_until
 
 SETTINGS = {"pids.max": "20", "memory.max": str(64 << 20), "cpu.max": "50000 100000"}
@@ -26,7 +28,7 @@ def plan_or_skip() -> list[Group]:
 def test_a_plan_makes_nothing() -> None:
     groups = plan_or_skip()
 
-    assert not any(group.path.exists() for group in groups)
+    assert not any(os.path.exists(group.path) for group in groups)
 
 
 @needs_root
@@ -52,10 +54,10 @@ def test_groups_last_as_long_as_their_block() -> None:
         with cgroups.made(groups, SETTINGS):
             for group in groups:
                 in_child(group.join)
-            return all(group.path.is_dir() for group in groups)
+            return all(os.path.isdir(group.path) for group in groups)
 
     assert in_child(make)
-    assert not any(group.path.exists() for group in groups)
+    assert not any(os.path.exists(group.path) for group in groups)
 
 
 @needs_root
@@ -68,7 +70,7 @@ def test_a_limit_that_the_kernel_refuses_leaves_no_group() -> None:
 
     with pytest.raises(OSError, match=r"pids\.max"):
         in_child(make)
-    assert not any(group.path.exists() for group in groups)
+    assert not any(os.path.exists(group.path) for group in groups)
 
 
 @needs_root
@@ -89,7 +91,7 @@ def test_groups_and_processes_are_gone_after_we_were_killed() -> None:
 
     with pytest.raises(ChildProcessError, match="SIGKILL"):
         in_child(be_killed)
-    assert wait_until(lambda: not any(group.path.exists() for group in groups))
+    assert wait_until(lambda: not any(os.path.exists(group.path) for group in groups))
 
 
 def test_a_controller_that_nobody_has_cannot_limit() -> None:
@@ -99,3 +101,29 @@ def test_a_controller_that_nobody_has_cannot_limit() -> None:
 
 def test_no_limits_are_no_groups() -> None:
     assert cgroups.plan({}) == []
+
+
+@needs_root
+def test_a_janitor_that_was_given_lives_on() -> None:
+    first, second = plan_or_skip(), plan_or_skip()
+
+    def make() -> list[bool]:
+        janitor = Janitor()
+        seen = []
+        for groups in (first, second):
+            with cgroups.made(groups, SETTINGS, janitor):
+                seen += [os.path.isdir(group.path) for group in groups]
+            seen += [not os.path.exists(group.path) for group in groups]
+        janitor.dismiss()
+        return seen
+
+    assert all(in_child(make))
+
+
+def test_no_groups_take_no_janitor() -> None:
+    def make() -> str:
+        us = os.getpid()
+        with cgroups.made([], {}):
+            return Path(f"/proc/{us}/task/{us}/children").read_text()
+
+    assert in_child(make) == ""

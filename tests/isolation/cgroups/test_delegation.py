@@ -37,11 +37,11 @@ def part() -> Generator[Cgroup]:
         above = v2.parent_for(home, {"cpu", "memory", "pids"})
     except CannotLimit as why:
         pytest.skip(f"needs cgroup v2 with its controllers: {why}")
-    group = Cgroup(above / f"cfs-test-{os.getpid()}")
+    group = Cgroup(f"{above}/cfs-test-{os.getpid()}")
     group.create()
     for place in (group.path, group.inner):
         for file in FILES:
-            os.chown(place / file, USER, USER)
+            os.chown(f"{place}/{file}", USER, USER)
     yield group
     group.remove()
 
@@ -49,16 +49,16 @@ def part() -> Generator[Cgroup]:
 def under(part: Cgroup, limit: Limits, func: Callable[[], T]) -> T:
     """Be the user in this part, and call `func` in a child with a limit."""
 
-    def limited(join: limits.Guard) -> T:
+    def limited(guard: limits.Guard) -> T:
         idmaps.unshare_as_root(Namespace(0))
-        join()
+        guard.join()
         return func()
 
     def user() -> T:
         part.join()
         be_user()
-        with limits.enforced(limit, counted_alone=False) as join:
-            return in_child(lambda: limited(join))
+        with limits.enforced(limit, counted_alone=False) as guard:
+            return in_child(lambda: limited(guard))
 
     return in_child(user)
 
@@ -73,7 +73,7 @@ def be_user() -> None:
 def group_with_limits() -> Path:
     """Return the directory of the group around the one that we are in."""
     path = Path("/proc/self/cgroup").read_text().partition("0::/")[2].strip()
-    return (hierarchies.home_of("pids").top / path).parent
+    return Path(f"{hierarchies.home_of('pids').top}/{path}").parent
 
 
 def test_a_fork_too_many_is_refused(part: Cgroup) -> None:
@@ -112,8 +112,10 @@ def test_who_computes_too_long_has_to_wait(part: Cgroup) -> None:
 
 
 def test_the_group_is_made_in_the_users_part_and_gone_afterwards(part: Cgroup) -> None:
-    assert under(part, Limits(), lambda: group_with_limits().parent) == part.path
-    assert [path.name for path in part.path.iterdir() if path.is_dir()] == ["inner"]
+    assert under(part, Limits(), lambda: str(group_with_limits().parent)) == part.path
+    assert [path.name for path in Path(part.path).iterdir() if path.is_dir()] == [
+        "inner"
+    ]
 
 
 def test_a_user_outside_of_it_cannot_use_it(part: Cgroup) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from cfslib.isolation.cgroups import hierarchies
 from cfslib.isolation.cgroups.hierarchies import CannotLimit, Home
+from cfslib.kernel import procfs
 
 
 def machine(directory: Path, mounts: list[str], groups: list[str]) -> Path:
@@ -34,10 +35,10 @@ def test_on_v1_every_controller_has_a_tree(tmp_path: Path) -> None:
         ["3:pids:/user", "2:cpu,cpuacct:/", "0::/"],
     )
 
-    assert hierarchies.home_of("pids", proc) == Home(
-        1, Path("/cg/pids"), Path("/cg/pids/user")
-    )
-    assert hierarchies.home_of("cpu", proc) == Home(1, Path("/cg/cpu"), Path("/cg/cpu"))
+    assert hierarchies.homes_of({"pids", "cpu"}, proc) == {
+        "pids": Home(1, "/cg/pids", "/cg/pids/user"),
+        "cpu": Home(1, "/cg/cpu", "/cg/cpu"),
+    }
     assert hierarchies.version(proc) == "v1"
 
 
@@ -97,7 +98,7 @@ def test_our_group_is_found_where_only_a_part_is_mounted(
 ) -> None:
     proc = machine(tmp_path, [f"{root} /cg rw - cgroup x rw,pids"], [f"1:pids:{group}"])
 
-    assert hierarchies.home_of("pids", proc).ours == Path("/cg", directory)
+    assert hierarchies.home_of("pids", proc).ours == str(Path("/cg", directory))
 
 
 def test_this_machine_says_where_we_are() -> None:
@@ -106,5 +107,5 @@ def test_this_machine_says_where_we_are() -> None:
     except CannotLimit:
         pytest.skip("needs a cgroup tree with pids")
 
-    members = (home.ours / "cgroup.procs").read_text().split()
+    members = procfs.read(f"{home.ours}/cgroup.procs").split()
     assert str(os.getpid()) in members
