@@ -18,7 +18,7 @@ root := $(filter 0,$(shell id -u))# empty for an ordinary user
 
 .NOTPARALLEL: # the tests share one machine, and their reports one terminal
 .PHONY: help lab setup test lint types check unit notebooks as-user browser no-browser
-.PHONY: screenshots bench format refresh lock clean build run shell test-image
+.PHONY: screenshots lengths bench format refresh lock clean build run shell test-image
 
 help: ## List what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -68,6 +68,9 @@ format: setup ## Put the code into shape
 
 refresh: setup ## Run the notebooks and save what they print
 	$(in_venv) python tests/refresh_notebooks.py
+
+lengths: setup ## Say how long the functions of cfslib are
+	@$(in_venv) $(pytest) -q -s tests/test_lengths.py
 
 bench: $(VENV)/bench.stamp ## Time a container's start beside every other way to start one
 	$(VENV)/bin/python -m tests.bench $(ROUNDS)

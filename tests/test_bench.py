@@ -13,15 +13,20 @@ from pathlib import Path
 import pytest
 
 from cfslib.children.in_child import in_child
-from cfslib.runtime import container
+from cfslib.runtime.run import capture
 from cfslib.runtime.spec import Spec
-from tests.bench import bars, box, report, rounds, scales, ways
+from tests.bench import bars, box, oci, readme, report, rounds, scales, today, ways
 from tests.bench.box import Box
+from tests.bench.commands import COMMAND, PYTHON, command
+from tests.bench.kinds import PIPED, named
 from tests.bench.peers import PEERS
+from tests.bench.situations import PEERS as PEERS_IN_SITUATIONS
 from tests.conftest import SLOWNESS, needs_namespaces, needs_root
 
 pytestmark = pytest.mark.long
 needs_a_compiler = pytest.mark.skipif(not shutil.which("gcc"), reason="needs gcc")
+PARTS = ["peers", "situations", "subcommands", "child", "alive", "around one"]
+PARTS += ["first", "imports", "lines"]
 LOOK = """
 cat /proc/mounts /proc/sys/kernel/hostname /proc/self/limits /proc/self/status
 echo $PPID /sys/firmware/* /proc/acpi/* /dev/* /dev/pts/*
@@ -54,7 +59,7 @@ def test_the_floor_makes_the_same_container_as_we(
     words = [str(tmp_path / "floor"), str(rootfs_dir), limit, *argv]
 
     floor = subprocess.run(words, input="\n", stdout=subprocess.PIPE, text=True)
-    ours = container.capture(Spec(argv, rootfs=rootfs_dir))
+    ours = capture(Spec(argv, rootfs=rootfs_dir))
 
     printed, _, times = floor.stdout.rstrip("\n").rpartition("\n")
     assert re.fullmatch(r"\d+ \d+", times)
@@ -74,6 +79,7 @@ def test_each_of_our_ways_makes_containers(things: Path) -> None:
         Box(things, "nothing", limited=False),
         Box(things, "now"),
         Box(things, named=False),
+        Box(things, volume=True),
     ):
         times = rounds.timed(ways.ours(kind), 2)
 
@@ -82,7 +88,7 @@ def test_each_of_our_ways_makes_containers(things: Path) -> None:
 
 
 @needs_namespaces
-@pytest.mark.parametrize("part", ["child", "imports", "alive", "around one", "first"])
+@pytest.mark.parametrize("part", PARTS)
 def test_a_part_of_the_benchmark_prints_what_it_measured(
     part: str, things: Path
 ) -> None:
@@ -132,19 +138,19 @@ def test_ways_are_compared_within_a_round() -> None:
 
 def test_a_way_that_fails_is_not_timed() -> None:
     with pytest.raises(ChildProcessError, match="exit code 1: /bin/false"):
-        rounds.timed([ways.command("wrong", ["/bin/false"])], 1)
+        rounds.timed([command("wrong", ["/bin/false"])], 1)
 
 
 def test_a_peer_that_fails_is_left_out() -> None:
-    peer = replace(ways.command("wrong", ["/bin/false"]), may_fail=True)
-    right = ways.command("right", ["/bin/true"])
+    peer = replace(command("wrong", ["/bin/false"]), may_fail=True)
+    right = command("right", ["/bin/true"])
 
     assert set(rounds.timed([peer, right], 2)) == {"right"}
 
 
 def test_containers_in_flight_are_all_counted() -> None:
     seconds = 0.1 * SLOWNESS  # most of the time even where a start takes long
-    way = ways.command("sleep", ["/bin/sleep", str(seconds)])
+    way = command("sleep", ["/bin/sleep", str(seconds)])
 
     assert 5 < rounds.per_second(way, 1, 3) * SLOWNESS < 10
     assert 10 < rounds.per_second(way, 4, 12) * SLOWNESS < 40
@@ -155,21 +161,62 @@ def test_every_bar_is_reported() -> None:
 
     assert all(bar.name in printed for bar in bars.BARS)
     assert max(map(len, printed.splitlines())) <= report.WIDTH
-    assert re.search(r"\nnotebook / C floor +<= 1\.3 +2\.50 +NOT", printed)
-    assert re.search(r"bubblewrap / notebook +>= 1\.7 +unknown", printed)
-    assert re.search(r"in_child\(lambda: None\), ms +<= 2 +1\.00 +met", printed)
+    assert re.search(r"\nnotebook / C floor +2\.50 +<= 1\.3 +NOT", printed)
+    assert re.search(r"bubblewrap / notebook +unknown +>= 1\.7", printed)
+    assert re.search(r"in_child\(lambda: None\), ms +1\.00 +<= 2 +met", printed)
 
 
 def test_the_table_for_the_readme_has_every_way_and_a_gap_where_there_is_none() -> None:
     root = {"boxes": {"default": {ways.FLOOR: [1_000_000], "podman": [90_000_000]}}}
     root["boxes"]["default"][ways.NOTEBOOK] = [2_000_000]
-    printed = report.table({"root": root, "user": _measured()})
+    printed = readme.table({"root": root, "user": _measured()})
 
     assert printed.splitlines()[2:] == [
         "| C floor | 1.0 | 1.0 | 0.0 | 1.0 |",
         "| **notebook** | 2.0 | 2.0 | 0.0 | 2.5 |",
         "| podman | 90.0 | 90.0 | - | - |",
     ]
+
+
+def test_the_table_of_situations_has_both_users_and_a_gap_where_there_is_none() -> None:
+    root = {"situations": {named(COMMAND, PIPED): [2_000_000]}}
+    user = {"situations": {named(COMMAND, PIPED): [3_000_000]}}
+    rows = readme.situations({"root": root, "user": user}).splitlines()[2:]
+
+    assert rows[0] == "| **cfs run** | 2.0 / 3.0 | - / - | - / - | - / - | - / - |"
+    assert len(rows) == 1 + len(PEERS_IN_SITUATIONS)
+
+
+def test_a_bar_may_be_another_one_for_a_user() -> None:
+    bar = bars.Bar("so long", 1.2, lambda _: 0, user_limit=1.5)
+
+    assert not bar.met(1.4, "root")
+    assert bar.met(1.4, "user")
+
+
+def test_only_what_a_configuration_adds_is_shown() -> None:
+    plain = {"mounts": [1, 2], "process": {"terminal": False, "cwd": "/"}}
+    more = {"mounts": [1, 2, 3], "process": {"terminal": True, "cwd": "/"}}
+
+    assert oci.difference(more, plain) == {"mounts": [3], "process": {"terminal": True}}
+
+
+def test_what_is_not_in_this_clone_is_left_out(tmp_path: Path) -> None:
+    said = today.check_out(tmp_path, commit="0" * 40)
+
+    assert said.startswith("left out: fatal: ")
+    assert not today.cfs(tmp_path)
+
+
+def test_a_command_has_the_terminal_that_it_is_started_at() -> None:
+    owns = ["/bin/sh", "-c", "tty -s && tty -s <&1 && tty -s <&2 && : </dev/tty"]
+    fills_it = ["/bin/sh", "-c", "head -c 1000000 /dev/zero"]
+    both = [
+        command("owns", owns, at_terminal=True),
+        command("fills it", fills_it, at_terminal=True),
+    ]
+
+    assert set(rounds.timed(both, 1)) == {"owns", "fills it"}
 
 
 def _measured() -> dict[str, object]:
@@ -183,12 +230,28 @@ def _measured() -> dict[str, object]:
 
 
 def test_the_readme_has_a_table_that_the_benchmark_writes() -> None:
-    readme = (ways.TOP / "README.md").read_text()
-    printed = report.table({"root": _measured(), "user": _measured()})
-    head = "\n".join(printed.splitlines()[:2])
-    rows = readme.partition(f"{head}\n")[2].partition("\n\n")[0].splitlines()
+    measured = {"root": _measured(), "user": _measured()}
+    head, rows = _in_the_readme(readme.table(measured))
     names = {row.split("|")[1].strip(" *") for row in rows}
-    ours = {ways.FLOOR, ways.PYTHON, *ways.OURS}
+    ours = {ways.FLOOR, PYTHON, *ways.OURS}
 
     assert ours <= names <= ours | {peer.name for peer in PEERS}
-    assert {row.count("|") for row in rows} == {head.splitlines()[1].count("|")}
+    assert {row.count("|") for row in rows} == {head.count("|")}
+
+
+def test_the_readme_has_the_table_of_situations() -> None:
+    nothing: dict[str, dict[str, list[int]]] = {"situations": {}}
+    table = readme.situations({"root": nothing, "user": nothing})
+    _, rows = _in_the_readme(table)
+
+    assert [row.split("|")[1] for row in rows] == [
+        row.split("|")[1] for row in table.splitlines()[2:]
+    ]
+
+
+def _in_the_readme(table: str) -> tuple[str, list[str]]:
+    """Return the head that this table has, and the rows that README.md has for it."""
+    head = "\n".join(table.splitlines()[:2])
+    text = (ways.TOP / "README.md").read_text()
+    rows = text.partition(f"{head}\n")[2].partition("\n\n")[0].splitlines()
+    return head.splitlines()[1], rows

@@ -22,7 +22,7 @@ from cfslib.isolation.cgroups import hierarchies
 from cfslib.isolation.mounts import UmountFlag
 from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel import procfs, syscalls
-from tests.bench import box, measure, report, scales
+from tests.bench import box, measure, readme, report, scales, today
 from tests.bench.ways import TOP
 
 AS_USER = [sys.executable, str(TOP / "tests/as_user.py")]
@@ -39,6 +39,7 @@ def main(argv: list[str]) -> None:
     data: dict[str, Any] = {"machine": _machine(rounds)}
     with tempfile.TemporaryDirectory(prefix="cfs-bench-") as directory:
         box.build(Path(directory))
+        data["machine"]["today"] = today.check_out(Path(directory))
         with scales.opened(Path(directory)):
             for name, before in users.items():
                 parts = PARTS if name == "root" else [p for p in PARTS if p != "mounts"]
@@ -61,7 +62,7 @@ def _keep(data: dict[str, Any], results: Path) -> None:
     results.mkdir(parents=True, exist_ok=True)
     (results / "results.json").write_text(json.dumps(data) + "\n")
     (results / "results.txt").write_text(text)
-    (results / "results.md").write_text(report.for_readme(data))
+    (results / "results.md").write_text(readme.for_readme(data))
     print(text)
     try:
         from tests.bench import plot

@@ -16,10 +16,12 @@ from cfslib.isolation import cgroups
 from cfslib.isolation.cgroups.hierarchies import CannotLimit
 from cfslib.isolation.limits import Limits
 from cfslib.isolation.namespaces import Namespace
-from cfslib.runtime.spec import NAMESPACES, Spec
+from cfslib.runtime.spec import NAMESPACES, Spec, Volume
 
 HERE = Path(__file__).parent
 PIDS_MAX = 20
+VOLUME = "/volume"  # where the volume is seen
+ROOT = "0"
 
 
 class Missing(Exception):
@@ -35,11 +37,19 @@ class Box:
     network: bool = False  # a network namespace
     limited: bool = True  # to 20 processes
     named: bool = True  # with a rootfs that we name; else the one of everyday tools
+    volume: bool = False  # with a directory of the host
+    user: str = ROOT  # or UID:GID
+    terminal: bool = False  # where a command has one; a program of ours has none
 
     @property
     def rootfs(self) -> Path:
         """Return the directory that is / inside."""
         return self.things / "rootfs" if self.named else rootcache.current()
+
+    @property
+    def shared(self) -> Path:
+        """Return the directory of the host that is the volume."""
+        return self.things / "volume"
 
     @property
     def says_when(self) -> bool:
@@ -53,6 +63,8 @@ class Box:
             rootfs=self.rootfs if self.named else None,
             namespaces=NAMESPACES | (Namespace.NET if self.network else Namespace(0)),
             limits=Limits(pids_max=PIDS_MAX if self.limited else None),
+            volumes=[Volume(str(self.shared), VOLUME)] if self.volume else (),
+            user=self.user,
         )
 
 
@@ -62,8 +74,9 @@ def build(things: Path) -> None:
         raise Missing("a static busybox; on Debian: apt install busybox-static")
     programs = things / "rootfs/bin"
     programs.mkdir(parents=True)
-    for name in ("dev", "proc", "sys", "usr"):  # nspawn asks for /usr
+    for name in ("dev", "proc", "sys", "usr", VOLUME[1:]):  # nspawn asks for /usr
         (things / "rootfs" / name).mkdir()
+    (things / "volume").mkdir()
     for name in ("etc/hosts", "etc/hostname", "etc/resolv.conf", "run/.containerenv"):
         file = things / "rootfs" / name  # podman mounts over them
         file.parent.mkdir(exist_ok=True)

@@ -10,30 +10,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from tests.bench import trials, ways
+from tests.bench import commands, trials, ways
 from tests.bench.box import HERE, Box, compile_c
 
 PATIENCE = 60  # seconds: under valgrind a program takes fifty times as long
 NOT_COUNTED = ("systemd-nspawn", "podman")  # what they start outlives a failure
 
 
-def imports(box: Box, _rounds: int) -> dict[str, list[tuple[int, str]]]:
-    """List what `cfs run true` imports: microseconds, and the module.
-
-    The first one writes down how a container is made, all later ones play that back.
-    """
-    with tempfile.TemporaryDirectory() as cache:
-        env = {"XDG_CACHE_HOME": cache}
-        return {name: _imported(box, env) for name in ("the first", "each later one")}
-
-
-def _imported(box: Box, env: dict[str, str]) -> list[tuple[int, str]]:
-    program, *words = ways.cfs()
+def imports(box: Box, _rounds: int) -> list[tuple[int, str]]:
+    """List what `cfs run true` imports: microseconds, and the module."""
+    program, *words = commands.installed()
     shebang = Path(program).read_bytes().partition(b"\n")[0].split()
     if shebang[0].startswith(b"#!"):  # -X works only beside the flags that stand there
         words = [*(word.decode() for word in shebang[1:]), program, *words]
     words = [sys.executable, "-X", "importtime", *words, "run", box.command]
-    done = _run(box, words, env)
+    done = _run(box, words)
     found = re.findall(r"import time: +(\d+) \| +\d+ \| +(\S+)", done.stderr)
     return sorted(((int(us), name) for us, name in found), reverse=True)
 
@@ -41,14 +32,14 @@ def _imported(box: Box, env: dict[str, str]) -> list[tuple[int, str]]:
 def instructions(box: Box, _rounds: int) -> dict[str, object]:
     """Count instructions with perf(1), kernel and all, or else with valgrind(1)."""
     with trials.all_ways(box) as all_ways:
-        ways_to_count = [ways.python(), *all_ways]
+        ways_to_count = [commands.python(), *all_ways]
         words = {
             way.name: tuple("counted" if word == "NAME" else word for word in way.words)
             for way in ways_to_count
             if way.words and way.name not in NOT_COUNTED
         }
         counts = {name: _by_perf(box, each) for name, each in words.items()}
-        refusal = counts[ways.PYTHON]
+        refusal = counts[commands.PYTHON]
         if isinstance(refusal, int):
             return {"by": "perf, those of the kernel included", "counts": counts}
         counts = _by_valgrind(box, words)

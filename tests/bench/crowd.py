@@ -10,12 +10,11 @@ from dataclasses import replace
 
 from cfslib.kernel import syscalls
 from cfslib.kernel.syscalls import Prctl
-from cfslib.runtime import container
+from cfslib.runtime.run import capture
 from tests.bench import processes, scales, trials, ways
 from tests.bench.box import Box
-from tests.bench.rounds import timed
-from tests.bench.starts import fewer
-from tests.bench.ways import Start
+from tests.bench.rounds import fewer, timed
+from tests.bench.way import Start
 
 ALIVE = (1, 100, 500)
 
@@ -88,11 +87,11 @@ def _sleeping(
     box: Box, pool: ThreadPoolExecutor
 ) -> Generator[Callable[[int], list[int]]]:
     """Keep containers alive for a `with` block; yield what makes more of them."""
-    spec = replace(box.spec(), argv=_sleep())
+    spec = box.spec().changed(argv=_sleep())
 
     def grow_to(number: int) -> list[int]:
         for _ in range(number - len(processes.running(_sleep()))):
-            pool.submit(container.capture, spec)
+            pool.submit(capture, spec)
         while len(found := processes.running(_sleep())) < number:
             time.sleep(0.1)
         return [parent for _, parent in found]

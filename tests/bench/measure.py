@@ -15,14 +15,16 @@ from pathlib import Path
 from cfslib.isolation import mounts
 from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel import syscalls
-from tests.bench import costs, crowd, starts, trials
+from tests.bench import costs, crowd, situations, size, starts, told
 from tests.bench.box import Box
 
 HEAP = 100  # MB
 THREADS = 4
 PARTS: dict[str, Callable[[Box, int], object]] = {
-    "peers": trials.told,
+    "peers": told.told,
     "boxes": starts.boxes,
+    "situations": situations.situations,
+    "subcommands": situations.subcommands,
     "flight": starts.flight,
     "alive": crowd.alive,
     "around one": crowd.around_one,
@@ -32,6 +34,7 @@ PARTS: dict[str, Callable[[Box, int], object]] = {
     "first": starts.first,
     "imports": costs.imports,
     "instructions": costs.instructions,
+    "lines": size.lines,
 }
 
 

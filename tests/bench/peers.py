@@ -14,7 +14,7 @@ from cfslib.images.host_tools import PATH
 from cfslib.isolation import capabilities
 from cfslib.isolation.masks import MASKED, READ_ONLY
 from tests.bench import oci
-from tests.bench.box import PIDS_MAX, Box
+from tests.bench.box import PIDS_MAX, ROOT, VOLUME, Box
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,9 @@ def _unshare(box: Box, _own: Path, as_root: bool) -> list[str]:
 def _bwrap(box: Box, _own: Path, as_root: bool) -> list[str]:
     words = ["bwrap", "--unshare-uts", "--unshare-ipc", "--unshare-pid"]
     words += ["--unshare-cgroup", "--hostname", "cfs-container"]
-    words += [] if as_root else ["--unshare-user", "--uid", "0", "--gid", "0"]
+    if not as_root or box.user != ROOT:
+        uid, _, gid = box.user.partition(":")
+        words += ["--unshare-user", "--uid", uid, "--gid", gid or "0"]
     words += ["--unshare-net"] if box.network else []
     words += ["--die-with-parent", "--new-session", "--clearenv"]
     words += ["--setenv", "PATH", PATH, "--setenv", "HOME", "/root"]
@@ -49,6 +51,7 @@ def _bwrap(box: Box, _own: Path, as_root: bool) -> list[str]:
         words += [*hidden, path]
     for path in filter(os.path.exists, READ_ONLY):
         words += ["--ro-bind", path, path]
+    words += ["--bind", str(box.shared), VOLUME] if box.volume else []
     words += ["--cap-drop", "ALL"]
     for capability in sorted(capabilities.DEFAULT):
         words += ["--cap-add", f"CAP_{capability}"]
@@ -97,6 +100,9 @@ def _podman(box: Box, own: Path, as_root: bool) -> list[str]:
     words += ["--security-opt", "seccomp=unconfined", "--log-driver", "none"]
     # Its defaults are higher than what root of some virtual machines may ask for.
     words += ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1000:1000"]
+    words += ["--volume", f"{box.shared}:{VOLUME}"] if box.volume else []
+    words += ["--user", box.user] if box.user != ROOT else []
+    words += ["--interactive", "--tty"] if box.terminal else []
     layered = ":O" if as_root else ""  # it gives the layer to ids that a user lacks
     return [*words, "--rootfs", f"{box.rootfs}{layered}", f"/bin/{box.command}"]
 
@@ -114,7 +120,8 @@ PEERS = (
         "bubblewrap",
         _bwrap,
         "binds the rootfs and the host's /sys, no layer in memory; binds the devices; "
-        "no limit of processes",
+        "no limit of processes; another user only in a user namespace; at a terminal "
+        "the command has ours and not one of its own",
     ),
     Peer(
         "crun",

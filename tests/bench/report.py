@@ -10,16 +10,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.bench import bars
+from tests.bench.bars import BARS, Bar
 from tests.bench.rounds import Times, quantile, ratio
-from tests.bench.ways import FLOOR, OURS
+from tests.bench.ways import FLOOR
 
 Data = dict[str, Any]  # what __main__ keeps as results.json
 WIDTH = 80
-PICTURE = """\
-![The same times as bars, as root and as an ordinary user, on a logarithmic axis.  A
-dashed line goes down from the bar of the C floor, the
-shortest.](notebooks/images/how-fast.png)
-"""
 IMPORTS = 12  # how many of the slowest are shown
 
 
@@ -42,6 +38,8 @@ def _measured_as(user: str, data: Data) -> Iterator[str]:
     yield from _peers(name, data["peers"])
     for box, times in data["boxes"].items():
         yield from _times(f"AS {name}: {box}, ms", times)
+    yield from _times(f"AS {name}: in each situation, ms", data["situations"])
+    yield from _times(f"AS {name}: other commands of ours, ms", data["subcommands"])
     yield from _flight(name, data["flight"])
     for number, each in data["alive"].items():
         yield from _times(f"AS {name}: {number} alive, ms", each["times"])
@@ -54,7 +52,7 @@ def _measured_as(user: str, data: Data) -> Iterator[str]:
     yield from _instructions(name, data["instructions"])
 
 
-def _peers(name: str, peers: list[dict[str, str]]) -> Iterator[str]:
+def _peers(name: str, peers: list[Data]) -> Iterator[str]:
     yield from ("", f"PEERS, AS {name}")
     for peer in peers:
         yield from _wrapped(f"{peer['name']}: {peer['missing'] or peer['version']}", 2)
@@ -63,6 +61,8 @@ def _peers(name: str, peers: list[dict[str, str]]) -> Iterator[str]:
             yield from _wrapped(peer["words"], 4, end=" \\")
         if peer["config.json"]:
             yield from _wrapped(f"config.json: {peer['config.json']}", 4)
+        for situation, more in peer["more"].items():
+            yield from _wrapped(f"{situation}: {more or 'no other words'}", 4)
 
 
 def _wrapped(text: str, indent: int, end: str = "") -> Iterator[str]:
@@ -88,47 +88,17 @@ def _times(title: str, times: Times) -> Iterator[str]:
         yield f"  {way:45}{shown}{compared}"
 
 
-def for_readme(data: Data) -> str:
-    """Return what README.md shows of a run: where it was, a table, a picture."""
-    machine = data["machine"]
-    where = (
-        f"Measured on {machine['date']}: Linux {machine['kernel']}, "
-        f"{machine['processors']} processors, Python {machine['python']}, "
-        f"cgroup {machine['cgroups']}, {machine['rounds']} rounds."
-    )
-    return "\n".join([*textwrap.wrap(where, 88), "", table(data), PICTURE])
-
-
-def table(data: Data) -> str:
-    """Return the default container's times for README.md, as Markdown."""
-    names = {"root": "as root", "user": "as an ordinary user"}
-    users = [user for user in names if user in data]
-    heads = [f"{names[user]}, ms | / floor" for user in users]
-    lines = [f"| one container | {' | '.join(heads)} |"]
-    lines.append("| --- " + "| --: " * 2 * len(users) + "|")
-    times = {user: data[user]["boxes"]["default"] for user in users}
-    middle = {way: statistics.median(each) for way, each in times[users[0]].items()}
-    for way in sorted(middle, key=middle.__getitem__):
-        cells = (_cells(times[user], way) for user in users)
-        name = f"**{way}**" if way in OURS else way
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
-
-
-def _cells(times: Times, way: str) -> str:
-    if way not in times:
-        return "- | -"
-    return f"{statistics.median(times[way]) / 1e6:.1f} | {ratio(times, way, FLOOR):.1f}"
-
-
-def _flight(name: str, flight: dict[str, dict[str, float | None]]) -> Iterator[str]:
+def _flight(name: str, flight: dict[str, dict[str, list[float]]]) -> Iterator[str]:
     numbers = list(flight[FLOOR])
     heads = "".join(f"{number:>8}" for number in numbers)
     title = f"AS {name}: containers per second, in flight:"
     yield from ("", f"{title:56}{heads}")
     for way, each in flight.items():
         rates = (each[number] for number in numbers)
-        cells = (f"{rate:8.0f}" if rate else f"{'fails':>8}" for rate in rates)
+        cells = (
+            f"{statistics.median(rate):8.0f}" if rate else f"{'fails':>8}"
+            for rate in rates
+        )
         yield f"  {way:54}" + "".join(cells)
 
 
@@ -154,12 +124,9 @@ def _total(weights: list[int | None], of: int) -> str:
     return f"{sum(known) / of:9.0f} KB" if len(known) == len(weights) else "hidden"
 
 
-def _imports(name: str, imports: dict[str, list[tuple[int, str]]]) -> Iterator[str]:
-    yield ""
-    for which, each in imports.items():
-        total = sum(us for us, _ in each) / 1000
-        imported = f"imports {len(each)} modules in {total:.1f} ms"
-        yield f"AS {name}: {which} cfs run {imported}"
+def _imports(name: str, each: list[tuple[int, str]]) -> Iterator[str]:
+    total = sum(us for us, _ in each) / 1000
+    yield from ("", f"AS {name}: cfs run imports {len(each)} modules in {total:.1f} ms")
     yield from (f"  {us / 1000:7.2f} ms  {module}" for us, module in each[:IMPORTS])
 
 
@@ -174,15 +141,15 @@ def _instructions(name: str, counted: Data) -> Iterator[str]:
 def the_bars(data: Data) -> Iterator[str]:
     """Return each bar, what was measured for it, and whether that is enough."""
     users = [user for user in ("root", "user") if user in data]
-    yield from ("", f"{'THE BARS':41}{'bar':>8}" + "".join(f"{u:>15}" for u in users))
+    yield from ("", f"{'THE BARS':40}" + "".join(f"{user:>20}" for user in users))
     measured = {user: bars.measured(data[user]) for user in users}
-    for bar in bars.BARS:
-        cells = (_cell(bar, measured[user].get(bar.name)) for user in users)
-        limit = f"{'<=' if bar.at_most else '>='} {bar.limit:g}"
-        yield f"{bar.name:41}{limit:>8}" + "".join(cells)
+    for bar in BARS:
+        cells = (_cell(bar, user, measured[user].get(bar.name)) for user in users)
+        yield f"{bar.name:40}" + "".join(cells)
 
 
-def _cell(bar: bars.Bar, value: float | None) -> str:
+def _cell(bar: Bar, user: str, value: float | None) -> str:
+    limit = f"{'<=' if bar.at_most else '>='} {bar.limit_for(user):g}"
     if value is None:
-        return f"{'unknown':>15}"
-    return f"{value:8.2f} {'met' if bar.met(value) else 'NOT':>6}"
+        return f"{'unknown':>8}{limit:>8}    "
+    return f"{value:8.2f}{limit:>8} {'met' if bar.met(value, user) else 'NOT'}"

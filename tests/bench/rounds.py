@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
-from tests.bench.ways import Start, Way
+from tests.bench.way import Start, Way
 
 Times = dict[str, list[int]]  # name of a way: nanoseconds, round by round
 SEED = 20  # the same order in every run
@@ -41,6 +41,11 @@ def timed(ways: Sequence[Way], rounds: int) -> Times:
                 if number >= WARM_UP and way.name in times:
                     times[way.name].append(took)
     return times
+
+
+def fewer(rounds: int) -> int:
+    """Return how many rounds are enough where the slow ways take most of the time."""
+    return max(2, rounds // 2)
 
 
 def ratio(times: Times, way: str, to: str) -> float:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -14,10 +13,11 @@ from pathlib import Path
 from cfslib.children.in_child import in_child
 from cfslib.isolation import mounts
 from cfslib.kernel import libc, syscalls
-from tests.bench import trials, ways
+from tests.bench import commands, trials, ways
 from tests.bench.bars import IN_A_ROW, UNTIL_IT_RUNS
 from tests.bench.box import Box
-from tests.bench.rounds import PAUSE, WARM_UP, Times, per_second, timed
+from tests.bench.rounds import PAUSE, WARM_UP, Times, fewer, per_second, timed
+from tests.bench.way import Way
 
 IN_FLIGHT = (1, 2, 8)
 TURNS = 3
@@ -33,58 +33,39 @@ def boxes(box: Box, rounds: int) -> dict[str, Times]:
     more = {
         "network": replace(box, network=True),
         "no limit": replace(box, limited=False),
+        "a volume": replace(box, volume=True),
         "the rootfs of everyday tools": replace(box, named=False),
     }
     with trials.all_ways(box) as all_ways:
-        times = {"default": timed([*all_ways, ways.python()], rounds)}
+        times = {"default": timed([*all_ways, commands.python()], rounds)}
     for name, kind in kinds.items():
         with trials.all_ways(kind) as all_ways:
             times[name] = timed(all_ways, fewer(rounds))
     return times | {name: timed(ways.ours(more[name]), rounds) for name in more}
 
 
-def fewer(rounds: int) -> int:
-    """Return how many rounds are enough where the slow ways take most of the time."""
-    return max(2, rounds // 2)
+def flight(box: Box, rounds: int) -> dict[str, dict[int, list[float]]]:
+    """Count containers a second, with several on their way at once; none: it fails.
 
-
-def flight(box: Box, rounds: int) -> dict[str, dict[int, float | None]]:
-    """Count containers a second, with several on their way at once; None: it fails.
-
-    Each way has its turn three times, and the median counts.
+    Each way has its turn three times.
     """
-    turns: list[dict[str, dict[int, float | None]]] = []
-    with trials.all_ways(box) as all_ways:
-        for _ in range(TURNS):
-            turns.append(
-                {
-                    way.name: _rates(way, rounds // TURNS)
-                    for way in all_ways
-                    if not way.makes_two
-                }
-            )
-    return {
-        name: {
-            number: _middle([turn[name][number] for turn in turns]) for number in rates
+    with trials.all_ways(box) as every:
+        all_ways = [way for way in every if not way.makes_two]
+        rates: dict[str, dict[int, list[float]]] = {
+            way.name: {number: [] for number in IN_FLIGHT} for way in all_ways
         }
-        for name, rates in turns[0].items()
-    }
+        for _ in range(TURNS):
+            for way in all_ways:
+                for number in IN_FLIGHT:
+                    rates[way.name][number] += _at_once(way, number, rounds // TURNS)
+    return rates
 
 
-def _rates(way: ways.Way, count: int) -> dict[int, float | None]:
-    return {number: _at_once(way, number, count) for number in IN_FLIGHT}
-
-
-def _at_once(way: ways.Way, number: int, count: int) -> float | None:
+def _at_once(way: Way, number: int, count: int) -> list[float]:
     try:
-        return per_second(way, number, count)
+        return [per_second(way, number, count)]
     except ChildProcessError:
-        return None
-
-
-def _middle(rates: list[float | None]) -> float | None:
-    known = [rate for rate in rates if rate is not None]
-    return statistics.median(known) if len(known) == len(rates) else None
+        return []
 
 
 def many_mounts(box: Box, rounds: int) -> dict[int, Times]:

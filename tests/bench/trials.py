@@ -1,8 +1,6 @@
 """trials: which peers work here, and why the others do not."""
 
-import json
 import os
-import shlex
 import shutil
 import signal
 import subprocess
@@ -19,8 +17,10 @@ from cfslib.kernel import procfs, syscalls
 from cfslib.runtime import container
 from tests.bench import processes
 from tests.bench.box import Box
+from tests.bench.commands import command
 from tests.bench.peers import PEERS, Peer
-from tests.bench.ways import Way, command, ours
+from tests.bench.way import Way
+from tests.bench.ways import ours
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,8 @@ class Found:
     def way(self, box: Box) -> Way:
         """Return it as a way to make such a container."""
         words = _words(self.peer, box, self.own)
-        way = command(self.peer.name, words, _environment(self.own), box.says_when)
+        env = _environment(self.own)
+        way = command(self.peer.name, words, env, box.says_when, box.terminal)
         return replace(way, may_fail=True)
 
 
@@ -61,25 +62,15 @@ def found(box: Box) -> Iterator[list[Found]]:
 @contextmanager
 def all_ways(box: Box) -> Iterator[list[Way]]:
     """Keep every way that works here, ours first, for a `with` block."""
-    with found(box) as tried:
-        peers = [each.way(box) for each in tried if not each.missing]
-        yield [*ours(box), *peers]
+    with peers(box) as others:
+        yield [*ours(box), *others]
 
 
-def told(box: Box, _rounds: int) -> list[dict[str, str]]:
-    """Say which peers there are, how they are called, or why they are not."""
+@contextmanager
+def peers(box: Box) -> Iterator[list[Way]]:
+    """Keep every peer that works here for a `with` block."""
     with found(box) as tried:
-        return [
-            {
-                "name": each.peer.name,
-                "version": each.version,
-                "missing": each.missing,
-                "differs": each.peer.differs,
-                "words": shlex.join(each.words),
-                "config.json": _bundle(each),
-            }
-            for each in tried
-        ]
+        yield [each.way(box) for each in tried if not each.missing]
 
 
 def _try(peer: Peer, box: Box, own: Path) -> Found:
@@ -87,7 +78,7 @@ def _try(peer: Peer, box: Box, own: Path) -> Found:
         missing = f"not installed; on Debian: apt install {peer.package}"
         return Found(peer, own, missing=missing)
     own.mkdir()
-    words = _words(peer, box, own)
+    words = _words(peer, replace(box, terminal=False), own)  # or we could not listen
     argv = ["bench-try" if word == "NAME" else word for word in words]
     try:
         done = _run(argv, own)
@@ -97,6 +88,7 @@ def _try(peer: Peer, box: Box, own: Path) -> Found:
         said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
         return Found(peer, own, words, f"does not work here: {said[-1]}")
     version = _run([words[0], "--version"], own).stdout.strip().splitlines()
+    words = _words(peer, box, own)
     return Found(peer, own, words, version=version[0] if version else "")
 
 
@@ -118,11 +110,3 @@ def _run(argv: Sequence[str], own: Path) -> subprocess.CompletedProcess[str]:
 
 def _environment(own: Path) -> dict[str, str]:
     return {**os.environ, "PATH": PATH, "XDG_RUNTIME_DIR": str(own)}
-
-
-def _bundle(each: Found) -> str:
-    words = list(each.words)
-    if "--bundle" not in words:
-        return ""
-    bundle = Path(words[words.index("--bundle") + 1])
-    return json.dumps(json.loads((bundle / "config.json").read_text()))
