@@ -47,7 +47,9 @@ def _start(file: str, argv: "Sequence[str]", environment: "Mapping[str, str]") -
     Unlike after a fork, an exec that fails is an error here, in the parent.
     """
     refuse_links_out_of_here(file)
-    return os.posix_spawn(file, argv, environment, setsigmask=(), setsigdef=DEFAULTS)
+    return os.posix_spawn(
+        file, list(argv), environment, setsigmask=(), setsigdef=DEFAULTS
+    )
 
 
 def refuse_links_out_of_here(file: "str | bytes") -> None:

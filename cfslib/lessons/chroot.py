@@ -127,7 +127,7 @@ def _run(argv: Sequence[str]) -> int:
     rootfs.enter_by_chroot(ROOT)
     try:
         _, status = os.waitpid(init.start(argv), 0)
-    except init.CannotExecute:
+    except CannotExecute:
         return 127
     return init.shell_code(status)
 

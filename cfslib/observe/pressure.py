@@ -21,7 +21,7 @@ from cfslib.children.in_child import in_child
 from cfslib.children.streams import Finished
 from cfslib.isolation.limits import Limits
 from cfslib.observe.meter import Meter
-from cfslib.runtime import container
+from cfslib.runtime.run import capture
 from cfslib.runtime.spec import Spec
 
 PAUSE = 0.02  # seconds between two samples
@@ -129,7 +129,7 @@ def recorded(load: Load) -> Run:
 def _run(spec: Spec, note: Path) -> Finished:
     """Be the maker of the container, and say which process that is."""
     note.write_text(str(os.getpid()))
-    return container.capture(spec)
+    return capture(spec)
 
 
 def _watch(

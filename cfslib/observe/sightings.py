@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from cfslib.isolation import namespaces
 from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel import procfs
-from cfslib.runtime import orders
 
 MOMENT = 0.1  # seconds for a signal to do what it does
 PATIENCE = 5  # seconds for one that is bound to end a process
@@ -81,7 +80,7 @@ def inside(pid: int) -> list[Sighting]:
     One that still waits for a command is in none yet: see `ahead`.
     """
     outside = len(procfs.pids_on_each_level())
-    waiting = orders.WAITING.decode()
+    waiting = init.WAITING.decode()
     return [
         seen
         for seen in below(pid)

@@ -6,14 +6,13 @@ that goes without knowing the command, and keeps it for some seconds.  Its PID 1
 for the word to start, as each one does; here it only waits longer.
 """
 
-from cfslib.runtime.container import Created
+from cfslib.runtime import channel
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
-    from cfslib.runtime.server import Request
+    from cfslib.runtime.request import Made, Request
 
 SOON = 0.002  # seconds without a request after which there is time to make one,
 LATER = 0.02  # or while the last container runs: its end would be slower, beside that
@@ -23,10 +22,10 @@ KEPT = 5  # seconds without a request after which it is ended: nothing stays beh
 class Ahead:
     """At most one container that waits for its word."""
 
-    def __init__(self, make: "Callable[[Request], Created]") -> None:
+    def __init__(self, make: "Callable[[Request], Made]") -> None:
         self._make = make
         self._wanted: Request | None = None  # the last one, for a while
-        self._made: Created | None = None
+        self._made: Made | None = None
 
     def patience(self, last_runs: bool) -> "float | None":
         """Return after how many seconds with nothing to do `idle` should be called.
@@ -47,16 +46,17 @@ class Ahead:
             try:
                 self._made = self._make(wanted)
                 self._wanted = wanted
-            except (OSError, ValueError, LookupError):
+            except Exception:
                 pass  # the next container will find that out too
 
-    def take(self, request: "Request") -> "Created | None":
+    def take(self, request: "Request") -> "Made | None":
         """Return a container for this request, if one is ready; the next is like it."""
         made, self._made = self._made, None
         wanted, self._wanted = self._wanted, request
         if not made:
             return None
-        if wanted and wanted.is_alike(request) and made.rootfs.is_current():
+        fits = channel.fits(request.spec.argv)
+        if fits and wanted and wanted.is_alike(request) and made.is_current():
             return made
         with made:
             return None

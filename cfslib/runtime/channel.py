@@ -69,11 +69,10 @@ class Channel:
         self._send(WORD)
 
     def order(
-        self, argv: "Sequence[str] | None", term: str, streams: "Sequence[int]"
+        self, argv: "list[str] | None", term: str, streams: "Sequence[int]"
     ) -> None:
         """Tell PID 1 to start, and what: see `wait_for_order`."""
-        words = None if argv is None else list(argv)
-        self._send(marshal.dumps((words, term, len(streams))), streams)
+        self._send(marshal.dumps((argv, term, len(streams))), streams)
 
     def _send(self, data: bytes, descriptors: "Sequence[int]" = ()) -> None:
         try:
@@ -90,18 +89,17 @@ class Channel:
         Raise what went wrong instead.
         """
         told, starts = b"", False
-        while True:
-            message, descriptors = self._receive()
-            if message == RUNS or (starts and not message):
-                break  # or it has just been killed, which its exit code will say
-            if not message:
-                raise _error_in(told)
+        message, descriptors = self._receive()
+        while message not in (RUNS, b""):
             if message == STARTS:
                 starts = True
             else:
                 told += message
-        if told:
-            _read(told)
+            message, descriptors = self._receive()
+        if told and (error := _read(told)):
+            raise error
+        if not message and not starts:  # if it starts, its exit code will say more
+            raise _killed()
         return descriptors[0] if descriptors else None
 
     def _receive(self) -> "tuple[bytes, list[int]]":
@@ -111,7 +109,9 @@ class Channel:
                 return self._messages.receive(self._outside, LARGEST, 1)
             return posix.read(self._outside, LARGEST), []
         except ConnectionResetError:
-            return b"", []  # it died before it read our word
+            return (
+                self._receive()
+            )  # it ended before it read our word; what has it said?
         except BlockingIOError:
             raise too_late() from None
 
@@ -198,17 +198,19 @@ class Channel:
             posix.write(self._inside, data[start : start + LARGEST])
 
 
+def fits(argv: "Sequence[str]") -> bool:
+    """Say if a command fits into an order, which is one message."""
+    return sum(len(word) for word in argv) + 16 * len(argv) < LARGEST / 4
+
+
 def too_late() -> TimeoutError:
     """Return the error for a command that does not run after all this time."""
     return TimeoutError(f"the container did not start within {PATIENCE} s")
 
 
-def _error_in(told: bytes) -> BaseException:
-    """Return what went wrong inside."""
-    error = _read(told) if told else None
-    if not error:
-        error = ChildProcessError("the container was killed before it started")
-        error.add_note("Hint: --memory may be too low: PID 1 itself takes 2 MB.")
+def _killed() -> ChildProcessError:
+    error = ChildProcessError("the container was killed before it started")
+    error.add_note("Hint: --memory may be too low: PID 1 itself takes 2 MB.")
     return error
 
 

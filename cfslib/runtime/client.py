@@ -15,6 +15,8 @@ from cfslib.children.printing import print_until_answered
 from cfslib.children.streams import Pipes
 from cfslib.kernel import tracing
 from cfslib.runtime import errors, init
+from cfslib.runtime.request import Request
+from cfslib.runtime.server import FULL
 from cfslib.runtime.spec import Spec
 
 # Started like `cfs` itself, without site packages: the less it imports, the faster it
@@ -79,6 +81,9 @@ def _ask(
         finally:
             theirs.close()
         answer = meanwhile(ours)
+    if answer == FULL:
+        server.retire()
+        return _ask(spec, streams, meanwhile)
     if not answer:
         raise ChildProcessError("the server was killed, the container with it")
     return _open(answer)
@@ -90,7 +95,7 @@ def _request(spec: Spec) -> bytes:
     except FileNotFoundError:
         directory = "/"  # ours was removed, and no relative path leads anywhere
     environ = {name: os.environb[name] for name in VARIABLES if name in os.environb}
-    return marshal.dumps((spec.as_plain(), environ, directory, tracing.is_on()))
+    return Request(spec, environ, directory, tracing.is_on()).packed()
 
 
 def _open(answer: bytes) -> int:

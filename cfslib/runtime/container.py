@@ -6,10 +6,6 @@ own.  The order of the steps is what matters, and each line says why it stands t
 If one of them fails, the command is not run, and nothing is left behind.
 """
 
-import _signal as signal
-import posix
-
-from cfslib.images import cache
 from cfslib.isolation import (
     capabilities,
     cgroups,
@@ -23,51 +19,22 @@ from cfslib.isolation import (
     users,
     volumes,
 )
-from cfslib.isolation.capabilities import Capability
-from cfslib.isolation.idmaps import IdMap
 from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel import syscalls
 from cfslib.kernel.held import Held
-from cfslib.runtime import init, terminal
+from cfslib.runtime import init, ownership, terminal
 from cfslib.runtime.channel import Channel
-from cfslib.runtime.lifeline import SignalsKeptBack, SignalsPassedOn
+from cfslib.runtime.lifeline import Child
 from cfslib.runtime.steps import Steps
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from typing import Self
 
     from cfslib.isolation.cgroups.janitor import Janitor
     from cfslib.isolation.limits import Guard
     from cfslib.runtime.spec import Spec
-
-    Environment = Mapping[bytes, bytes]
-
-
-def run(
-    spec: "Spec",
-    environ: "Environment",
-    streams: "Sequence[int]" = (),
-    meanwhile: "Callable[[], object]" = lambda: None,
-) -> int:
-    """Run a container to its end; return its exit code as a shell would show it.
-
-    It reads and prints where we do, or by these descriptors; `meanwhile` is called while
-    it runs.  Raise `CannotExecute` if the command could not be started, another `OSError`
-    if the container could not be made.
-    """
-    with (
-        SignalsKeptBack() as mask,  # until PID 1 can have them
-        Created(spec, environ, streams_follow=bool(streams)) as container,
-    ):
-        container.start(streams=streams)
-        master = container.hear()  # or raise what went wrong inside
-        with SignalsPassedOn(container.pid, mask):
-            meanwhile()
-            if master is not None:
-                terminal.relay(master, container.pid)
-            return init.shell_code(container.wait())
 
 
 class Created:
@@ -79,76 +46,67 @@ class Created:
     def __init__(
         self,
         spec: "Spec",
-        environ: "Environment",  # whose cache, tools and terminal it uses
+        root: str,  # the rootfs; it must stay there as long as this container
         *,
         streams_follow: bool = False,  # its standard streams come with the word
-        janitor: "Callable[[], Janitor | None]" = lambda: None,  # of cgroups; else ours
+        janitor: "Callable[[], Janitor | None]" = lambda: None,  # None: of its own
     ) -> None:
         self.spec = spec
-        self._environ = environ
-        self._streams_follow = streams_follow
-        self._janitor = janitor
-        self._held = Held()
-        self._status: int | None = None
-        self.pid = 0
-
-    def __enter__(self) -> "Self":
+        self._held = Held()  # what is taken down at the end
         try:
-            self._make()
+            self._make(root, streams_follow, janitor)
         except BaseException:
             self.__exit__()
             raise
-        return self
 
-    def _make(self) -> None:
+    def _make(
+        self, root: str, streams_follow: bool, janitor: "Callable[[], Janitor | None]"
+    ) -> None:
         """Stand outside: make PID 1, and give it what only the host can give."""
         spec, do = self.spec, Steps(self.spec.leave_out)
-        kinds = _namespaces(spec)
-        guard = limits.plan(spec.limits, counted_alone=_is_counted_alone(kinds))
-        self.rootfs = cache.InUse(spec.rootfs, self._environ)
-        root = self._held.enter(self.rootfs)
-        self.channel = channel = Channel(
-            with_descriptors=self._streams_follow or spec.terminal
-        )
-        self._held.enter(channel)
+        kinds = ownership.namespaces(spec)
+        guard = limits.plan(spec.limits, counted_alone=ownership.counts_alone(kinds))
+        with_descriptors = streams_follow or spec.terminal
+        channel = self._held.enter(Channel(with_descriptors=with_descriptors))
         # One call for all namespaces but one: a cgroup namespace starts at the group
         # that a process is in, so PID 1 joins its group first and unshares it then.
-        self.pid = syscalls.clone(kinds & ~Namespace.CGROUP)
-        if self.pid == 0:
+        pid = syscalls.clone(kinds & ~Namespace.CGROUP)
+        if pid == 0:
             channel.live(lambda: _become(spec, root, kinds, guard, channel))
+        self.pid1, self.channel = self._held.enter(Child(pid)), channel
         if Namespace.USER in kinds:
-            do(idmaps.write, self.pid, *_id_maps(spec))  # until then, PID 1 is nobody
+            do(idmaps.write, pid, *ownership.id_maps(spec))  # until then it is nobody
         channel.say()
-        janitor = self._janitor() if guard.groups else None
-        self._held.enter(cgroups.made(guard.groups, guard.settings, janitor))
+        made = cgroups.made(
+            guard.groups, guard.settings, janitor() if guard.groups else None
+        )
+        self._held.enter(made)
         channel.say()
 
     def start(
-        self, argv: "Sequence[str] | None" = None, streams: "Sequence[int]" = ()
+        self,
+        argv: "list[str] | None" = None,
+        *,
+        term: str = "dumb",
+        streams: "Sequence[int]" = (),
     ) -> None:
-        """Give the word: have it run `argv`, or what its `Spec` says."""
-        term = self._environ.get(b"TERM", b"dumb").decode("utf-8", "surrogateescape")
-        self.channel.order(argv, term, streams)
+        """Give the word: have it run `argv`, or what its `Spec` says.
+
+        `term` is the terminal that it prints on, and `streams` its standard input,
+        output and error, if they are to follow.
+        """
+        self.channel.order(None if argv == self.spec.argv else argv, term, streams)
 
     def hear(self) -> "int | None":
         """Wait until the command runs, or raise why not; return a terminal's master."""
-        return self.channel.hear()
+        master: int | None = self.channel.hear()
+        return master
 
-    def kill(self) -> None:
-        """End it now."""
-        posix.kill(self.pid, signal.SIGKILL)  # nobody else has its pid: see `wait`
-
-    def wait(self) -> int:
-        """Wait for its end; return its wait status."""
-        if self._status is None:
-            _, self._status = posix.waitpid(self.pid, 0)
-        return self._status
+    def __enter__(self) -> "Self":
+        return self
 
     def __exit__(self, *_: object) -> None:
-        if self.pid and self._status is None:
-            self.kill()
-            self.wait()
-        self._held.__exit__(None, None, None)
+        self._held.__exit__()
 
 
 def _become(
@@ -192,36 +150,3 @@ def _become(
         starts=channel.say_starts,
         runs=lambda: channel.say_runs(master),
     )
-
-
-def _namespaces(spec: "Spec") -> Namespace:
-    """Return what to unshare; who is not root of the machine needs USER with it."""
-    for needed in (Namespace.MNT, Namespace.UTS, Namespace.PID):
-        if needed not in spec.namespaces:
-            raise ValueError(f"without a {needed} namespace this would change the host")
-    kinds = spec.namespaces
-    if not may_do_it_alone():
-        kinds |= Namespace.USER
-    if spec.leave_out:
-        from cfslib.runtime import outer  # here, because hardly any container needs it
-
-        kinds &= ~outer.namespaces_in(spec.leave_out)
-    return kinds
-
-
-def may_do_it_alone() -> bool:
-    """Say if we have root's rights over the machine; root in Docker has not."""
-    return idmaps.in_initial_namespace() and capabilities.has(Capability.SYS_ADMIN)
-
-
-def _is_counted_alone(kinds: Namespace) -> bool:
-    """Say if RLIMIT_NPROC would count the container: it never counts the first root."""
-    first_root = posix.geteuid() == 0 and idmaps.in_initial_namespace()
-    return Namespace.USER in kinds and not first_root
-
-
-def _id_maps(spec: "Spec") -> "tuple[list[IdMap], list[IdMap]]":
-    """Map root to us; more only for who asks, since it takes two other programs."""
-    if spec.user in ("0", "root"):
-        return [IdMap(0, posix.geteuid())], [IdMap(0, posix.getegid())]
-    return idmaps.many("uid"), idmaps.many("gid")

@@ -7,6 +7,8 @@ them, and must not be able to have anything run out here.
 
 import builtins
 
+from cfslib.isolation.cgroups.hierarchies import CannotLimit
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
 
 class CannotExecute(OSError):
     """The command itself could not be started: not found, or not executable."""
+
+
+_OURS = {kind.__name__: kind for kind in (CannotExecute, CannotLimit)}
 
 
 def as_plain(error: BaseException) -> "Plain":
@@ -30,7 +35,7 @@ def from_plain(plain: "Plain") -> BaseException:
     """Put an error together again; one of an unknown kind tells its kind."""
     kind, arguments, filename, notes = plain
     try:
-        error = _kind(kind)(*arguments)
+        error: BaseException = _kind(kind)(*arguments)
     except (TypeError, LookupError):
         error = ChildProcessError(f"{kind}: {', '.join(map(str, arguments))}")
     if filename is not None and isinstance(error, OSError):
@@ -42,7 +47,7 @@ def from_plain(plain: "Plain") -> BaseException:
 
 def _kind(name: str) -> "Any":
     """Return the class of an error of ours, or of Python's own."""
-    found = CannotExecute if name == "CannotExecute" else getattr(builtins, name, None)
+    found = _OURS.get(name) or getattr(builtins, name, None)
     if not (isinstance(found, type) and issubclass(found, Exception)):
         raise LookupError(name)
     return found

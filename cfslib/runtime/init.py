@@ -55,13 +55,17 @@ def run_as_init(
 def start(argv: "Sequence[str]", environment: "Mapping[str, str] | None" = None) -> int:
     """Start a program as our child, with signals as a fresh process has them."""
     if environment is None:
-        from os import environ as environment
+        import os as system  # which knows what has been changed since we started
+
+        environment = system.environ
     try:
         return syscalls.posix_spawn(argv, environment)
     except OSError as error:
         if error.errno in (errno.EAGAIN, errno.ENOMEM):
             raise
-        cannot = CannotExecute(error.errno, f"{argv[0]}: {os.strerror(error.errno)}")
+        cannot = CannotExecute(
+            error.errno, f"{argv[0]}: {os.strerror(error.errno or 0)}"
+        )
         cannot.__notes__ = getattr(error, "__notes__", [])
         raise cannot from None
 

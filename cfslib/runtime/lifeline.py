@@ -7,6 +7,10 @@ killed.  The other direction is the kernel's work: see `init.end_with_the_maker`
 import _signal as signal
 import posix as os
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Self
+
 PASSED_ON = (
     signal.SIGHUP,
     signal.SIGINT,
@@ -25,6 +29,32 @@ def have_all_three() -> None:
     while (fd := os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)) < 3:
         os.set_inheritable(fd, True)
     os.close(fd)
+
+
+class Child:
+    """A child process that does not outlive a `with` block."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self._status: int | None = None
+
+    def kill(self) -> None:
+        """End it now."""
+        if self._status is None:  # until then nobody else can have its pid
+            os.kill(self.pid, signal.SIGKILL)
+
+    def wait(self) -> int:
+        """Wait for its end; return its wait status."""
+        if self._status is None:
+            _, self._status = os.waitpid(self.pid, 0)
+        return self._status
+
+    def __enter__(self) -> "Self":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+        self.wait()
 
 
 class SignalsKeptBack:

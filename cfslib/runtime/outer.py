@@ -20,9 +20,7 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 NAME = "cfs-outer"
-KINDS = (
-    Namespace.MNT | Namespace.UTS | Namespace.PID | Namespace.IPC | Namespace.CGROUP
-)
+KINDS = Namespace.MNT | Namespace.UTS | Namespace.PID | Namespace.IPC | Namespace.CGROUP
 
 
 def around(func: "Callable[[], T]") -> "T":

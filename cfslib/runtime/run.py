@@ -1,41 +1,88 @@
-"""run: run a container from a program or a notebook.
+"""run: run a container to its end.
 
-A process with one thread makes it itself, as `container` tells.  Any other has it made
-by a server next door, for the reasons in `children`; and that goes the same way.
+A process with one thread makes it itself.  Any other, such as a Jupyter kernel, has it
+made by a server next door, for the reasons in `children`; and that goes the same way.
 """
 
-import os
+import posix
+import sys
 
 from cfslib.children import streams
 from cfslib.children.streams import Finished, Pipes
+from cfslib.images.cache import InUse
 from cfslib.kernel import procfs
-from cfslib.runtime import client, container
-from cfslib.runtime.lifeline import have_all_three
-from cfslib.runtime.spec import Spec
+from cfslib.runtime import init, terminal
+from cfslib.runtime.container import Created
+from cfslib.runtime.lifeline import SignalsKeptBack, SignalsPassedOn, have_all_three
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from cfslib.runtime.spec import Spec
 
 
-def run(spec: Spec) -> int:
+def run(spec: "Spec") -> int:
     """Run a container to its end; return its exit code as a shell would show it.
 
     It reads and prints where we do.  Raise `errors.CannotExecute` if the command could
     not be started, another `OSError` if the container could not be made.
     """
     __tracebackhide__ = True
-    if procfs.thread_count() > 1:
-        return client.run(spec)
     have_all_three()
-    streams.flush()
-    return container.run(spec, os.environb)
+    if procfs.thread_count() > 1:
+        from cfslib.runtime import client  # here, because `cfs run` never needs it
+
+        return client.run(spec)
+    return _here(spec)
 
 
-def capture(spec: Spec) -> Finished:
+def capture(spec: "Spec") -> Finished:
     """Run a container to its end; return its exit code and what it printed."""
     __tracebackhide__ = True
-    if procfs.thread_count() == 1:
-        have_all_three()
+    have_all_three()
     with Pipes() as pipes:
         if procfs.thread_count() > 1:
+            from cfslib.runtime import client
+
             code = client.capture(spec, pipes)
         else:
-            code = container.run(spec, os.environb, pipes.inside(), pipes.read)
+            code = _here(spec, pipes.inside(), pipes.read)
         return pipes.finished(code)
+
+
+def _here(
+    spec: "Spec",
+    inside: "Sequence[int]" = (),
+    meanwhile: "Callable[[], object]" = lambda: None,
+) -> int:
+    """Run a container from this process, which has one thread.
+
+    `inside` are descriptors for its standard input, output and error, if they are not
+    ours; `meanwhile` is called while it runs.
+    """
+    streams.flush()
+    environ = _environ()
+    with (
+        InUse(spec.rootfs, environ) as root,
+        SignalsKeptBack() as mask,  # until PID 1 can have them
+        Created(spec, root, streams_follow=bool(inside)) as container,
+    ):
+        container.start(term=term_in(environ), streams=inside)
+        master = container.hear()  # or raise what went wrong inside
+        with SignalsPassedOn(container.pid1.pid, mask):
+            meanwhile()
+            if master is not None:
+                terminal.relay(master, container.pid1.pid)
+            return init.shell_code(container.pid1.wait())
+
+
+def term_in(environ: "Mapping[bytes, bytes]") -> str:
+    """Return the kind of terminal that an environment names: see term(7)."""
+    return environ.get(b"TERM", b"dumb").decode("utf-8", "surrogateescape")
+
+
+def _environ() -> "Mapping[bytes, bytes]":
+    """Return our environment, with what has been changed through `os`."""
+    os = sys.modules.get("os")
+    return os.environb if os else posix.environ

@@ -1,0 +1,83 @@
+"""request: what a program with threads asks the server for."""
+
+import marshal
+import posix
+
+from cfslib.images.cache import InUse
+from cfslib.kernel.held import Held
+from cfslib.runtime import spec
+from cfslib.runtime.container import Created
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Self
+
+    from cfslib.isolation.cgroups.janitor import Janitor
+    from cfslib.runtime.spec import Spec
+
+
+class Request:
+    """What to run, for whom, and where."""
+
+    def __init__(
+        self,
+        spec: "Spec",
+        environ: "dict[bytes, bytes]",
+        directory: str,
+        is_traced: bool,
+    ) -> None:
+        self.spec = spec
+        self.environ = environ
+        self.directory = directory
+        self.is_traced = is_traced
+
+    def packed(self) -> bytes:
+        """Return this as bytes, for `unpacked`."""
+        return marshal.dumps(
+            tuple((vars(self) | {"spec": self.spec.as_plain()}).values())
+        )
+
+    def is_alike(self, other: "Request") -> bool:
+        """Say if one container would do for both, but for the command."""
+        return (
+            vars(self.spec) | {"argv": []} == vars(other.spec) | {"argv": []}
+            and self.environ == other.environ
+            and self.directory == other.directory
+            and not other.is_traced
+        )
+
+
+def unpacked(data: bytes) -> Request:
+    """Return the request that a client has packed."""
+    plain, environ, directory, is_traced = marshal.loads(data)
+    return Request(spec.from_plain(plain), environ, directory, is_traced)
+
+
+class Made:
+    """A container for a request, and the rootfs that it uses."""
+
+    def __init__(self, request: Request, janitor: "Callable[[], Janitor]") -> None:
+        posix.chdir(request.directory)
+        self.request = request
+        self._rootfs = InUse(request.spec.rootfs, request.environ)
+        self._held = Held()
+        root = self._held.enter(self._rootfs)
+        try:
+            self.container = Created(
+                request.spec, root, streams_follow=True, janitor=janitor
+            )
+        except BaseException:
+            self._held.__exit__()
+            raise
+        self._held.enter(self.container)
+
+    def is_current(self) -> bool:
+        """Say if one that is made now would have the same rootfs."""
+        return self._rootfs.is_current()
+
+    def __enter__(self) -> "Self":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._held.__exit__()
