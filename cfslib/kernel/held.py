@@ -5,16 +5,19 @@ As `contextlib.ExitStack`, which takes too long to import.
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Self
+    from contextlib import AbstractContextManager
+    from typing import Any, Self, TypeVar
+
+    T = TypeVar("T")
 
 
 class Held:
     """Contexts that have been entered; leaving this one leaves them all."""
 
     def __init__(self) -> None:
-        self._contexts: list[Any] = []
+        self._contexts: list[AbstractContextManager[Any]] = []
 
-    def enter(self, context: "Any") -> "Any":
+    def enter(self, context: "AbstractContextManager[T]") -> "T":
         """Enter a context, and return what it yields."""
         value = context.__enter__()
         self._contexts.append(context)
@@ -23,10 +26,10 @@ class Held:
     def __enter__(self) -> "Self":
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, *_: object) -> None:
         try:
             if self._contexts:
-                self._contexts.pop().__exit__(*error)
+                self._contexts.pop().__exit__(None, None, None)
         finally:
             if self._contexts:
-                self.__exit__(*error)
+                self.__exit__()

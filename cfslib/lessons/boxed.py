@@ -19,7 +19,7 @@ from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel import syscalls
 from cfslib.kernel.syscalls import Prctl
 from cfslib.observe import sightings
-from cfslib.runtime import container
+from cfslib.runtime import ownership
 
 HOSTNAME = "cfs-container"
 PATIENCE = 5  # seconds until a command that does not end is killed
@@ -36,7 +36,7 @@ class Seen:
 
 def forced() -> Namespace:
     """Return what nobody without root's rights can leave out."""
-    return Namespace(0) if container.may_do_it_alone() else Namespace.USER
+    return Namespace(0) if ownership.may_do_it_alone() else Namespace.USER
 
 
 def run(command: str, kinds: Namespace) -> Seen:

@@ -17,6 +17,7 @@ from cfslib.kernel import procfs, syscalls
 from cfslib.kernel.syscalls import TreeFlag
 from cfslib.lessons import Point, verdict
 from cfslib.runtime import init
+from cfslib.runtime.errors import CannotExecute
 
 ROOT = Path("/mnt/root")
 UP = 100  # more directories than any path here has

@@ -2,7 +2,6 @@
 
 import tempfile
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from cfslib.children.in_child import in_child
@@ -21,7 +20,7 @@ def check_named(name: str, named: Callable[[], Spec]) -> None:
     printed = inside = ""
     if spec:
         printed = _printed(spec)
-        inside = _printed(replace(spec, argv=TELL_NAME))
+        inside = _printed(spec.changed(argv=TELL_NAME))
     verdict(
         Point(
             "the function returns a Spec",

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from cfslib.isolation import namespaces
 from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel import procfs
+from cfslib.runtime import init
 
 MOMENT = 0.1  # seconds for a signal to do what it does
 PATIENCE = 5  # seconds for one that is bound to end a process
@@ -80,7 +81,7 @@ def inside(pid: int) -> list[Sighting]:
     One that still waits for a command is in none yet: see `ahead`.
     """
     outside = len(procfs.pids_on_each_level())
-    waiting = init.WAITING.decode()
+    waiting = init.WAITING
     return [
         seen
         for seen in below(pid)

@@ -97,7 +97,7 @@ def _watched(spec: Spec) -> list[Stage]:
         note(HOST)
         tracing.after_step.append(note)
         tracing.after_call.append(note)
-        container.run(spec, os.environb)
+        run(spec)
         return _all_in(shared)
 
 

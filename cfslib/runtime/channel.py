@@ -21,6 +21,7 @@ import posix
 import select
 
 from cfslib.kernel import libc, tracing
+from cfslib.kernel.syscalls import Prctl
 from cfslib.runtime import errors, init
 
 TYPE_CHECKING = False
@@ -40,7 +41,7 @@ WORD, STARTS, RUNS = b"!", b".", b"+"
 class Channel:
     """One end belongs to the maker, the other to PID 1."""
 
-    def __init__(self, *, with_descriptors: bool) -> None:
+    def __init__(self, with_descriptors: bool) -> None:
         self._outside, self._inside = libc.socketpair(PATIENCE)
         if with_descriptors:  # to send them takes a module that takes time to import
             from cfslib.kernel import messages
@@ -109,9 +110,7 @@ class Channel:
                 return self._messages.receive(self._outside, LARGEST, 1)
             return posix.read(self._outside, LARGEST), []
         except ConnectionResetError:
-            return (
-                self._receive()
-            )  # it ended before it read our word; what has it said?
+            return self._receive()  # it ended and had not read all; what has it said?
         except BlockingIOError:
             raise too_late() from None
 
@@ -153,6 +152,7 @@ class Channel:
         With it come standard input, output and error, if they are not the maker's.
         """
         if self._with_descriptors:
+            libc.prctl(Prctl.SET_NAME, init.WAITING.encode())  # it may take a while
             data, streams = self._messages.receive(self._inside, LARGEST, STREAMS)
         else:
             data, streams = posix.read(self._inside, LARGEST), []

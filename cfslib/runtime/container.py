@@ -49,7 +49,7 @@ class Created:
         root: str,  # the rootfs; it must stay there as long as this container
         *,
         streams_follow: bool = False,  # its standard streams come with the word
-        janitor: "Callable[[], Janitor | None]" = lambda: None,  # None: of its own
+        janitor: "Callable[[], Janitor] | None" = None,  # of cgroups; or its own
     ) -> None:
         self.spec = spec
         self._held = Held()  # what is taken down at the end
@@ -60,14 +60,16 @@ class Created:
             raise
 
     def _make(
-        self, root: str, streams_follow: bool, janitor: "Callable[[], Janitor | None]"
+        self,
+        root: str,
+        streams_follow: bool,
+        janitor: "Callable[[], Janitor] | None",
     ) -> None:
         """Stand outside: make PID 1, and give it what only the host can give."""
         spec, do = self.spec, Steps(self.spec.leave_out)
         kinds = ownership.namespaces(spec)
         guard = limits.plan(spec.limits, counted_alone=ownership.counts_alone(kinds))
-        with_descriptors = streams_follow or spec.terminal
-        channel = self._held.enter(Channel(with_descriptors=with_descriptors))
+        channel = self._held.enter(Channel(streams_follow or spec.terminal))
         # One call for all namespaces but one: a cgroup namespace starts at the group
         # that a process is in, so PID 1 joins its group first and unshares it then.
         pid = syscalls.clone(kinds & ~Namespace.CGROUP)
@@ -77,10 +79,7 @@ class Created:
         if Namespace.USER in kinds:
             do(idmaps.write, pid, *ownership.id_maps(spec))  # until then it is nobody
         channel.say()
-        made = cgroups.made(
-            guard.groups, guard.settings, janitor() if guard.groups else None
-        )
-        self._held.enter(made)
+        self._held.enter(cgroups.made(guard.groups, guard.settings, janitor))
         channel.say()
 
     def start(
@@ -92,15 +91,14 @@ class Created:
     ) -> None:
         """Give the word: have it run `argv`, or what its `Spec` says.
 
-        `term` is the terminal that it prints on, and `streams` its standard input,
-        output and error, if they are to follow.
+        `term` is the terminal that it prints on; `streams`, if they follow, are its
+        standard input, output and error.
         """
         self.channel.order(None if argv == self.spec.argv else argv, term, streams)
 
     def hear(self) -> "int | None":
         """Wait until the command runs, or raise why not; return a terminal's master."""
-        master: int | None = self.channel.hear()
-        return master
+        return self.channel.hear()
 
     def __enter__(self) -> "Self":
         return self

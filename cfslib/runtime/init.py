@@ -28,6 +28,7 @@ WAITED_FOR = signal.valid_signals() - FAULTS
 # What the keys of a terminal, and its window, send to all processes in front of it.
 KEYS = {signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP, signal.SIGWINCH}
 NAME = "cfs"
+WAITING = "cfs-ahead"  # the name of a PID 1 that waits to be told its command
 CHANNEL = 3  # the descriptor by which PID 1 speaks to its maker
 _arguments: "list[tuple[int, int]]" = []  # once we know
 
@@ -141,7 +142,7 @@ def end_with_the_maker() -> None:
 
 
 def let_nobody_look_into_us() -> None:
-    """Keep what we know to ourselves: nobody inside may trace us, or read our memory."""
+    """Keep what we know to ourselves: nobody inside may trace us."""
     syscalls.prctl(Prctl.SET_DUMPABLE, 0)
 
 

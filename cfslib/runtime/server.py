@@ -8,8 +8,8 @@ It has one thread, and has imported little, so a clone of it is cheap.
     reads what is printed  <---------------------------------   prints
     sees how it ended      <-------    waits for its end
 
-Often the container is there already: see `ahead`.  Each request has a socket of its own.
-A client that closes it wants the container no more.
+Often the container is there already: see `ahead`.  Each request has a socket of its
+own.  A client that closes it wants the container no more.
 """
 
 import gc

@@ -25,7 +25,7 @@ from cfslib.kernel.tracing import encoded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from cfslib.isolation.cgroups.group import Group
 
@@ -55,23 +55,23 @@ class made:  # noqa: N801  it reads as a function
     """Make these groups with these limits for a `with` block.
 
     They are gone afterwards, with every process in them, even if we are killed.  That
-    takes a janitor: the one that is given, or a new one.
+    takes a janitor: one that sees to others too, or a new one.
     """
 
     def __init__(
         self,
         groups: "Sequence[Group]",
         settings: "Mapping[str, str]",
-        janitor: "Janitor | None" = None,
+        shared: "Callable[[], Janitor] | None" = None,
     ) -> None:
         self._groups, self._settings = groups, settings
         self._names = [encoded(path) for group in groups for path in group.paths]
-        self._given = janitor
+        self._shared = shared
 
     def __enter__(self) -> None:
         if not self._groups:
             return
-        self._janitor = self._given or Janitor()
+        self._janitor = self._shared() if self._shared else Janitor()
         try:
             self._janitor.look_after(self._names)
             for group in self._groups:
@@ -83,7 +83,7 @@ class made:  # noqa: N801  it reads as a function
     def __exit__(self, *_: object) -> None:
         if not self._groups:
             return
-        if self._given:
-            self._given.remove(self._names)
+        if self._shared:
+            self._janitor.remove(self._names)
         else:
             self._janitor.finish()
