@@ -14,7 +14,7 @@ from pathlib import Path
 from cfslib.children import streams
 from cfslib.children.in_child import on_one_thread
 from cfslib.children.streams import Finished, Pipes
-from cfslib.images import cache as rootcache
+from cfslib.images.cache import InUse
 from cfslib.isolation import (
     capabilities,
     devices,
@@ -78,12 +78,13 @@ def _run(spec: Spec, pipes: Pipes | None = None) -> int:
         rootfs.check(spec.rootfs)
     kinds = _namespaces(spec)
     with (
-        rootcache.in_use(spec.rootfs) as root,
+        InUse(spec.rootfs, os.environb) as in_use,
         tracing.trace() as calls,
         limits.enforced(spec.limits, counted_alone=_is_counted_alone(kinds)) as join,
         Channel() as channel,
         SignalsKeptBack() as mask,  # until PID 1 can have them
     ):
+        root = Path(in_use)
         streams.flush()
         # One call for all namespaces but one: a cgroup namespace starts at the group
         # that a process is in, so PID 1 joins its group first and unshares it then.

@@ -12,7 +12,7 @@ import time
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from cfslib.images import cache as rootcache
+from cfslib.images import cache, host_tools, notes, search
 from cfslib.isolation.cgroups.group import Group
 from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel.tracing import Call, for_c
@@ -184,12 +184,27 @@ def _environment(spec: Spec) -> Recipe:
 
 def _files(spec: Spec, root: Path) -> Recipe:
     """Return the files whose change makes a recipe a thing of the past."""
-    files, absent = rootcache.made_from() if spec.rootfs is None else ([], [])
+    files, absent = _made_from() if spec.rootfs is None else ([], [])
     return {
         "stamps": [(file, shelf.stamp(file)) for file in [str(root), *files]],
         "places": sorted({place for file in files for place in _places(file)}),
         "absent": absent,
     }
+
+
+def _made_from() -> tuple[list[str], list[str]]:
+    note = notes.fresh(cache.directory(), path := search.path(os.environb))
+    if not note:
+        return [], []
+    places = [
+        str(place)
+        for tool, program in zip(
+            host_tools.EVERYDAY, note.programs.split(b":"), strict=True
+        )
+        if not program
+        for place in host_tools.places(tool, os.fsdecode(path))
+    ]
+    return [os.fsdecode(source) for source in note.sources], places
 
 
 def _places(file: str) -> Iterator[str]:

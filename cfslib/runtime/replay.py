@@ -177,7 +177,7 @@ class Made:
 
 
 def _in_use(root: str) -> int:
-    """Keep a rootfs from being cleared away, as `rootcache.in_use` does."""
+    """Keep a rootfs from being cleared away, as `cache.InUse` does."""
     try:
         fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError:
