@@ -16,7 +16,7 @@ from cfslib.images import cache
 from cfslib.images.cache import InUse
 from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel import syscalls
-from tests.conftest import needs_namespaces, own_world, wait_until
+from tests.conftest import needs_namespaces, needs_root, own_world, wait_until
 from tests.images.conftest import builds, environment, write
 
 pytestmark = pytest.mark.long
@@ -274,7 +274,28 @@ def test_the_cache_is_where_the_caller_wants_it(
 
     assert cache.directory({b"HOME": b"/home/j\xf6rg"}) == "/home/j\udcf6rg/.cache/cfs"
     assert cache.directory({b"XDG_CACHE_HOME": b"near"}) == f"{os.getcwd()}/near/cfs"
-    assert cache.directory({}) == f"{Path('~').expanduser()}/.cache/cfs"
+
+
+def test_without_home_the_cache_is_where_passwd_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("HOME")
+    if (home := os.path.expanduser("~")) == "~":
+        pytest.skip("needs a user that is in /etc/passwd")
+
+    assert cache.directory({}) == f"{home}/.cache/cfs"
+
+
+@needs_root
+def test_who_has_no_home_at_all_is_told_what_to_do() -> None:
+    def look() -> str:
+        os.setresuid(4_242_424, 4_242_424, 4_242_424)
+        return cache.directory({b"HOME": b""})
+
+    with pytest.raises(FileNotFoundError, match="no home") as caught:
+        in_child(look)
+
+    assert "set HOME" in caught.value.__notes__[0]
 
 
 def test_other_users_may_pass_through_a_root(place: Path) -> None:
