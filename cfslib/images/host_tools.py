@@ -16,9 +16,11 @@ import subprocess
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+from cfslib.images import search
+
 Progress = Callable[[int, int], None]  # takes how much is done, and of how much
 
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+PATH = search.PATH
 
 # What people type in a container.  A tool that this machine lacks is left out.
 EVERYDAY = tuple(
@@ -55,14 +57,17 @@ def unseen(done: int, total: int) -> None:
 
 
 def build(
-    root: Path, tools: Sequence[str] = EVERYDAY, progress: Progress = unseen
+    root: Path,
+    tools: Sequence[str] = EVERYDAY,
+    progress: Progress = unseen,
+    path: str | None = None,
 ) -> list[Path]:
     """Fill the directory `root`, and return the files of the host that it came from.
 
     Programs are named as in a shell, or by path.  The everyday tools are those that
     are here; a tool asked for by name has to be.
     """
-    found = {tool: find(tool) for tool in tools}
+    found = {tool: find(tool, path) for tool in tools}
     missing = [tool for tool, program in found.items() if program is None]
     if missing and tools is not EVERYDAY:
         error = MissingTool(f"not on this machine: {', '.join(missing)}")
@@ -83,23 +88,25 @@ def build(
     return sources
 
 
-def find(tool: str) -> Path | None:
-    """Return where a program is on this machine: the usual places, then our PATH."""
-    for place in places(tool):
+def find(tool: str, path: str | None = None) -> Path | None:
+    """Return where a program is on this machine; see `places`."""
+    for place in places(tool, path):
         if os.path.isfile(place) and os.access(place, os.X_OK):
             return place
     return None
 
 
-def places(tool: str) -> list[Path]:
-    """Return all places where `find` looks for a program."""
+def places(tool: str, path: str | None = None) -> list[Path]:
+    """Return all places where a program may be, the first choice first.
+
+    They are in the directories of `path`; if none is given, in the usual ones and then
+    in those of our PATH.
+    """
     if "/" in tool:
         return [Path(tool).absolute()]
-    return [Path(directory, tool).absolute() for directory in _search_path().split(":")]
-
-
-def _search_path() -> str:
-    return f"{PATH}:{os.environ.get('PATH', '')}"
+    if path is None:
+        path = f"{PATH}:{os.environ.get('PATH', '')}"
+    return [Path(directory, tool).absolute() for directory in path.split(":")]
 
 
 def libraries(programs: Iterable[Path]) -> list[Path]:

@@ -1,7 +1,6 @@
 """first_build: the rootfs that containers use, built once, with a bar."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import ipywidgets
 
@@ -10,7 +9,7 @@ from cfslib.views.page import Markup, element, page
 from cfslib.views.widget import View, bar
 
 
-def view(build: Callable[[Progress], Path]) -> View:
+def view(build: Callable[[Progress], str]) -> View:
     """Return the bar; `build` returns the rootfs, at once if it is there already.
 
     The notebook goes on meanwhile.  A container that needs the rootfs waits for it.
@@ -26,6 +25,6 @@ def view(build: Callable[[Progress], Path]) -> View:
     return made
 
 
-def to_html(root: Path) -> Markup:
+def to_html(root: str) -> Markup:
     """Say where the rootfs is."""
     return page(element("p", "✓ It is there, in ", element("code", root), "."))

@@ -11,7 +11,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from cfslib.images import cache as rootcache
+from cfslib.images import cache
 from cfslib.isolation import cgroups
 from cfslib.isolation.cgroups.hierarchies import CannotLimit
 from cfslib.isolation.limits import Limits
@@ -44,7 +44,7 @@ class Box:
     @property
     def rootfs(self) -> Path:
         """Return the directory that is / inside."""
-        return self.things / "rootfs" if self.named else rootcache.current()
+        return self.things / "rootfs" if self.named else Path(cache.current())
 
     @property
     def shared(self) -> Path:

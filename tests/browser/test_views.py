@@ -43,12 +43,13 @@ tools = Path(scratch.name)
 host_tools.build(tools, ["sh", "cat", "ls"])
 """
 WHOLE_ROOTFS = """
-from cfslib.images import cache as rootcache
+from pathlib import Path
+from cfslib.images import cache
 from cfslib.kernel import syscalls
 from cfslib.runtime import container
 from cfslib.runtime.spec import Spec
 
-ROOT = rootcache.current()
+ROOT = Path(cache.current())
 """
 TIMES = 5
 TRIES = 3  # the machine may be busy with something else

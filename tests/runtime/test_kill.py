@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from cfslib.images import cache as rootcache
+from cfslib.images import cache
 from cfslib.kernel import procfs
 from tests.conftest import ROOT, is_alive, needs_namespaces, wait_until
 
@@ -75,7 +75,7 @@ def _mounts() -> Generator[str]:
 
 def _files() -> Generator[str]:
     # The session's own, where nothing but the cache has a right to be.
-    for directory in (os.environ["TMPDIR"], str(rootcache.directory())):
+    for directory in (os.environ["TMPDIR"], cache.directory()):
         yield from (os.path.join(directory, name) for name in os.listdir(directory))
 
 

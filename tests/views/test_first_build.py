@@ -3,7 +3,7 @@
 import threading
 from pathlib import Path
 
-from cfslib.images import cache as rootcache
+from cfslib.images import cache
 from cfslib.images.host_tools import Progress
 from cfslib.views import first_build
 from tests.conftest import wait_until
@@ -13,14 +13,14 @@ def test_a_bar_moves_while_programs_are_copied(tmp_path: Path) -> None:
     seen: list[tuple[int, str | None]] = []
     go_on = threading.Event()
 
-    def build(progress: Progress) -> Path:
+    def build(progress: Progress) -> str:
         go_on.wait()
 
         def show(done: int, total: int) -> None:
             progress(done, total)
             seen.append((bar.value, bar.layout.display))
 
-        return rootcache.current(tmp_path, show)
+        return cache.current(tmp_path, show)
 
     bar, told, status = first_build.view(build).box.children
     go_on.set()
@@ -33,7 +33,7 @@ def test_a_bar_moves_while_programs_are_copied(tmp_path: Path) -> None:
 
 
 def test_what_went_wrong_is_said() -> None:
-    def build(progress: Progress) -> Path:
+    def build(progress: Progress) -> str:
         raise OSError("no room")
 
     _, told, status = first_build.view(build).box.children
