@@ -3,7 +3,8 @@
 A child made by fork is as its parent is.  A program started by exec is not quite: as
 root it has all the capabilities again that its starter gave up, and it cannot turn back
 into a user that its starter could.  So a process that starts a program to stand in for
-it says how it is itself, and the program does what it can to be the same.
+it says how it is itself, and the program does what it can to be the same.  It gives up
+what it has too much; capabilities that exec took away it cannot take back.
 
 Helpers import this, and they import as little as they can: see `ffi`.
 """
@@ -46,8 +47,7 @@ def restore(told: str) -> int:
     kept = [theirs & own for theirs, own in zip(capabilities, ours, strict=True)]
     if kept != ours:
         libc.capset(*kept)
-    if not dumpable:
-        libc.prctl(_SET_DUMPABLE, 0)
+    libc.prctl(_SET_DUMPABLE, dumpable & 1)  # 2 is for the kernel alone to set
     return signals
 
 
