@@ -21,9 +21,9 @@ from cfslib.children.worker import Request
 
 _PROGRAM = """
 import sys
-*sys.path[:], socket = sys.argv[1:]
+*sys.path[:], socket, told = sys.argv[1:]
 from cfslib.children import forkserver
-forkserver.serve(int(socket))
+forkserver.serve(int(socket), told)
 """
 
 

@@ -14,7 +14,8 @@ server and asks it, `standby` is the child:
     sees the end        <-------  adds the wait status         ends
 
 Whoever ends takes the others along: without a client the server kills the children
-and ends; the children ask the kernel to kill them when the server ends.
+and ends; the children ask the kernel to kill them when the server ends.  A retired
+server (see `retirement`) waits for the children that are at work, and then ends.
 """
 
 import os
@@ -27,8 +28,22 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import NoReturn
 
-from cfslib.children import worker
-from cfslib.kernel import libc
+from cfslib.children import retirement, worker
+from cfslib.kernel import libc, over_exec
+
+# What functions of a notebook use, imported now so that no child has to.
+_PRELOADED = (
+    "cloudpickle",
+    "cfslib.isolation.capabilities",
+    "cfslib.isolation.idmaps",
+    "cfslib.isolation.limits",
+    "cfslib.isolation.mounts",
+    "cfslib.isolation.namespaces",
+    "cfslib.isolation.rootfs",
+    "cfslib.isolation.users",
+    "cfslib.kernel.procfs",
+    "cfslib.kernel.syscalls",
+)
 
 
 @dataclass(frozen=True)
@@ -48,9 +63,14 @@ class _Child:
         with self.orders, suppress(BrokenPipeError, ConnectionResetError):
             socket.send_fds(self.orders, [b"!"], descriptors)
             return True
+        self.dismiss()
+        return False
+
+    def dismiss(self) -> None:
+        """Have it end, unless it has been killed already."""
+        self.orders.close()
         os.waitpid(self.pid, 0)
         os.close(self.pidfd)
-        return False
 
 
 @dataclass(frozen=True)
@@ -75,85 +95,107 @@ class _Job:
         os.close(self.pidfd)
 
 
-def serve(fd: int) -> NoReturn:
-    """Have a child for every request that arrives at `fd`, until the client is gone."""
-    for module in ("cloudpickle", "cfslib.runtime.container"):
-        import_module(module)  # now, so that no child has to
-    requests = socket.socket(fileno=fd)
-    jobs: dict[int, _Job] = {}
-    ahead = _child_ahead()
-    while True:
-        for ready in _wait(requests, jobs):
-            if ready != fd:
-                jobs.pop(ready).finish()
-                continue
-            data, descriptors, _, _ = socket.recv_fds(requests, 1, maxfds=2)
-            if not data:
-                _end(jobs)
-            if len(descriptors) < 2:  # too many are open for more to be taken
-                for descriptor in descriptors:
-                    os.close(descriptor)
-                continue
-            if job := _give_to(ahead, *descriptors):
-                jobs[job.pidfd] = job
-            ahead = _child_ahead()
+def serve(fd: int, told: str) -> NoReturn:
+    """Have a child for every request that arrives at `fd`, until the client is gone.
+
+    `told` is what the client is, for `over_exec`.
+    """
+    for module in _PRELOADED:
+        import_module(module)
+    _Server(fd, over_exec.restore(told)).serve()
+
+
+class _Server:
+    """The children at work, and the one that waits."""
+
+    def __init__(self, fd: int, ignored: int) -> None:
+        # A Jupyter kernel ignores Ctrl-C at some times and not at others; and if we
+        # ignored the end of children, as a client may, there would be none to wait for.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        self._ignored = ignored  # signals, by the client
+        self._requests = socket.socket(fileno=fd)
+        self._retired = False
+        self._jobs: dict[int, _Job] = {}  # by pidfd
+        self._ahead = self._child_ahead()
+
+    def serve(self) -> NoReturn:
+        while self._jobs or not self._retired:
+            for ready, events in self._wait():
+                if ready in self._jobs:
+                    self._jobs.pop(ready).finish()
+                elif retirement.is_gone(events):
+                    self._end()
+                else:
+                    self._accept()
+        self._end()
+
+    def _wait(self) -> list[tuple[int, int]]:
+        """Wait for a request or for ends of children; kill those nobody waits for."""
+        events = select.poll()
+        events.register(self._requests, 0 if self._retired else select.POLLIN)
+        clients = {job.client: job for job in self._jobs.values()}
+        for job in self._jobs.values():
+            events.register(job.pidfd, select.POLLIN)
+            events.register(job.client, select.POLLRDHUP)
+        ready = events.poll()
+        gone = [clients[descriptor] for descriptor, _ in ready if descriptor in clients]
+        for job in gone:
+            job.kill()
+            os.waitid(os.P_PIDFD, job.pidfd, os.WEXITED | os.WNOWAIT)
+        return [event for event in ready if event[0] not in clients]
+
+    def _accept(self) -> None:
+        """Have a child for the next request, or hear that there is none to come."""
+        data, descriptors, _, _ = socket.recv_fds(self._requests, 1, maxfds=2)
+        if not data:
+            self._retired = True
+            if self._ahead:
+                self._ahead.dismiss()
+        elif len(descriptors) < 2:  # too many are open for more to be taken
+            for descriptor in descriptors:
+                os.close(descriptor)
+        else:
+            if job := self._give_to(self._ahead, *descriptors):
+                self._jobs[job.pidfd] = job
+            self._ahead = self._child_ahead()
             # It gets ready here; when the other has ended, we need not wait for it.
             with suppress(OSError):
                 libc.move_elsewhere(0)
 
-
-def _wait(requests: socket.socket, jobs: dict[int, _Job]) -> list[int]:
-    """Wait for a request or for ends of children; kill those nobody waits for."""
-    events = select.poll()
-    events.register(requests, select.POLLIN)
-    clients = {job.client: job for job in jobs.values()}
-    for job in jobs.values():
-        events.register(job.pidfd, select.POLLIN)
-        events.register(job.client, select.POLLRDHUP)
-    ready = [descriptor for descriptor, _ in events.poll()]
-    gone = [clients[descriptor] for descriptor in ready if descriptor in clients]
-    for job in gone:
-        job.kill()
-        os.waitid(os.P_PIDFD, job.pidfd, os.WEXITED | os.WNOWAIT)
-    return [descriptor for descriptor in ready if descriptor not in clients]
-
-
-def _give_to(child: _Child | None, client: int, output: int) -> _Job | None:
-    """Have a child do what a client wants; None if there can be no child."""
-    try:
-        while not (child and child.took([client, output])):
-            child = _child()
-    except OSError:
-        os.close(client)  # which says it all: there is no answer, and no wait status
-        return None
-    finally:
-        os.close(output)
-    return _Job(child.pid, child.pidfd, client)
-
-
-def _child_ahead() -> _Child | None:
-    """Fork a child for the next request; None if there can be none just now."""
-    with suppress(OSError):
-        return _child()
-    return None
-
-
-def _child() -> _Child:
-    """Fork a child that waits for its orders."""
-    ours, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
-    server, processors = os.getpid(), os.sched_getaffinity(0)
-    pid = os.fork()
-    if pid == 0:
+    def _give_to(self, child: _Child | None, client: int, output: int) -> _Job | None:
+        """Have a child do what a client wants; None if there can be no child."""
         try:
-            worker.wait_and_serve(theirs, server, processors)
+            while not (child and child.took([client, output])):
+                child = self._child()
+        except OSError:
+            os.close(client)  # which says it all: no answer, and no wait status
+            return None
         finally:
-            os._exit(1)
-    theirs.close()
-    return _Child(pid, os.pidfd_open(pid), ours)
+            os.close(output)
+        return _Job(child.pid, child.pidfd, client)
 
+    def _child_ahead(self) -> _Child | None:
+        """Fork a child for the next request; None if there can be none just now."""
+        with suppress(OSError):
+            return self._child()
+        return None
 
-def _end(jobs: dict[int, _Job]) -> NoReturn:
-    """Nobody asks any more: end all children, and ourselves."""
-    for job in jobs.values():
-        job.kill()
-    os._exit(0)
+    def _child(self) -> _Child:
+        """Fork a child that waits for its orders."""
+        ours, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
+        server, processors = os.getpid(), os.sched_getaffinity(0)
+        pid = os.fork()
+        if pid == 0:
+            try:
+                worker.wait_and_serve(theirs, server, processors, self._ignored)
+            finally:
+                os._exit(1)
+        theirs.close()
+        return _Child(pid, os.pidfd_open(pid), ours)
+
+    def _end(self) -> NoReturn:
+        """Nobody asks any more: end all children, and ourselves."""
+        for job in self._jobs.values():
+            job.kill()
+        os._exit(0)

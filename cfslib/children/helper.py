@@ -2,6 +2,11 @@
 
 It is started when it is needed first, and again if it has died.  It ends with us: a
 helper sees that its socket was closed.
+
+What it makes for us should be as if we had made it.  A helper has from us, by the
+kernel's own rules, all that a child has from its parent; so when that is no longer what
+a child would have now, because we have become nicer or may open fewer files, there is a
+new helper for new requests.  The old one is retired: see `retirement`.
 """
 
 import atexit
@@ -13,8 +18,9 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from cfslib.kernel import messages
-from cfslib.runtime.lifeline import have_all_three
+from cfslib.children import retirement
+from cfslib.children.streams import have_all_three
+from cfslib.kernel import inherited, messages, over_exec
 
 LARGEST = 4096  # bytes of a message from a helper
 
@@ -24,11 +30,13 @@ class _Process:
     process: subprocess.Popen[bytes]
     requests: socket.socket
     owner: int  # the pid that started it: a fork of us needs a helper of its own
+    heritage: object  # what it has from us
+
+    def is_ours(self) -> bool:
+        return self.owner == os.getpid()
 
     def took(self, data: bytes, descriptors: Sequence[int]) -> bool:
         """Send a request; say if anybody is there to get it."""
-        if self.owner != os.getpid():
-            return False
         try:
             socket.send_fds(self.requests, [data], descriptors)
         except (BrokenPipeError, ConnectionResetError):
@@ -37,16 +45,28 @@ class _Process:
 
     def message(self) -> tuple[bytes, list[int]]:
         """Return the next message that has come from it, with its descriptors."""
-        if self.owner != os.getpid():
+        if not self.is_ours():
             return b"", []
         try:
             return messages.receive(self.requests, LARGEST, 1, socket.MSG_DONTWAIT)
         except (BlockingIOError, ConnectionResetError):
             return b"", []
 
+    def retire(self) -> None:
+        """Let it end by itself, when it has done what it was asked for."""
+        if self.is_ours():
+            retirement.retire(self.requests)
+
+    def has_ended(self) -> bool:
+        """Say if there is nothing more to wait for, and nothing left of it."""
+        if self.is_ours() and self.process.poll() is None:
+            return False
+        self.requests.close()
+        return True
+
     def stop(self) -> None:
         self.requests.close()  # it ends when it sees this
-        if self.owner == os.getpid():
+        if self.is_ours():
             self.process.wait()
 
 
@@ -54,9 +74,12 @@ class Helper:
     """A process that is there whenever it is asked for something."""
 
     def __init__(self, arguments: Callable[[], list[str]]) -> None:
-        self._arguments = arguments  # of Python; the socket's number comes after them
+        # Of Python.  After them come the number of the socket, and what to give to
+        # `over_exec.restore`.
+        self._arguments = arguments
         self._lock = threading.RLock()
         self._process: _Process | None = None
+        self._retired: list[_Process] = []
         atexit.register(self.stop)
 
     @property
@@ -70,11 +93,15 @@ class Helper:
         `request` returns its bytes; it is told whether the helper is a new one.
         """
         with self._lock:
-            if self._process and self._process.took(request(False), descriptors):
+            heritage = inherited.of_this_thread()
+            self._reap()
+            process = self._that_has(heritage)
+            if process and process.took(request(False), descriptors):
                 return
-            self._stop()
-            self._process = _start(self._arguments())
+            self._retire()
+            self._process = _start(self._arguments(), heritage)
             self._process.took(request(True), descriptors)
+            self._reap()
 
     def message(self) -> tuple[bytes, list[int]]:
         """Return the next message from it, with its descriptors; b"" for none.
@@ -87,24 +114,39 @@ class Helper:
     def stop(self) -> None:
         """End it and whatever it still runs."""
         with self._lock:
-            self._stop()
+            self._retire()
+            while self._retired:
+                self._retired.pop().stop()
 
-    def _stop(self) -> None:
+    def _that_has(self, heritage: object) -> _Process | None:
+        """Return our process, if it has from us what a child would have now."""
+        process = self._process
+        if process and process.is_ours() and process.heritage == heritage:
+            return process
+        return None
+
+    def _retire(self) -> None:
         if self._process:
-            self._process.stop()
+            self._process.retire()
+            self._retired.append(self._process)
         self._process = None
 
+    def _reap(self) -> None:
+        self._retired = [old for old in self._retired if not old.has_ended()]
 
-def _start(arguments: list[str]) -> _Process:
+
+def _start(arguments: list[str], heritage: object) -> _Process:
     """Start a helper.  `subprocess` may: no Python runs between its fork and exec."""
     have_all_three()  # a socket in place of standard input would not get there
     # Of this kind a message comes whole, with its file descriptors, or not at all.
     ours, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
     with theirs:
+        number, told = str(theirs.fileno()), over_exec.of_this_thread()
         process = subprocess.Popen(
-            [sys.executable, *arguments, str(theirs.fileno())],
+            [sys.executable, *arguments, number, told],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             start_new_session=True,  # or Ctrl-C in a terminal would end it
+            restore_signals=False,  # what we ignore it ignores
         )
-    return _Process(process, ours, os.getpid())
+    return _Process(process, ours, os.getpid(), heritage)

@@ -1,19 +1,26 @@
-"""streams: standard input, output and error, and how to catch what is printed."""
+"""streams: standard input, output and error, and how to catch what is printed.
 
-import os
-import selectors
+On the way of every `cfs run`, and so from nothing that takes long to import: see `ffi`.
+"""
+
+import posix as os
+import select
 import sys
-from dataclasses import dataclass
-from typing import Self
+
+from cfslib.kernel.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Self
 
 
-@dataclass(frozen=True)
-class Finished:
+class Finished(Record):
     """A container that has ended, with what it printed."""
 
-    code: int  # as a shell would show it
-    stdout: str
-    stderr: str
+    def __init__(self, code: int, stdout: str, stderr: str) -> None:
+        self.code = code  # as a shell would show it
+        self.stdout = stdout
+        self.stderr = stderr
 
 
 class Pipes:
@@ -26,7 +33,7 @@ class Pipes:
         self._caught = dict.fromkeys(self._readers, b"")
         self._nothing = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Self":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -34,22 +41,24 @@ class Pipes:
         for fd in (*self._readers, self._nothing):
             os.close(fd)
 
-    def inside(self) -> list[int]:
+    def inside(self) -> "list[int]":
         """Return what the container has as 0, 1 and 2: it reads from nothing."""
         return [self._nothing, *self._writers]
 
     def read(self) -> None:
         """Be outside: take what is printed until nobody is left who could print."""
         self._close_writers()
-        with selectors.DefaultSelector() as selector:
-            for reader in self._readers:
-                selector.register(reader, selectors.EVENT_READ)
-            while selector.get_map():
-                for key, _ in selector.select():
-                    chunk = os.read(key.fd, 1 << 16)
-                    self._caught[key.fd] += chunk
-                    if not chunk:
-                        selector.unregister(key.fd)
+        events = select.poll()
+        for reader in self._readers:
+            events.register(reader, select.POLLIN)
+        open_ones = len(self._readers)
+        while open_ones:
+            for reader, _ in events.poll():
+                chunk = os.read(reader, 1 << 16)
+                self._caught[reader] += chunk
+                if not chunk:
+                    events.unregister(reader)
+                    open_ones -= 1
 
     def finished(self, code: int) -> Finished:
         """Return what came out of the pipes."""
@@ -59,6 +68,16 @@ class Pipes:
     def _close_writers(self) -> None:
         while self._writers:
             os.close(self._writers.pop())
+
+
+def have_all_three() -> None:
+    """Open what our caller has closed of standard input, output and error.
+
+    Else the next file that we open would have that number, and be the command's.
+    """
+    while (fd := os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)) < 3:
+        os.set_inheritable(fd, True)
+    os.close(fd)
 
 
 def flush() -> None:

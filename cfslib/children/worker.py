@@ -27,15 +27,19 @@ class Request:
     func: bytes  # pickled by value, so that functions of a notebook travel
 
 
-def wait_and_serve(orders: socket.socket, server: int, processors: set[int]) -> None:
+def wait_and_serve(
+    orders: socket.socket, server: int, processors: set[int], ignored: int
+) -> None:
     """Answer one request, for the client whose descriptors come with the orders.
 
     `server` is the pid of our parent, and `processors` are those that it may use.
+    `ignored` are the signals that the client ignores, one bit each.
     """
     syscalls.prctl(Prctl.SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != server:
         return  # it ended before the kernel knew our wish
     _keep_only(orders)
+    _ignore(ignored)
     # Memory that we share with the server is copied when it is first used: do that now.
     _packed(answers.answer(lambda: None))
 
@@ -63,6 +67,13 @@ def _keep_only(orders: socket.socket) -> None:
     number = orders.fileno()
     os.closerange(3, number)
     libc.close_from(number + 1)
+
+
+def _ignore(signals: int) -> None:
+    """Ignore what our client does; of these the server has done as it must."""
+    for number in (signal.SIGCHLD, signal.SIGPIPE, signal.SIGXFSZ):
+        theirs = signals >> number - 1 & 1
+        signal.signal(number, signal.SIG_IGN if theirs else signal.SIG_DFL)
 
 
 def _packed(answer: Answer) -> bytes:

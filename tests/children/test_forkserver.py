@@ -4,6 +4,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Generator
 from contextlib import suppress
 from pathlib import Path
@@ -16,17 +17,23 @@ from cfslib.children.answers import Answer
 from cfslib.children.worker import Request
 from tests.conftest import is_alive, wait_until
 
-PROGRAM = "import sys; from cfslib.children import forkserver; forkserver.serve(int(sys.argv[1]))"
+PROGRAM = """
+import sys
+from cfslib.children import forkserver
+from cfslib.kernel import over_exec
+forkserver.serve(int(sys.argv[1]), over_exec.of_this_thread())
+"""
 
 WITHOUT_ROOM = """
 import os, resource, sys
-import cloudpickle
 from cfslib.children import forkserver
-from cfslib.runtime import container
+from cfslib.kernel import over_exec
+for module in forkserver._PRELOADED:  # while we may read the files
+    __import__(module)
 if os.geteuid() == 0:  # who has no such limit
     os.setuid(54329)
 resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
-forkserver.serve(int(sys.argv[1]))
+forkserver.serve(int(sys.argv[1]), over_exec.of_this_thread())
 """
 
 
@@ -90,6 +97,26 @@ def _sleeps() -> None:
 
     os.write(1, str(os.getpid()).encode())
     time.sleep(60)
+
+
+def _waits() -> str:
+    """Wait for a word of the client, by the socket that the answer will go to."""
+    import os
+    import select
+    import stat
+
+    os.write(1, str(os.getpid()).encode())
+    fds = [fd for fd in range(3, 50) if os.path.exists(f"/proc/self/fd/{fd}")]
+    (client,) = [fd for fd in fds if stat.S_ISSOCK(os.fstat(fd).st_mode)]
+    select.select([client], [], [])
+    os.read(client, 1)
+    return "done"
+
+
+def _ticks(pid: int) -> int:
+    """Return how long a process has computed, in hundredths of a second."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
 
 
 def test_it_sends_the_answer_and_then_how_the_child_ended(client: Client) -> None:
@@ -245,11 +272,59 @@ def test_what_a_child_imports_and_changes_is_unknown_to_the_next(
         assert _answer(ours) == [Answer("('no', False)"), 0]
 
 
-def test_a_container_is_imported_before_it_is_asked_for(client: Client) -> None:
-    ours, reader = client.ask(lambda: "cfslib.runtime.container" in sys.modules)
+def test_what_cells_use_is_imported_before_it_is_asked_for(client: Client) -> None:
+    used = {f"cfslib.isolation.{name}" for name in ("idmaps", "mounts", "namespaces")}
+    ours, reader = client.ask(lambda: used - sys.modules.keys())
 
     _read(reader)
-    assert _answer(ours) == [Answer(True), 0]
+    assert _answer(ours) == [Answer(set()), 0]
+
+
+def test_a_retired_one_finishes_what_it_does_and_ends(client: Client) -> None:
+    ours, reader = client.ask(_waits)
+    pid = _pid_of(reader)
+    client.requests.shutdown(socket.SHUT_WR)
+    assert wait_until(lambda: _children(client.server.pid) == [pid])  # and none ahead
+    ours.sendall(b"!")
+
+    answer, status = _answer(ours)
+    assert isinstance(answer, Answer)
+    assert (answer.result, status) == ("done", 0)
+    assert client.server.wait(10) == 0
+    _read(reader)
+
+
+def test_a_retired_one_uses_no_processor_while_it_waits(client: Client) -> None:
+    ours, reader = client.ask(_sleeps)
+    pid = _pid_of(reader)
+    client.requests.shutdown(socket.SHUT_WR)
+    assert wait_until(lambda: _children(client.server.pid) == [pid])
+    before = _ticks(client.server.pid)
+    time.sleep(0.3)
+
+    assert _ticks(client.server.pid) - before < 10  # of 30 hundredths of a second
+    ours.close()
+    assert client.server.wait(10) == 0  # nobody waited for the child, so it was killed
+    _read(reader)
+
+
+def test_a_retired_one_without_its_client_kills_the_children(client: Client) -> None:
+    ours, reader = client.ask(_sleeps)
+    pid = _pid_of(reader)
+    client.requests.shutdown(socket.SHUT_WR)
+    assert wait_until(lambda: _children(client.server.pid) == [pid])
+    client.requests.close()
+
+    assert client.server.wait(10) == 0
+    assert wait_until(lambda: not is_alive(pid))
+    _read(reader)
+    ours.close()
+
+
+def test_one_that_has_nothing_to_do_ends_when_it_retires(client: Client) -> None:
+    client.requests.shutdown(socket.SHUT_WR)
+
+    assert client.server.wait(10) == 0
 
 
 def test_libraries_that_hardly_any_child_uses_are_not(client: Client) -> None:

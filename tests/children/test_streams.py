@@ -9,7 +9,6 @@ import pytest
 from cfslib.children import streams
 from cfslib.children.in_child import in_child
 from cfslib.children.streams import Finished, Pipes
-from cfslib.runtime import lifeline
 
 
 def _caught(*programs: str) -> Finished:
@@ -82,7 +81,7 @@ def test_closed_streams_are_opened_and_others_left_alone(closed: list[int]) -> N
         os.closerange(3, 10)
         for fd in closed:
             os.close(fd)
-        lifeline.have_all_three()
+        streams.have_all_three()
         links = [os.readlink(f"/proc/self/fd/{fd}") for fd in range(3)]
         return [*links, str(Path("/proc/self/fd/3").exists())]
 
@@ -105,7 +104,7 @@ def test_closed_streams_are_opened_and_others_left_alone(closed: list[int]) -> N
 
 def test_what_we_open_for_a_closed_stream_is_inherited_as_a_stream_is() -> None:
     program = (
-        "import os; from cfslib.runtime import lifeline; lifeline.have_all_three();"
+        "import os; from cfslib.children import streams; streams.have_all_three();"
         "os.execvp('readlink', ['readlink', '/proc/self/fd/0'])"
     )
     command = 'exec "$@" <&-'
