@@ -48,7 +48,9 @@ class _Process:
         if not self.is_ours():
             return b"", []
         try:
-            return messages.receive(self.requests, LARGEST, 1, socket.MSG_DONTWAIT)
+            return messages.receive(
+                self.requests.fileno(), LARGEST, 1, socket.MSG_DONTWAIT
+            )
         except (BlockingIOError, ConnectionResetError):
             return b"", []
 

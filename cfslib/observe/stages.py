@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from cfslib.children.in_child import in_child
 from cfslib.kernel import procfs, tracing
 from cfslib.kernel.procfs import Mount
-from cfslib.runtime import container
+from cfslib.runtime.run import capture
 from cfslib.runtime.spec import Spec
 
 # Enough for thousands of mounts; the kernel gives us only the pages that we touch.
@@ -37,7 +37,7 @@ CLONE = "clone"
 # the kernel know it by, and what it is for.
 _STEPS = {
     HOST: (HOST, "What we see ourselves."),
-    "before the first": (
+    "let_go_of_the_maker": (
         CLONE,
         "PID 1 has a mount namespace of its own, which starts as a copy of ours.",
     ),
@@ -97,7 +97,7 @@ def _watched(spec: Spec) -> list[Stage]:
         note(HOST)
         tracing.after_step.append(note)
         tracing.after_call.append(note)
-        run(spec)
+        capture(spec)
         return _all_in(shared)
 
 

@@ -10,6 +10,7 @@ import sys
 from cfslib.children import streams
 from cfslib.children.streams import Finished, Pipes
 from cfslib.images.cache import InUse
+from cfslib.isolation import rootfs
 from cfslib.kernel import procfs
 from cfslib.runtime import init, terminal
 from cfslib.runtime.container import Created
@@ -64,7 +65,7 @@ def _here(
     streams.flush()
     environ = _environ()
     with (
-        InUse(spec.rootfs, environ) as root,
+        rootfs_for(spec, environ) as root,
         SignalsKeptBack() as mask,  # until PID 1 can have them
         Created(spec, root, streams_follow=bool(inside)) as container,
     ):
@@ -75,6 +76,13 @@ def _here(
             if master is not None:
                 terminal.relay(master, container.pid1.pid)
             return init.shell_code(container.pid1.wait())
+
+
+def rootfs_for(spec: "Spec", environ: "Mapping[bytes, bytes]") -> InUse:
+    """Return the rootfs of a container; raise an `OSError` if it cannot be one."""
+    if spec.rootfs:
+        rootfs.check(spec.rootfs)
+    return InUse(spec.rootfs, environ)
 
 
 def term_in(environ: "Mapping[bytes, bytes]") -> str:

@@ -32,6 +32,6 @@ class Steps:
         tracing.step = name
         result = step(*arguments, **named)
         tracing.step = ""
-        for look in tracing.after_step:
-            look(name)
+        for watch in tracing.after_step:
+            watch(name)
         return result
