@@ -115,8 +115,7 @@ def _home(environ: "Mapping[bytes, bytes]") -> str:
 
 
 def _locked(root: str) -> int:
-    flags = posix.O_RDONLY | posix.O_DIRECTORY | posix.O_CLOEXEC
-    fd = posix.open(root, flags)
+    fd = posix.open(root, posix.O_RDONLY | posix.O_DIRECTORY)
     libc.flock(fd, _SHARED)
     return fd
 

@@ -113,7 +113,7 @@ def _as_text(note: Note) -> bytes:
 
 def _read(path: str) -> bytes:
     """Return what is in a file, or nothing if somebody else could have written it."""
-    flags = posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NOFOLLOW | posix.O_NONBLOCK
+    flags = posix.O_RDONLY | posix.O_NOFOLLOW | posix.O_NONBLOCK
     try:
         fd = posix.open(path, flags)
     except OSError:
