@@ -18,7 +18,6 @@ done something to it.
 import errno
 import marshal
 import posix
-import select
 
 from cfslib.kernel import libc, tracing
 from cfslib.kernel.syscalls import Prctl
@@ -116,8 +115,10 @@ class Channel:
 
     def has_something(self) -> bool:
         """Say if PID 1 has said something that was not heard yet."""
-        events = select.poll()
-        events.register(self._outside, select.POLLIN)
+        from select import POLLIN, poll  # here, because only a server asks
+
+        events = poll()
+        events.register(self._outside, POLLIN)
         return bool(events.poll(0))
 
     # Inside:

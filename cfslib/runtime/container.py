@@ -22,7 +22,7 @@ from cfslib.isolation import (
 from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel import syscalls
 from cfslib.kernel.held import Held
-from cfslib.runtime import init, ownership, terminal
+from cfslib.runtime import init, ownership
 from cfslib.runtime.channel import Channel
 from cfslib.runtime.lifeline import Child
 from cfslib.runtime.steps import Steps
@@ -96,10 +96,6 @@ class Created:
         """
         self.channel.order(None if argv == self.spec.argv else argv, term, streams)
 
-    def hear(self) -> "int | None":
-        """Wait until the command runs, or raise why not; return a terminal's master."""
-        return self.channel.hear()
-
     def __enter__(self) -> "Self":
         return self
 
@@ -111,6 +107,8 @@ def _become(
     spec: "Spec", root: str, kinds: Namespace, guard: "Guard", channel: Channel
 ) -> int:
     """Turn this process, PID 1 in its own world, into the container."""
+    if spec.terminal:
+        from cfslib.runtime import terminal  # while the host's files are in sight
     do = Steps(spec.leave_out)
     channel.wait()  # until we are root here
     do(init.let_go_of_the_maker, channel)

@@ -51,7 +51,7 @@ class Job:
         self._is_heard = True
         with tracing.trace() as calls:
             try:
-                self._container.hear()
+                self._container.channel.hear()
             except Exception as error:  # whatever it is, the client raises it
                 self._error = error
         self._calls += calls

@@ -12,7 +12,7 @@ from cfslib.children.streams import Finished, Pipes
 from cfslib.images.cache import InUse
 from cfslib.isolation import rootfs
 from cfslib.kernel import procfs
-from cfslib.runtime import init, terminal
+from cfslib.runtime import init
 from cfslib.runtime.container import Created
 from cfslib.runtime.lifeline import SignalsKeptBack, SignalsPassedOn, have_all_three
 
@@ -70,10 +70,12 @@ def _here(
         Created(spec, root, streams_follow=bool(inside)) as container,
     ):
         container.start(term=term_in(environ), streams=inside)
-        master = container.hear()  # or raise what went wrong inside
+        master = container.channel.hear()  # or raise what went wrong inside
         with SignalsPassedOn(container.pid1.pid, mask):
             meanwhile()
             if master is not None:
+                from cfslib.runtime import terminal  # here, because not all have one
+
                 terminal.relay(master, container.pid1.pid)
             return init.shell_code(container.pid1.wait())
 

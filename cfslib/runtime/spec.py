@@ -6,6 +6,7 @@ Data, no behaviour: `container` is what acts on it.
     'cfs-container'
 """
 
+from cfslib.images.search import PATH
 from cfslib.isolation.capabilities import DEFAULT, Capability
 from cfslib.isolation.limits import Limits
 from cfslib.isolation.namespaces import Namespace
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
 NAMESPACES = (
     Namespace.MNT | Namespace.UTS | Namespace.PID | Namespace.IPC | Namespace.CGROUP
 )
