@@ -6,21 +6,9 @@ own.  The order of the steps is what matters, and each line says why it stands t
 If one of them fails, the command is not run, and nothing is left behind.
 """
 
-from cfslib.isolation import (
-    capabilities,
-    cgroups,
-    devices,
-    idmaps,
-    keyring,
-    limits,
-    masks,
-    mounts,
-    rootfs,
-    users,
-    volumes,
-)
+from cfslib.isolation import cgroups, idmaps, limits
 from cfslib.isolation.namespaces import Namespace
-from cfslib.kernel import syscalls
+from cfslib.kernel import libc, syscalls
 from cfslib.kernel.held import Held
 from cfslib.runtime import init, ownership
 from cfslib.runtime.channel import Channel
@@ -75,6 +63,7 @@ class Created:
         pid = syscalls.clone(kinds & ~Namespace.CGROUP)
         if pid == 0:
             channel.live(lambda: _become(spec, root, kinds, guard, channel))
+        libc.move_elsewhere(pid)  # on our processor it would wait until we do
         self.pid1, self.channel = self._held.enter(Child(pid)), channel
         if Namespace.USER in kinds:
             do(idmaps.write, pid, *ownership.id_maps(spec))  # until then it is nobody
@@ -107,8 +96,13 @@ def _become(
     spec: "Spec", root: str, kinds: Namespace, guard: "Guard", channel: Channel
 ) -> int:
     """Turn this process, PID 1 in its own world, into the container."""
+    # By PID 1 and not before, because meanwhile its maker does other things.
+    from cfslib.isolation import (  # isort: skip
+        capabilities, devices, keyring, masks, mounts, rootfs, users, volumes,
+    )  # fmt: skip
+
     if spec.terminal:
-        from cfslib.runtime import terminal  # while the host's files are in sight
+        from cfslib.runtime import terminal
     do = Steps(spec.leave_out)
     channel.wait()  # until we are root here
     do(init.let_go_of_the_maker, channel)
