@@ -8,15 +8,18 @@ import io
 import os
 import pickle
 import signal
-import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import PurePath
-from typing import Any
 
 from cfslib.kernel import tracing
+from cfslib.kernel.record import Record
 from cfslib.kernel.tracing import Call, Trace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
 
 # What an answer from a container may be made of, besides text and numbers.
 _PLAIN = (BaseException, Call, Enum, PurePath, Trace, int)
@@ -28,15 +31,18 @@ _NOT_THEIRS = (
 )
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(Record):
     """How a function went in a child process."""
 
-    result: Any = None
-    error: BaseException | None = None
-    calls: list[Call] = field(default_factory=list)
+    def __init__(
+        self,
+        result: "Any" = None,
+        error: BaseException | None = None,
+        calls: "Sequence[Call]" = (),
+    ) -> None:
+        self.result, self.error, self.calls = result, error, list(calls)
 
-    def open(self) -> Any:
+    def open(self) -> "Any":
         """Return what the child returned, or raise what it raised."""
         tracing.record(self.calls)
         if self.error is not None:
@@ -69,7 +75,7 @@ def packed(answer: Answer, dumps: Callable[[Answer], bytes] = pickle.dumps) -> b
 class _ByValue(pickle.Pickler):
     """Takes a flag for its class and its number; left alone, Python 3.11.2 does not."""
 
-    def reducer_override(self, obj: Any) -> Any:
+    def reducer_override(self, obj: "Any") -> "Any":
         if isinstance(obj, Enum):
             return type(obj), (obj.value,)
         return NotImplemented
@@ -85,7 +91,7 @@ def by_value(answer: Answer) -> bytes:
 class _Harmless(pickle.Unpickler):
     """Makes errors and calls, and nothing that could run a function of its sender."""
 
-    def find_class(self, module: str, name: str) -> Any:
+    def find_class(self, module: str, name: str) -> "Any":
         found = super().find_class(module, name)
         ours = module.partition(".")[0] in ("builtins", "cfslib", "pathlib", "signal")
         if ours and isinstance(found, type) and issubclass(found, (Answer, *_PLAIN)):
@@ -117,9 +123,14 @@ def _say_where(error: BaseException) -> None:
     """Note the line, since the traceback cannot travel; a hint is worth more."""
     if getattr(error, "__notes__", None):
         return
-    frames = traceback.extract_tb(error.__traceback__)
+    place, frames = error.__traceback__, []
+    while place:
+        frames.append((place.tb_lineno, place.tb_frame.f_code))
+        place = place.tb_next
     theirs = [
-        frame for frame in frames if not frame.filename.startswith(_NOT_THEIRS)
-    ] or frames
-    if theirs:
-        error.add_note(f"In the child: line {theirs[-1].lineno} of {theirs[-1].name}()")
+        (line, code)
+        for line, code in frames
+        if not code.co_filename.startswith(_NOT_THEIRS)
+    ]
+    for line, code in (theirs or frames)[-1:]:
+        error.add_note(f"In the child: line {line} of {code.co_name}()")

@@ -15,16 +15,19 @@ import pickle
 import select
 import signal
 from collections.abc import Callable
-from typing import NoReturn, TypeVar
 
-from cfslib.children import answers, forkclient, streams
+from cfslib.children import answers, streams
 from cfslib.kernel import procfs, syscalls
 from cfslib.kernel.syscalls import Prctl
 
-T = TypeVar("T")
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn, TypeVar
+
+    T = TypeVar("T")
 
 
-def in_child(func: Callable[[], T]) -> T:
+def in_child(func: "Callable[[], T]") -> "T":
     """Call `func` in a child; return what it returns, raise what it raises.
 
     What it prints appears here, in order.  Its calls appear in our `trace()`.
@@ -32,17 +35,19 @@ def in_child(func: Callable[[], T]) -> T:
     """
     __tracebackhide__ = True  # keep the notebook's error report to the reader's lines
     if procfs.thread_count() > 1:
+        from cfslib.children import forkclient  # here, because others never need it
+
         return forkclient.ask(func)  # type: ignore[no-any-return]
     return _fork_and_ask(func)
 
 
-def on_one_thread(func: Callable[[], T]) -> T:
+def on_one_thread(func: "Callable[[], T]") -> "T":
     """Call `func` here if this process may fork, else in a child that may."""
     __tracebackhide__ = True
     return func() if procfs.thread_count() == 1 else in_child(func)
 
 
-def _fork_and_ask(func: Callable[[], T]) -> T:
+def _fork_and_ask(func: "Callable[[], T]") -> "T":
     __tracebackhide__ = True
     reader, writer = os.pipe()
     streams.flush()
@@ -65,7 +70,7 @@ def _fork_and_ask(func: Callable[[], T]) -> T:
     return answer.open()  # type: ignore[no-any-return]
 
 
-def _report(func: Callable[[], object], writer: int) -> NoReturn:
+def _report(func: Callable[[], object], writer: int) -> "NoReturn":
     """Be the child: call `func`, write down how it went, and end."""
     try:
         # Nobody may wait for us any more: the notebook's user has interrupted it.
