@@ -99,8 +99,12 @@ views: pictures and widgets for the notebooks, the only code that imports ipywid
 
 cli: the `cfs` command
 
-    options       what was typed after `cfs`, as a `Spec`
-    commands      what the commands of `cfs` do
+    parser        take a command line apart, by a table of the options there are
+    values        what may stand after an option of `cfs run`, and what it means
+    options       what was typed after `cfs run`, as a `Spec`
+    manual        what `--help` prints
+    commands      those of `cfs` besides `run`
+    failures      what `cfs` says if something goes wrong
     entry         where `cfs` begins
     launcher      write a `cfs` that starts as fast as Python can
 """

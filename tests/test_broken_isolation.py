@@ -155,7 +155,7 @@ def _cfs(package: Path, root: Path, *words: str) -> tuple[int, str]:
     # No limit, so no cgroup: with the root lost, nobody could find it to remove it.
     options = ["--pids-limit", "max", "--rootfs", str(root)]
     done = subprocess.run(
-        [sys.executable, "-m", "cfslib.cli.commands", "run", *options, *words],
+        [sys.executable, "-m", "cfslib.cli.entry", "run", *options, *words],
         env={**os.environ, "PYTHONPATH": str(package)},
         cwd=package,
         capture_output=True,

@@ -1,44 +1,75 @@
 """entry: where the `cfs` command begins.
 
-`cfs run` first looks for a recipe and plays it back; all else, and whatever is amiss,
-is for `cli`.  On the way of every `cfs run`, so see `foreign` for what is not imported.
+`cfs run` is done here, with as little as it takes.  The other commands, the texts of
+--help and what is said about errors are imported when they are needed.
 """
 
-import posix as os
+import posix
 import sys
 
-INTERRUPTED = 130  # 128 + SIGINT
+from cfslib.cli import parser
+from cfslib.cli.parser import Asked, Usage
+from cfslib.runtime.lifeline import have_all_three
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def main() -> int:
+    """Do what was typed, and return the exit status."""
+    have_all_three()  # before we open a file, which would be one of them
+    line = sys.argv[1:]
+    code = execute(line)
+    if line[:1] == ["run"]:
+        posix._exit(code)  # nothing is left to do, and Python takes long to end
+    return code
+
+
+def execute(line: "Sequence[str]") -> int:
     """Run one command and return its exit status."""
     try:
-        words = sys.argv[1:]
-        code = _run_again(words[1:]) if words[:1] == ["run"] else None
-        if code is not None:
-            os._exit(code)  # nothing is left to do, and Python takes long to end
-        from cfslib.cli import commands as cli
+        code = _tried(line)
+        if sys.stdout:
+            sys.stdout.flush()  # while an error can still be reported
+        return code
+    except (Exception, KeyboardInterrupt) as error:
+        from cfslib.cli import failures
 
-        return cli.main(words)
-    except KeyboardInterrupt:
-        return INTERRUPTED
+        return failures.report(error)
 
 
-def _run_again(words: "list[str]") -> "int | None":
-    """Run a container by its recipe; return its exit code, or None without one."""
-    from cfslib.runtime import replay, shelf
-    from cfslib.runtime.lifeline import have_all_three
+def _tried(line: "Sequence[str]") -> int:
+    try:
+        if line[:1] == ["run"]:
+            return _run(line[1:])
+        from cfslib.cli import commands
 
-    have_all_three()  # before we open anything
-    if os.isatty(0) and os.isatty(1):
-        return None  # it gets a terminal of its own, the plain way
-    directory = shelf.directory(os.environ)
-    for number, word in enumerate(words):
-        if not word.startswith("-"):  # the command, or what belongs to an option
-            name = shelf.alias(words[:number], os.environ)
-            if recipe := shelf.load(directory, name):
-                return replay.run(recipe, words[number:], os.environ)
-    return None
+        return commands.execute(line)
+    except Asked as asked:
+        from cfslib.cli import commands
+
+        return commands.answer(asked)
+
+
+def _run(line: "Sequence[str]") -> int:
+    """`cfs run COMMAND`: run a command in a container."""
+    from cfslib.cli import options  # here, because the other commands need none of it
+    from cfslib.kernel import syscalls
+    from cfslib.runtime import run
+
+    typed, argv = parser.parse(options.command(), line)
+    if typed["--tty"] and not posix.isatty(0):
+        raise Usage("--tty: standard input is no terminal")
+    terminal = typed["--tty"] or (posix.isatty(0) and posix.isatty(1))
+    spec = options.spec_from(typed, argv, terminal=terminal)
+    if not typed["--trace"]:
+        return run.run(spec)
+    with syscalls.trace() as calls:
+        try:
+            return run.run(spec)
+        finally:
+            print(calls, file=sys.stderr)
 
 
 if __name__ == "__main__":

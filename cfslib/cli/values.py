@@ -1,26 +1,34 @@
 """values: what may stand after an option of `cfs run`, and what it means.
 
-Each function turns the text of one option into a value, or raises `Refused` with a
-text that shows what was expected.
+Each function turns the text of one option into a value, or raises `Usage` with a text
+that shows what was expected.
 """
 
-import argparse
-import os
-import re
-from pathlib import Path
+import posix
 
+from cfslib.cli.parser import Usage
 from cfslib.isolation.capabilities import Capability
+from cfslib.isolation.namespaces import Namespace
+from cfslib.kernel.tracing import encoded
 from cfslib.runtime.spec import Volume
 
-Refused = argparse.ArgumentTypeError  # argparse adds the option's name
-
 _PROCESSES = 4_194_304  # PID_MAX_LIMIT in <linux/threads.h>
+_NETWORKS = {
+    "host": Namespace(0),
+    "none": Namespace.NET,
+}  # to be made
+_SHIFTS = {"k": 10, "m": 20, "g": 30}
+
+
+def directory(text: str) -> str:
+    """Take any path; an empty one is where we are."""
+    return text or "."
 
 
 def hostname(text: str) -> str:
     """Check a hostname as the kernel does, and for what it would cut short."""
-    if not 0 < len(os.fsencode(text)) <= 64 or "\0" in text:
-        raise Refused(f"a hostname has 1 to 64 bytes, none of them NUL: {text!r}")
+    if not 0 < len(encoded(text)) <= 64 or "\0" in text:
+        raise Usage(f"a hostname has 1 to 64 bytes, none of them NUL: {text!r}")
     return text
 
 
@@ -28,7 +36,7 @@ def variable(text: str) -> tuple[str, str]:
     """Split NAME=VALUE."""
     name, equals, value = text.partition("=")
     if not name or not equals:
-        raise Refused(f"not NAME=VALUE: {text!r}")
+        raise Usage(f"not NAME=VALUE: {text!r}")
     return name, value
 
 
@@ -37,19 +45,28 @@ def volume(text: str) -> Volume:
     source, _, rest = text.partition(":")
     target, _, mode = rest.partition(":")
     if not source or not target.startswith("/") or mode not in ("", "ro", "rw"):
-        raise Refused(f"not SRC:DST or SRC:DST:ro with an absolute DST: {text!r}")
-    place = os.path.normpath("/" + target.lstrip("/"))  # it would keep a double slash
-    if place == "/" or f"{place}/".startswith("/proc/"):
-        raise Refused(f"a volume cannot cover / or /proc: {text!r}")
-    return Volume(Path(source).absolute(), Path(target), mode == "ro")
+        raise Usage(f"not SRC:DST or SRC:DST:ro with an absolute DST: {text!r}")
+    way: list[str] = []
+    for name in _names_in(target):
+        way = way[:-1] if name == ".." else [*way, name]
+    if way[:1] in ([], ["proc"]):
+        raise Usage(f"a volume cannot cover / or /proc: {text!r}")
+    if not source.startswith("/"):
+        source = f"{posix.getcwd()}/{source}"
+    source, target = (f"/{'/'.join(_names_in(path))}" for path in (source, target))
+    return Volume(source, target, mode == "ro")
+
+
+def _names_in(path: str) -> "list[str]":
+    return [name for name in path.split("/") if name not in ("", ".")]
 
 
 def count(text: str) -> int | None:
     """Read a limit on processes; "max" is the kernel's word for none."""
     if text == "max":
         return None
-    if not re.fullmatch(r"\d{1,7}", text, re.ASCII) or not 0 < int(text) <= _PROCESSES:
-        raise Refused(f"not a number of processes from 1, nor `max`: {text!r}")
+    if not _is_digits(text, 7) or not 0 < int(text) <= _PROCESSES:
+        raise Usage(f"not a number of processes from 1, nor `max`: {text!r}")
     return int(text)
 
 
@@ -59,24 +76,38 @@ def size(text: str) -> int:
     >>> size("64m") == 64 * 1024 * 1024
     True
     """
-    found = re.fullmatch(r"(\d{1,18})([kmg]?)b?", text.lower(), re.ASCII)
-    shift = {"": 0, "k": 10, "m": 20, "g": 30}[found[2]] if found else 0
-    number = int(found[1]) << shift if found else 0
+    digits = text.lower().removesuffix("b")
+    shift = _SHIFTS.get(digits[-1:], 0)
+    digits = digits[:-1] if shift else digits
+    number = int(digits) << shift if _is_digits(digits, 18) else 0
     if not 0 < number < 1 << 63:
-        raise Refused(f"not a number of bytes such as 67108864 or 64m: {text!r}")
+        raise Usage(f"not a number of bytes such as 67108864 or 64m: {text!r}")
     return number
 
 
 def cpus(text: str) -> float:
     """Read an amount of processors; the kernel's smallest is a hundredth."""
-    if not re.fullmatch(r"\d{1,5}(\.\d{1,6})?", text, re.ASCII) or float(text) < 0.01:
-        raise Refused(f"not an amount of processors from 0.01: {text!r}")
+    whole, point, part = text.partition(".")
+    is_number = _is_digits(whole, 5) and (not point or _is_digits(part, 6))
+    if not is_number or float(text) < 0.01:
+        raise Usage(f"not an amount of processors from 0.01: {text!r}")
     return float(text)
+
+
+def _is_digits(text: str, most: int) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= most
+
+
+def network(text: str) -> Namespace:
+    """Return the namespace that a choice of network takes."""
+    if text not in _NETWORKS:
+        raise Usage(f"invalid choice: {text!r}")
+    return _NETWORKS[text]
 
 
 def capability(text: str) -> Capability:
     """Read the name of a capability, with or without CAP_ before it."""
     name = text.upper().removeprefix("CAP_")
     if name not in Capability.__members__:
-        raise Refused(f"no such capability: {text!r}; see capabilities(7)")
+        raise Usage(f"no such capability: {text!r}; see capabilities(7)")
     return Capability[name]

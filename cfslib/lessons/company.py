@@ -76,7 +76,7 @@ class Company:
 def container() -> Company:
     """Return a container of ours, in which `cat` waits for its input."""
     return Company(
-        "from cfslib.cli import commands as cli; cli.main(['run', 'cat'])",
+        "from cfslib.cli import entry; entry.execute(['run', 'cat'])",
         frozenset({"cfs", "cat"}),
     )
 

@@ -53,7 +53,7 @@ def installed() -> list[str]:
     return (
         [str(program)]
         if program.exists()
-        else [sys.executable, "-m", "cfslib.cli.commands"]
+        else [sys.executable, "-m", "cfslib.cli.entry"]
     )
 
 

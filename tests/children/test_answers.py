@@ -8,7 +8,7 @@ import pytest
 from cfslib.children import answers
 from cfslib.children.answers import Answer
 from cfslib.children.in_child import in_child
-from cfslib.cli.options import Usage
+from cfslib.cli.parser import Usage
 from cfslib.images.host_tools import MissingTool
 from cfslib.isolation.cgroups.hierarchies import CannotLimit
 from cfslib.isolation.namespaces import Namespace

@@ -14,12 +14,12 @@ import nbformat
 import pytest
 
 from cfslib.children.in_child import in_child
-from cfslib.cli import commands as cli
+from cfslib.cli import entry, options
 from cfslib.images import host_tools
 from cfslib.isolation import mounts
 from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel import procfs, syscalls
-from cfslib.runtime import container
+from cfslib.runtime import run
 from cfslib.runtime.spec import Spec
 from tests.conftest import (
     ROOT,
@@ -86,6 +86,11 @@ WRONG_WORDS = {
     "cfs run --": "run what? name a command: cfs run COMMAND [ARG...]",
     "cfs run --nonsense true": "unrecognized arguments: --nonsense",
     "cfs run --rootfs": "--rootfs: expected one argument",
+    "cfs run --memory": "-m/--memory: expected one argument",
+    "cfs run --memory --cpus 1 true": "-m/--memory: expected one argument",
+    "cfs run --read-only=yes true": "--read-only: ignored explicit argument 'yes'",
+    "cfs run -ix true": "-i/--interactive: ignored explicit argument 'x'",
+    "cfs run -x -y true": "unrecognized arguments: -x -y",
     "cfs run --network bridge true": "--network: invalid choice: 'bridge'",
     "cfs run --cap-add NO true": "--cap-add: no such capability: 'NO'; see ...",
     "cfs run -e A true": "-e/--env: not NAME=VALUE: 'A'",
@@ -99,7 +104,12 @@ WRONG_WORDS = {
     "cfs run -v /tmp:/proc true": "-v/--volume: a volume cannot cover / or /proc: ...",
     "cfs run -t true": "--tty: standard input is no terminal",
     "cfs rootfs": "the following arguments are required: ACTION",
+    "cfs rootfs nonsense": "ACTION: invalid choice: 'nonsense'",
     "cfs rootfs build": "the following arguments are required: DIR",
+    "cfs check": "the following arguments are required: NOTEBOOK",
+    "cfs doctor me": "unrecognized arguments: me",
+    "cfs ns 1 2": "unrecognized arguments: 2",
+    "cfs ns -5": "there is no process -5",
     "cfs ns many": "PID: invalid int value: 'many'",
     "cfs ns 0": "there is no process 0",
 }
@@ -647,12 +657,25 @@ def test_version_and_help_go_to_standard_output() -> None:
         assert printed(word, "--help").startswith(f"usage: cfs {word}")
 
 
-def test_help_fits_eighty_columns() -> None:
-    env = {**os.environ, "COLUMNS": "80"}
+@pytest.mark.parametrize("columns", [80, 132])
+@pytest.mark.parametrize("words", ["", "run", "doctor", "ns", "check", "rootfs build"])
+def test_help_fits_the_terminal(words: str, columns: int) -> None:
+    env = {**os.environ, "COLUMNS": str(columns)}
+    lines = printed(*words.split(), "--help", env=env).splitlines()
 
-    assert all(
-        len(line) <= 80 for line in printed("run", "--help", env=env).split("\n")
-    )
+    assert max(map(len, lines)) <= columns
+    assert "  -h, --help" in "\n".join(lines)
+
+
+def test_help_names_every_option_and_its_default() -> None:
+    env = {**os.environ, "CFS_HOSTNAME": "box", "COLUMNS": "80"}
+    text = printed("run", "--help", env=env)
+
+    for option in options.command().options:
+        assert option.name in text
+    assert "  --hostname NAME       (default: box)\n" in text
+    assert "(default: 20)\n" in text
+    assert text.endswith("are defaults for these options\n")
 
 
 def test_the_exercises_of_a_notebook_are_checked(tmp_path: Path) -> None:
@@ -746,9 +769,9 @@ def test_a_mistake_of_ours_is_no_traceback(
     def mistake(_spec: Spec) -> int:
         raise ZeroDivisionError("what now")
 
-    monkeypatch.setattr(container, "run", mistake)
+    monkeypatch.setattr(run, "run", mistake)
 
-    assert cli.main(["run", "true"]) == OUR_ERROR
+    assert entry.execute(["run", "true"]) == OUR_ERROR
     assert capsys.readouterr().err == (
         "cfs: what now\n  Hint: this ZeroDivisionError is our mistake: report it.\n"
     )
@@ -790,4 +813,4 @@ def test_trace_shows_the_calls_of_a_container_that_failed() -> None:
 )
 def test_a_nul_is_refused(spec: Spec) -> None:
     with pytest.raises(ValueError, match=r"NUL|null"):
-        container.capture(spec)
+        run.capture(spec)

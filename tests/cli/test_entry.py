@@ -1,4 +1,5 @@
 import os
+import pty
 import re
 import subprocess
 import sys
@@ -10,60 +11,110 @@ from cfslib.cli import launcher
 from tests.conftest import needs_namespaces
 
 pytestmark = needs_namespaces
-SLOW_WAY = {"argparse", "dataclasses", "os", "pathlib", "typing"}
+
+# What of ours makes a container, by room.
+ROOMS = {
+    "": "children cli images isolation kernel runtime",
+    "children.": "streams",
+    "cli.": "entry options parser values",
+    "images.": "cache notes search",
+    "isolation.": "capabilities cgroups devices idmaps keyring limits masks mounts"
+    " namespaces rootfs users volumes",
+    "isolation.cgroups.": "group hierarchies janitor v1 v2",
+    "kernel.": "ffi flags held hints libc procfs program record syscalls tracing",
+    "runtime.": "channel container errors init lifeline ownership run spec steps",
+}
+OURS = {f"cfslib.{room}{name}" for room in ROOMS for name in ROOMS[room].split()}
+# What of Python's: all written in C, but `stat`, which is a list of numbers.
+PYTHONS = {"_ctypes", "_stat", "errno", "gc", "marshal", "pwd", "select", "stat"}
+# A terminal is made, its master sent out, and joined to the other one.
+AT_A_TERMINAL = {"cfslib.kernel.messages", "cfslib.runtime.terminal"}
+AT_A_TERMINAL |= {"_socket", "fcntl", "termios"}
 
 
-def cfs(*words: str, cache: Path) -> str:
-    """Run `cfs`; return its output and what it imported, a module a line."""
-    assert launcher.write(cache / "cfs")
-    python = [sys.executable, "-I", "-S", "-X", "importtime"]
-    done = subprocess.run(
-        [*python, cache / "cfs", *words],
-        capture_output=True,
-        text=True,
-        env=os.environ | {"XDG_CACHE_HOME": str(cache / "cache")},
-    )
-    return done.stdout + done.stderr
+@pytest.fixture
+def cfs(tmp_path: Path) -> list[str]:
+    """Return the words that start the installed `cfs`, and show what it imports."""
+    assert launcher.write(tmp_path / "cfs")
+    return [*python(), str(tmp_path / "cfs")]
 
 
-def imported(output: str) -> set[str]:
+def python() -> list[str]:
+    return [os.path.realpath(sys.executable), "-I", "-S", "-X", "importtime"]
+
+
+def imported(errors: str) -> set[str]:
     """Return the modules in what -X importtime prints."""
-    return set(re.findall(r"(?m)^import time:.*\| +(\S+)$", output))
+    return set(re.findall(r"(?m)^import time:.*\| +(\S+)$", errors))
 
 
-def test_the_second_run_imports_nothing_that_only_the_first_one_needs(
-    tmp_path: Path,
-) -> None:
-    first, second = (cfs("run", "echo", "it ran", cache=tmp_path) for _ in range(2))
+def ours(modules: set[str]) -> set[str]:
+    return {name for name in modules if name.startswith("cfslib.")}
 
-    assert first.startswith("it ran\n")
-    assert second.startswith("it ran\n")
-    assert imported(first) >= SLOW_WAY
-    assert imported(second) & SLOW_WAY == set()
-    assert len(imported(second)) < len(imported(first)) / 3
+
+def start_of_python() -> set[str]:
+    words = [*python(), "-c", "pass"]
+    return imported(subprocess.run(words, capture_output=True, text=True).stderr)
+
+
+def at_a_terminal(words: list[str]) -> tuple[str, str]:
+    """Run a program at a terminal; return what it printed, and its errors."""
+    ours, its = pty.openpty()
+    done = subprocess.run(
+        words, stdin=its, stdout=its, stderr=-1, text=True, start_new_session=True
+    )
+    os.close(its)
+    output = os.read(ours, 1000).decode()
+    os.close(ours)
+    return output, done.stderr
+
+
+def test_a_container_takes_these_modules_and_no_other(cfs: list[str]) -> None:
+    words = [*cfs, "run", "echo", "it ran"]
+    subprocess.run(words, capture_output=True)  # the first one may build a rootfs
+    done = subprocess.run(words, capture_output=True, text=True)
+    modules = imported(done.stderr) - start_of_python()
+
+    assert done.stdout == "it ran\n"
+    assert ours(modules) == OURS
+    assert modules - OURS - {"cfslib"} <= PYTHONS
+
+
+def test_a_container_at_a_terminal_takes_hardly_more(cfs: list[str]) -> None:
+    words = [*cfs, "run", "sh", "-c", "tty; echo it ran"]
+    subprocess.run(words, capture_output=True)
+    output, errors = at_a_terminal(words)
+    modules = imported(errors) - start_of_python()
+
+    assert output.split("\r\n")[-2:] == ["it ran", ""]
+    assert "/dev/pts/0" in output
+    assert ours(modules) == OURS | ours(AT_A_TERMINAL)
+    assert modules - OURS - AT_A_TERMINAL - {"cfslib"} <= PYTHONS
 
 
 @pytest.mark.parametrize(
-    "words", [("run", "-e", "A=1"), ("run",), ("doctor", "run"), ("--version",)]
+    "words",
+    [
+        ["run", "-e", "A=1", "true"],
+        ["run", "-v", "/tmp:/mnt", "true"],
+        ["run", "--read-only", "--network", "none", "--cap-add", "KILL", "true"],
+        ["run", "-w", "/tmp", "--pids-limit", "max", "--hostname", "box", "true"],
+    ],
 )
-def test_whatever_else_is_typed_is_for_the_parser(
-    words: tuple[str, ...], tmp_path: Path
+def test_options_take_nothing_more(words: list[str], cfs: list[str]) -> None:
+    subprocess.run([*cfs, *words], capture_output=True)
+    done = subprocess.run([*cfs, *words], capture_output=True, text=True)
+
+    assert done.returncode == 0
+    assert imported(done.stderr) - start_of_python() <= OURS | PYTHONS | {"cfslib"}
+
+
+@pytest.mark.parametrize("words", [["--version"], ["--help"], ["ns"], ["ns", "--help"]])
+def test_what_makes_no_container_imports_nothing_for_it(
+    words: list[str], cfs: list[str]
 ) -> None:
-    assert "argparse" in imported(cfs(*words, cache=tmp_path))
+    done = subprocess.run([*cfs, *words], capture_output=True, text=True)
+    modules = imported(done.stderr)
 
-
-def test_other_options_are_not_those_of_the_recipe(tmp_path: Path) -> None:
-    for name in ("one", "another", "one", "another"):
-        output = cfs("run", "--hostname", name, "hostname", cache=tmp_path)
-        assert output.startswith(f"{name}\n")
-
-
-def test_a_recipe_that_was_cut_short_is_no_recipe(tmp_path: Path) -> None:
-    cfs("run", "true", cache=tmp_path)
-    (recipe,) = (tmp_path / "cache/cfs/recipes").glob("run")
-    assert "argparse" not in imported(cfs("run", "true", cache=tmp_path))
-    recipe.write_bytes(recipe.read_bytes()[:-10])
-    again = cfs("run", "echo", "it ran", cache=tmp_path)
-
-    assert again.startswith("it ran\n")
-    assert "argparse" in imported(again)
+    assert done.returncode == 0
+    assert not {"cfslib.runtime.container", "cfslib.images", "argparse"} & modules

@@ -1,11 +1,9 @@
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cfslib.cli import options
-from cfslib.cli.options import Usage
+from cfslib.cli.parser import Usage
 from cfslib.isolation.capabilities import DEFAULT, Capability
 from cfslib.isolation.limits import Limits
 from cfslib.isolation.namespaces import Namespace
@@ -53,18 +51,26 @@ def test_a_command_alone_is_what_the_defaults_are_for() -> None:
 @pytest.mark.parametrize(
     ("words", "name", "value"),
     [
-        ("--rootfs /x", "rootfs", Path("/x")),
+        ("--rootfs /x", "rootfs", "/x"),
         ("--hostname box", "hostname", "box"),
         ("-e A=1 --env B=2", "env", {"A": "1", "B": "2"}),
         ("-w /x", "workdir", "/x"),
         ("--workdir=/x", "workdir", "/x"),
         ("-u 7:8", "user", "7:8"),
-        ("-v /a:/b:ro", "volumes", [Volume(Path("/a"), Path("/b"), read_only=True)]),
+        ("-v /a:/b:ro", "volumes", [Volume("/a", "/b", read_only=True)]),
         ("--pids-limit 5", "limits", Limits(5)),
         ("--pids-limit max", "limits", Limits(None)),
         ("-m 1k --cpus 0.5", "limits", Limits(20, 1024, 0.5)),
         ("--cap-add net_raw", "capabilities", DEFAULT | {Capability.NET_RAW}),
         ("--read-only", "read_only", True),
+        ("-m1k", "limits", Limits(20, 1024)),
+        ("-m=1k", "limits", Limits(20, 1024)),
+        ("-im 1k", "limits", Limits(20, 1024)),
+        ("-e A=1 -e A=2 --env=B=x=y", "env", {"A": "2", "B": "x=y"}),
+        ("-v /a:/b -v/c:/d", "volumes", [Volume("/a", "/b"), Volume("/c", "/d")]),
+        ("--hostname one --hostname two", "hostname", "two"),
+        ("--hostname -", "hostname", "-"),
+        ("-u -1", "user", "-1"),
         ("-it", "terminal", False),
     ],
 )
@@ -81,7 +87,8 @@ def test_without_a_network_there_is_a_namespace_for_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["sh -c 'x' -e A", "ls --rootfs /x", "ls -- -l", "ls -h", "echo --help"]
+    "line",
+    ["sh -c 'x' -e A", "ls --rootfs /x", "ls -- -l", "ls -h", "echo --help", "-5 -i"],
 )
 def test_what_follows_the_command_is_its_own(line: str) -> None:
     assert options.parse(line.split()).argv == line.split()
@@ -102,7 +109,11 @@ def test_two_dashes_end_our_options() -> None:
         ("--memory", "expected one argument"),
         ("--memory lots ls", "'lots'"),
         ("--network bridge ls", "bridge"),
-        ("--read-only=yes ls", "--read-only"),
+        ("--read-only=yes ls", "--read-only: ignored explicit argument 'yes'"),
+        ("--memory --cpus 1 ls", "-m/--memory: expected one argument"),
+        ("--memory -- ls", "-m/--memory: expected one argument"),
+        ("-iz ls", "-i/--interactive: ignored explicit argument 'z'"),
+        ("-z --no-such=1 ls", "unrecognized arguments: -z --no-such=1"),
     ],
 )
 def test_a_line_that_makes_no_sense_is_a_usage_error(line: str, cause: str) -> None:
@@ -113,7 +124,7 @@ def test_a_line_that_makes_no_sense_is_a_usage_error(line: str, cause: str) -> N
 @pytest.mark.parametrize(
     ("name", "value", "field", "meaning"),
     [
-        ("CFS_ROOTFS", "/x", "rootfs", Path("/x")),
+        ("CFS_ROOTFS", "/x", "rootfs", "/x"),
         ("CFS_HOSTNAME", "box", "hostname", "box"),
         ("CFS_PIDS_LIMIT", "5", "limits", Limits(5)),
         ("CFS_PIDS_LIMIT", "", "limits", Limits(20)),

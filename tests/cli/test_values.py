@@ -1,13 +1,14 @@
 import math
-from pathlib import Path
+import os
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cfslib.cli import values
-from cfslib.cli.values import Refused
+from cfslib.cli.parser import Usage
 from cfslib.isolation.capabilities import Capability
+from cfslib.isolation.namespaces import Namespace
 from cfslib.runtime.spec import Volume
 
 
@@ -57,7 +58,7 @@ NO_NUMBERS = [
     ids=lambda t: ascii(t)[:9],
 )
 def test_what_is_no_positive_number_is_refused(read: object, text: str) -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(Usage):
         read(text)  # type: ignore[operator]
 
 
@@ -66,7 +67,7 @@ def test_what_is_no_positive_number_is_refused(read: object, text: str) -> None:
 def test_any_text_is_a_positive_number_or_refused(read: object, text: str) -> None:
     try:
         number = read(text)  # type: ignore[operator]
-    except Refused:
+    except Usage:
         return
     assert number is None or number > 0
 
@@ -78,7 +79,7 @@ def test_a_hostname_is_what_the_kernel_takes(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "x" * 65, "ü" * 33, "a\0b"], ids=ascii)
 def test_a_hostname_that_the_kernel_would_not_take_is_refused(text: str) -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(Usage):
         values.hostname(text)
 
 
@@ -86,24 +87,43 @@ def test_a_variable_has_a_name_and_a_value() -> None:
     assert values.variable("A=b=c") == ("A", "b=c")
     assert values.variable("A=") == ("A", "")
     for text in ("A", "=b", "", "="):
-        with pytest.raises(Refused):
+        with pytest.raises(Usage):
             values.variable(text)
 
 
 def test_a_volume_has_two_places_and_perhaps_a_mode() -> None:
-    assert values.volume("/a:/b") == Volume(Path("/a"), Path("/b"))
-    assert values.volume("/a:/b:rw") == Volume(Path("/a"), Path("/b"))
-    assert values.volume("/a:/b:ro") == Volume(Path("/a"), Path("/b"), read_only=True)
-    assert values.volume("a:/b").source == Path("a").absolute()
+    assert values.volume("/a:/b") == Volume("/a", "/b")
+    assert values.volume("/a:/b:rw") == Volume("/a", "/b")
+    assert values.volume("/a:/b:ro") == Volume("/a", "/b", read_only=True)
+
+
+@pytest.mark.parametrize(
+    ("typed", "place"),
+    [
+        (".", "{}"),
+        ("a", "{}/a"),
+        ("./a//b/.", "{}/a/b"),
+        ("../a", "{}/../a"),  # a link may lead to where we are
+        ("//a/./b/", "/a/b"),
+    ],
+)
+def test_a_place_of_the_host_is_absolute(typed: str, place: str) -> None:
+    assert values.volume(f"{typed}:/x").source == place.format(os.getcwd())
+
+
+@pytest.mark.parametrize("typed", ["/b", "//b", "/b/", "/./b"])
+def test_a_place_inside_is_written_in_one_way(typed: str) -> None:
+    assert values.volume(f"/a:{typed}").target == "/b"
 
 
 @pytest.mark.parametrize(
     "text",
     ["", ":", "/a", "/a:", ":/b", "/a:b", "/a:/b:xx", "/a:/", "/a://", "/a:/b/..",
-     "/a:/proc", "/a:/proc/sys", "/a://proc", "/a:/b/../proc/1", "/a:/b:ro:rw"],
+     "/a:/.", "/a:/..", "/a:/proc", "/a:/proc/sys", "/a://proc", "/a:/b/../proc/1",
+     "/a:/../proc", "/a:/proc/.", "/a:/b:ro:rw"],
 )  # fmt: skip
 def test_a_volume_that_makes_no_sense_is_refused(text: str) -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(Usage):
         values.volume(text)
 
 
@@ -116,5 +136,13 @@ def test_a_capability_may_be_written_in_many_ways(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "ALL", "CAP_", "21", "CAP_CAP_CHOWN"])
 def test_a_capability_that_does_not_exist_is_refused(text: str) -> None:
-    with pytest.raises(Refused, match="no such capability"):
+    with pytest.raises(Usage, match="no such capability"):
         values.capability(text)
+
+
+def test_a_network_is_the_hosts_or_none() -> None:
+    assert values.network("host") == Namespace(0)
+    assert values.network("none") == Namespace.NET
+    for text in ("", "bridge", "HOST"):
+        with pytest.raises(Usage, match="invalid choice"):
+            values.network(text)

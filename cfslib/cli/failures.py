@@ -1,0 +1,65 @@
+"""failures: what `cfs` says if something goes wrong.
+
+A line of cause, a line of advice, never a traceback.  Exit codes are those of
+`docker run`: the command's own; 127 if it is not there, 126 if it cannot be executed,
+125 if the container could not be made.
+"""
+
+import errno
+import os
+import sys
+
+from cfslib.runtime.errors import CannotExecute
+
+OUR_ERROR = 125
+NOT_EXECUTABLE = 126
+NOT_FOUND = 127
+INTERRUPTED = 130  # 128 + SIGINT
+OUTPUT_CLOSED = 141  # 128 + SIGPIPE
+
+
+def report(error: BaseException) -> int:
+    """Say on standard error what went wrong, and return the exit status."""
+    _let_go_of_output()
+    if isinstance(error, KeyboardInterrupt):
+        return INTERRUPTED
+    if isinstance(error, BrokenPipeError):
+        return OUTPUT_CLOSED
+    if not isinstance(error, (OSError, ValueError, LookupError)):
+        error.add_note(f"Hint: this {type(error).__name__} is our mistake: report it.")
+    _print(error)
+    if isinstance(error, CannotExecute):
+        return NOT_FOUND if error.errno == errno.ENOENT else NOT_EXECUTABLE
+    return OUR_ERROR
+
+
+def _let_go_of_output() -> None:
+    """Print what is left, or nothing, lest Python try that again at its end, aloud."""
+    try:
+        if sys.stdout:
+            sys.stdout.flush()
+    except OSError:
+        _give_up_on(1)
+
+
+def _print(error: BaseException) -> None:
+    notes = getattr(error, "__notes__", [])
+    cause = " ".join(_plain(error).split())  # one line, whatever was in it
+    if sys.stderr:
+        try:
+            print(f"cfs: {cause}", *notes, sep="\n  ", file=sys.stderr, flush=True)
+        except OSError:
+            _give_up_on(2)  # nobody is left to read it
+
+
+def _give_up_on(fd: int) -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), fd)
+
+
+def _plain(error: BaseException) -> str:
+    """Return the text without the errno that Python puts before it."""
+    if isinstance(error, OSError) and error.strerror:
+        return (
+            f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+        )
+    return str(error)
