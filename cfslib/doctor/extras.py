@@ -13,7 +13,7 @@ from cfslib.isolation import idmaps, limits
 from cfslib.isolation.cgroups import hierarchies
 from cfslib.isolation.limits import Guard, Limits
 from cfslib.isolation.namespaces import Namespace
-from cfslib.runtime import container
+from cfslib.runtime import ownership
 
 
 def process_limit() -> Finding:
@@ -22,7 +22,7 @@ def process_limit() -> Finding:
     wanted = Limits(pids_max=few)
     try:
         with limits.enforced(
-            wanted, counted_alone=not container.may_do_it_alone()
+            wanted, counted_alone=not ownership.may_do_it_alone()
         ) as guard:
             forks = in_child(lambda: _forks_under(guard, few))
     except OSError as error:
@@ -35,7 +35,7 @@ def process_limit() -> Finding:
 
 def _forks_under(guard: Guard, limit: int) -> int:
     """Return how many forks succeed; the limit counts us as well."""
-    if not container.may_do_it_alone():
+    if not ownership.may_do_it_alone():
         idmaps.unshare_as_root(Namespace(0))
     guard.join()
     for forks in range(limit + 1):
@@ -77,7 +77,7 @@ def _delegation() -> str:
 def user_ids() -> Finding:
     """Be a user other than root inside, which takes ids that are ours to give."""
     about = "user ids"
-    if container.may_do_it_alone():
+    if ownership.may_do_it_alone():
         return Finding(about, "all of them are ours to give")
     if machine.setuid_is_void():
         state = "root alone, no --user: newuidmap could not become root here"

@@ -6,20 +6,19 @@ and comes here with the refusal.  Each function takes the directory that stands 
 """
 
 import errno
-from dataclasses import dataclass
 from pathlib import Path
 
 from cfslib.doctor.machine import ROOT, around, engine, newer_kernel, read, switch
 from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel import procfs
+from cfslib.kernel.record import Record
 
 
-@dataclass(frozen=True)
-class Obstacle:
+class Obstacle(Record):
     """What is in the way, and the one line to type that takes it away."""
 
-    what: str
-    remedy: str
+    def __init__(self, what: str, remedy: str) -> None:
+        self.what, self.remedy = what, remedy
 
 
 def to_namespace(kind: Namespace, error: OSError, root: Path = ROOT) -> Obstacle:

@@ -18,7 +18,7 @@ from cfslib.doctor import extras, trials
 from cfslib.doctor.trials import Finding
 from cfslib.isolation import idmaps
 from cfslib.kernel import syscalls
-from cfslib.runtime import container
+from cfslib.runtime import ownership
 
 WIDTH = 80
 
@@ -47,7 +47,7 @@ def _findings() -> Iterator[Finding]:
     yield user
     # The notebooks use them as root too, so they are what the rest is tried with.
     unshare = syscalls.unshare if user.remedy else idmaps.unshare_as_root
-    if container.may_do_it_alone() or not user.remedy:
+    if ownership.may_do_it_alone() or not user.remedy:
         yield from trials.namespaces(unshare)
         yield trials.proc_inside(unshare)
         yield trials.layer(unshare)

@@ -9,35 +9,38 @@ does.  A refusal goes to `obstacles`, which knows what usually stands behind it.
 
 import os
 import re
-import socket
 import tempfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from cfslib.children.in_child import in_child
 from cfslib.doctor import machine, obstacles
 from cfslib.doctor.obstacles import Obstacle
-from cfslib.images import host_tools
+from cfslib.images import cache, notes, search
 from cfslib.isolation import idmaps, mounts, rootfs
 from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel import syscalls
-from cfslib.runtime import container
+from cfslib.kernel.record import Record
+from cfslib.runtime import ownership
+from cfslib.runtime.run import capture
 from cfslib.runtime.spec import Spec
 
 NEEDED = (5, 14)  # for RLIMIT_NPROC by user namespace, the youngest thing we use
 Unshare = Callable[[int], None]
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(Record):
     """What was looked at, how it is, and what to type if that is not well."""
 
-    about: str
-    state: str
-    remedy: str = ""
-    fatal: bool = False  # without this there is no container at all
+    def __init__(
+        self,
+        about: str,
+        state: str,
+        remedy: str = "",
+        fatal: bool = False,  # without this there is no container at all
+    ) -> None:
+        self.about, self.state = about, state
+        self.remedy, self.fatal = remedy, fatal
 
 
 def kernel(release: str) -> Finding:
@@ -53,7 +56,7 @@ def kernel(release: str) -> Finding:
 def surroundings() -> Iterator[Finding]:
     """Say who we are, and what is around us."""
     name = "root" if os.geteuid() == 0 else "an ordinary user"
-    if name == "root" and not container.may_do_it_alone():
+    if name == "root" and not ownership.may_do_it_alone():
         name = "root, but without root's rights over the machine"
     yield Finding("user", name)
     if machine.wsl() == 1:
@@ -78,24 +81,31 @@ def user_namespaces() -> Finding:
 
 def namespaces(unshare: Unshare) -> Iterator[Finding]:
     """Make one namespace of each other kind."""
-    made: list[str] = []
+    kinds = [kind for kind in Namespace if kind is not Namespace.USER]
+    errors = in_child(lambda: _refusals(unshare, kinds))
     refused: dict[Obstacle, list[str]] = {}
-    for kind in [kind for kind in Namespace if kind is not Namespace.USER]:
-        try:
-            in_child(partial(_make_and_use, unshare, kind))
-            made.append(str(kind))
-        except OSError as error:
-            why = obstacles.to_namespace(kind, error)
-            refused.setdefault(why, []).append(str(kind))
+    for kind, error in errors.items():
+        why = obstacles.to_namespace(kind, error)
+        refused.setdefault(why, []).append(str(kind))
+    made = [str(kind) for kind in kinds if kind not in errors]
     yield Finding("namespaces", ", ".join(made) or "none")
-    for why, kinds in refused.items():
-        yield Finding("namespaces", f"not {', '.join(kinds)}: {why.what}", why.remedy)
+    for why, names in refused.items():
+        yield Finding("namespaces", f"not {', '.join(names)}: {why.what}", why.remedy)
 
 
-def _make_and_use(unshare: Unshare, kind: Namespace) -> None:
-    unshare(kind)
-    if kind is Namespace.UTS:  # Podman's own filter allows the one and not the other
-        socket.sethostname(socket.gethostname())
+def _refusals(unshare: Unshare, kinds: Sequence[Namespace]) -> dict[Namespace, OSError]:
+    """Make namespaces one after the other; return the errors."""
+    unshare(Namespace(0))
+    errors = {}
+    for kind in kinds:
+        try:
+            syscalls.unshare(kind)
+            if kind is Namespace.UTS:
+                # Podman's own filter allows the one and not the other.
+                syscalls.sethostname(os.uname().nodename)
+        except OSError as error:
+            errors[kind] = error
+    return errors
 
 
 def proc_inside(unshare: Unshare) -> Finding:
@@ -104,7 +114,7 @@ def proc_inside(unshare: Unshare) -> Finding:
     def trial() -> None:
         unshare(Namespace.MNT | Namespace.PID)
         mounts.keep_private()
-        in_child(lambda: mounts.proc(Path("/proc")))
+        in_child(lambda: mounts.proc("/proc"))
 
     return _tried("/proc inside", trial, obstacles.to_proc)
 
@@ -115,7 +125,7 @@ def layer(unshare: Unshare) -> Finding:
     def trial(root: Path) -> None:
         unshare(Namespace.MNT)
         mounts.keep_private()
-        rootfs.layer(root)
+        rootfs.layer(str(root))
         (root / "written").touch()
 
     with tempfile.TemporaryDirectory(prefix="cfs-doctor-") as directory:
@@ -134,14 +144,27 @@ def whole() -> Finding:
 
 def run_true(user: str = "0") -> OSError | None:
     """Run `true` in a container; return what went wrong."""
-    with tempfile.TemporaryDirectory(prefix="cfs-doctor-") as directory:
-        root = Path(directory)
-        try:
-            host_tools.build(root, ["true"])
-            code = container.capture(Spec(["true"], rootfs=root, user=user)).code
-        except OSError as error:
-            return error
+    try:
+        if _has_rootfs():
+            code = capture(Spec(["true"], user=user)).code
+        else:
+            from cfslib.images import host_tools  # here, because most have a rootfs
+
+            with tempfile.TemporaryDirectory(prefix="cfs-doctor-") as root:
+                host_tools.build(Path(root), ["true"])
+                code = capture(Spec(["true"], rootfs=root, user=user)).code
+    except OSError as error:
+        return error
     return None if code == 0 else OSError(f"`true` ended with {code}")
+
+
+def _has_rootfs() -> bool:
+    """Say if there is one for `cfs run`: to make that takes longer than all trials."""
+    try:
+        place = cache.directory(os.environb)
+    except OSError:
+        return False  # there is no place for it either
+    return notes.fresh(place, search.path(os.environb)) is not None
 
 
 def _tried(

@@ -9,6 +9,7 @@ import pytest
 from cfslib.children.in_child import in_child
 from cfslib.doctor import obstacles, trials
 from cfslib.doctor.trials import Finding
+from cfslib.images import cache, host_tools
 from cfslib.isolation import idmaps, mounts
 from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel import syscalls
@@ -96,8 +97,23 @@ def test_a_kernel_that_has_all_we_use_is_well(release: str, version: str) -> Non
     assert trials.kernel(release) == Finding("kernel", version)
 
 
-def test_a_whole_container_is_made() -> None:
-    assert trials.whole() == Finding("a container", "was made, ran `true`, and is gone")
+WELL = Finding("a container", "was made, ran `true`, and is gone")
+
+
+def test_a_whole_container_is_made_where_nobody_has_made_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+    assert trials.whole() == WELL
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_rootfs_that_is_there_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    cache.current()
+    monkeypatch.delattr(host_tools, "build")
+
+    assert trials.whole() == WELL
 
 
 def _refuse_unshare() -> None:
