@@ -8,8 +8,8 @@ import pytest
 
 from cfslib.images import host_tools
 from cfslib.runtime import program
-from cfslib.runtime.run import capture
 from cfslib.runtime.init import CannotExecute
+from cfslib.runtime.run import capture
 from cfslib.runtime.spec import Spec
 from tests.conftest import needs_namespaces
 

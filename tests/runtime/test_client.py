@@ -9,8 +9,8 @@ import pytest
 
 from cfslib.children.streams import Finished
 from cfslib.runtime import client
-from cfslib.runtime.run import capture
 from cfslib.runtime.init import CannotExecute
+from cfslib.runtime.run import capture
 from cfslib.runtime.spec import Spec
 from tests.conftest import needs_namespaces, wait_until
 

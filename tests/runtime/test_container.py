@@ -22,8 +22,8 @@ from cfslib.isolation import capabilities, idmaps
 from cfslib.isolation.limits import Limits
 from cfslib.isolation.namespaces import Namespace, inode
 from cfslib.kernel import syscalls
-from cfslib.runtime.run import capture, run
 from cfslib.runtime.init import CannotExecute
+from cfslib.runtime.run import capture, run
 from cfslib.runtime.spec import Spec, Volume
 from tests.conftest import ROOT, is_alive, needs_namespaces, needs_root, wait_until
 from tests.isolation.test_keyring import (
