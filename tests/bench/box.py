@@ -108,7 +108,7 @@ def floor_limit(box: Box) -> str:
         (group,) = cgroups.plan({"pids.max": str(PIDS_MAX)})
     except CannotLimit:
         return "rlimit"
-    return str(group.path.parent)
+    return os.path.dirname(group.path)
 
 
 def _is_dynamic(program: str) -> bool:

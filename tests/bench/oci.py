@@ -94,7 +94,7 @@ def _linux(box: Box, as_root: bool) -> Json:
     # RLIMIT_NPROC instead of a cgroup would count all that the user has on the host:
     # it is set before there is a user namespace.
     if as_root:
-        linux["resources"] = {"pids": {"limit": Limits.pids_max}}
+        linux["resources"] = {"pids": {"limit": Limits().pids_max}}
     else:
         kinds.append("user")
         uid, gid = _ids(box)

@@ -3,7 +3,7 @@
 from contextlib import ExitStack
 from dataclasses import replace
 
-from cfslib.runtime import container
+from cfslib.runtime import ownership
 from tests.bench import commands, today, trials, ways
 from tests.bench.box import Box
 from tests.bench.kinds import USER, kinds, named
@@ -26,7 +26,7 @@ def situations(box: Box, rounds: int) -> Times:
             if cfs := today.cfs(box.things):
                 here.append(commands.cfs_run(kind, cfs, today.NAME, env))
             # Who has one user id has none to give.
-            if situation == USER and not container.may_do_it_alone():
+            if situation == USER and not ownership.may_do_it_alone():
                 here = [replace(way, may_fail=True) for way in here]
             peers = stack.enter_context(trials.peers(kind))
             here += [way for way in peers if way.name in PEERS]

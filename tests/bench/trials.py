@@ -14,7 +14,7 @@ from pathlib import Path
 from cfslib.images.host_tools import PATH
 from cfslib.isolation.mounts import UmountFlag
 from cfslib.kernel import procfs, syscalls
-from cfslib.runtime import container
+from cfslib.runtime import ownership
 from tests.bench import processes
 from tests.bench.box import Box
 from tests.bench.commands import command
@@ -93,7 +93,7 @@ def _try(peer: Peer, box: Box, own: Path) -> Found:
 
 
 def _words(peer: Peer, box: Box, own: Path) -> tuple[str, ...]:
-    name, *words = peer.words(box, own, container.may_do_it_alone())
+    name, *words = peer.words(box, own, ownership.may_do_it_alone())
     return shutil.which(name) or name, *words
 
 

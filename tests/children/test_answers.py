@@ -14,7 +14,7 @@ from cfslib.isolation.cgroups.hierarchies import CannotLimit
 from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel import syscalls, tracing
 from cfslib.kernel.tracing import Call
-from cfslib.runtime.init import CannotExecute
+from cfslib.runtime.errors import CannotExecute
 
 
 def _fails() -> None:

@@ -111,7 +111,7 @@ def test_a_janitor_that_was_given_lives_on() -> None:
         janitor = Janitor()
         seen = []
         for groups in (first, second):
-            with cgroups.made(groups, SETTINGS, janitor):
+            with cgroups.made(groups, SETTINGS, lambda: janitor):
                 seen += [os.path.isdir(group.path) for group in groups]
             seen += [not os.path.exists(group.path) for group in groups]
         janitor.dismiss()
