@@ -15,10 +15,15 @@ from pathlib import Path
 LONGEST = 127  # bytes of a first line that every kernel reads: execve(2)
 PROGRAM = """\
 {first_line}
+import gc
 import sys
 
+gc.disable()  # there is no garbage, and what is imported stays
 libraries = sys.path
 sys.path = [libraries[-1], {package!r}]  # to begin with, fewer directories to search
+from cfslib.cli.finder import Finder  # noqa: E402
+
+sys.meta_path.insert(0, Finder)
 from cfslib.cli import entry  # noqa: E402
 
 sys.path = [*libraries, {package!r}]

@@ -5,13 +5,14 @@ Like `trials`, each thing in a child; but what is refused here is a remark, no f
 
 import os
 import shutil
+from collections.abc import Callable
 
 from cfslib.children.in_child import in_child
 from cfslib.doctor import machine, trials
 from cfslib.doctor.trials import Finding
 from cfslib.isolation import idmaps, limits
 from cfslib.isolation.cgroups import hierarchies
-from cfslib.isolation.limits import Guard, Limits
+from cfslib.isolation.limits import Limits
 from cfslib.isolation.namespaces import Namespace
 from cfslib.runtime import ownership
 
@@ -23,8 +24,8 @@ def process_limit() -> Finding:
     try:
         with limits.enforced(
             wanted, counted_alone=not ownership.may_do_it_alone()
-        ) as guard:
-            forks = in_child(lambda: _forks_under(guard, few))
+        ) as join:
+            forks = in_child(lambda: _forks_under(join, few))
     except OSError as error:
         return Finding("process limit", trials.cause_of(error), _delegation())
     if not 0 < forks < few:
@@ -33,11 +34,11 @@ def process_limit() -> Finding:
     return Finding("process limit", "holds")
 
 
-def _forks_under(guard: Guard, limit: int) -> int:
+def _forks_under(join: Callable[[], None], limit: int) -> int:
     """Return how many forks succeed; the limit counts us as well."""
     if not ownership.may_do_it_alone():
         idmaps.unshare_as_root(Namespace(0))
-    guard.join()
+    join()
     for forks in range(limit + 1):
         try:
             pid = os.fork()
@@ -53,8 +54,8 @@ def other_limits() -> Finding:
     version = hierarchies.version()
     wanted = Limits(memory_max=64 << 20, cpu_max=0.5)
     try:
-        with limits.enforced(wanted, counted_alone=False) as guard:
-            in_child(guard.join)
+        with limits.enforced(wanted, counted_alone=False) as join:
+            in_child(join)
     except OSError as error:
         return Finding("cgroups", f"{version}; {trials.cause_of(error)}", _delegation())
     return Finding("cgroups", f"{version}; memory and cpu can be limited")

@@ -6,17 +6,17 @@ RLIMIT_NPROC counts per user namespace since Linux 5.14, so inside our own it co
 the container's processes alone.  See getrlimit(2).
 """
 
-from cfslib.isolation import cgroups
-from cfslib.isolation.cgroups.hierarchies import CannotLimit
 from cfslib.kernel import libc, syscalls
 from cfslib.kernel.record import Record
 from cfslib.kernel.syscalls import Resource
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from cfslib.isolation.cgroups.group import Group
+    from cfslib.isolation.cgroups.janitor import Janitor
 
 CPU_PERIOD = 100_000  # microseconds: the kernel's default
 
@@ -63,12 +63,22 @@ class Guard(Record):
         self.settings = settings or {}
         self.processes = processes
 
+    @property
+    def doors(self) -> "list[str]":
+        """The files by which a process joins the groups."""
+        return [group.door for group in self.groups]
+
+    def made(
+        self, janitor: "Callable[[], Janitor] | None" = None
+    ) -> "AbstractContextManager[None]":
+        """Have the groups for a `with` block: see `cgroups.made`."""
+        from cfslib.isolation import cgroups  # here, because PID 1 needs none of it
+
+        return cgroups.made(self.groups, self.settings, janitor)
+
     def join(self) -> None:
         """Be under these limits, with all children to come."""
-        for group in self.groups:
-            group.join()
-        if self.processes is not None:
-            _limit_processes(self.processes)
+        join(self.doors, self.processes)
 
 
 def plan(limits: Limits, *, counted_alone: bool) -> Guard:
@@ -77,6 +87,9 @@ def plan(limits: Limits, *, counted_alone: bool) -> Guard:
     `counted_alone` says whether RLIMIT_NPROC would count the container's processes and
     no others.  Raise `CannotLimit` if one of the limits cannot be set here.
     """
+    from cfslib.isolation import cgroups
+    from cfslib.isolation.cgroups.hierarchies import CannotLimit
+
     settings = limits.settings()
     try:
         return Guard(cgroups.plan(settings), settings)
@@ -87,21 +100,25 @@ def plan(limits: Limits, *, counted_alone: bool) -> Guard:
 
 
 class enforced:  # noqa: N801  it reads as a function
-    """Prepare limits for a `with` block, as `plan` says; give the guard to join."""
+    """Prepare limits for a `with` block; yield what is called to be under them."""
 
     def __init__(self, limits: Limits, *, counted_alone: bool) -> None:
         self._guard = plan(limits, counted_alone=counted_alone)
-        self._groups = cgroups.made(self._guard.groups, self._guard.settings)
+        self._groups = self._guard.made()
 
-    def __enter__(self) -> Guard:
+    def __enter__(self) -> "Callable[[], None]":
         self._groups.__enter__()
-        return self._guard
+        return self._guard.join
 
     def __exit__(self, *_: object) -> None:
-        self._groups.__exit__()
+        self._groups.__exit__(None, None, None)
 
 
-def _limit_processes(number: int) -> None:
-    _, hard = libc.getrlimit(Resource.NPROC)
-    number = min(number, hard)  # a hard limit only ever goes down
-    syscalls.setrlimit(Resource.NPROC, number, number)
+def join(doors: "Sequence[str]", processes: "int | None") -> None:
+    """Go through the doors of groups; be under RLIMIT_NPROC, if that is a number."""
+    for door in doors:
+        syscalls.write(door, "0")  # which means the process that writes
+    if processes is not None:
+        _, hard = libc.getrlimit(Resource.NPROC)
+        processes = min(processes, hard)  # a hard limit only ever goes down
+        syscalls.setrlimit(Resource.NPROC, processes, processes)

@@ -26,7 +26,7 @@ from cfslib.runtime import errors, init
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import NoReturn, Self
+    from typing import Any, NoReturn, Self
 
     from cfslib.kernel.tracing import Call
 
@@ -34,7 +34,7 @@ PATIENCE = 30  # seconds: a hostile rootfs may have something that never opens
 OUR_ERROR = 125  # the exit code for "the container could not be made"
 LARGEST = 1 << 16  # bytes of a message; a socket takes more than that at once
 STREAMS = 3  # standard input, output and error
-WORD, STARTS, RUNS = b"!", b".", b"+"
+STARTS, RUNS = b".", b"+"
 
 
 class Channel:
@@ -63,10 +63,10 @@ class Channel:
 
     # Outside:
 
-    def say(self) -> None:
-        """Tell PID 1 that the next part of our work is done."""
+    def say(self, *told: "Any") -> None:
+        """Tell PID 1 that the next part of our work is done, and what came of it."""
         self._close_inside()
-        self._send(WORD)
+        self._send(marshal.dumps(told))
 
     def order(
         self, argv: "list[str] | None", term: str, streams: "Sequence[int]"
@@ -142,10 +142,13 @@ class Channel:
         before, self._inside = self._inside, number
         return before
 
-    def wait(self) -> None:
+    def wait(self) -> "tuple[Any, ...]":
         """Wait for the maker's next word; end if it has ended."""
-        if not posix.read(self._inside, len(WORD)):
+        data = posix.read(self._inside, LARGEST)
+        if not data:
             posix._exit(OUR_ERROR)
+        told: tuple[Any, ...] = marshal.loads(data)
+        return told
 
     def wait_for_order(self) -> "tuple[list[str] | None, str]":
         """Wait for the last word: what to run, and on which terminal it prints.

@@ -6,7 +6,7 @@ own.  The order of the steps is what matters, and each line says why it stands t
 If one of them fails, the command is not run, and nothing is left behind.
 """
 
-from cfslib.isolation import cgroups, idmaps, limits
+from cfslib.isolation import idmaps, limits
 from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel import libc, syscalls
 from cfslib.kernel.held import Held
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from typing import Self
 
     from cfslib.isolation.cgroups.janitor import Janitor
-    from cfslib.isolation.limits import Guard
     from cfslib.runtime.spec import Spec
 
 
@@ -56,20 +55,20 @@ class Created:
         """Stand outside: make PID 1, and give it what only the host can give."""
         spec, do = self.spec, Steps(self.spec.leave_out)
         kinds = ownership.namespaces(spec)
-        guard = limits.plan(spec.limits, counted_alone=ownership.counts_alone(kinds))
         channel = self._held.enter(Channel(streams_follow or spec.terminal))
         # One call for all namespaces but one: a cgroup namespace starts at the group
         # that a process is in, so PID 1 joins its group first and unshares it then.
         pid = syscalls.clone(kinds & ~Namespace.CGROUP)
         if pid == 0:
-            channel.live(lambda: _become(spec, root, kinds, guard, channel))
-        libc.move_elsewhere(pid)  # on our processor it would wait until we do
+            channel.live(lambda: _become(spec, root, kinds, channel))
         self.pid1, self.channel = self._held.enter(Child(pid)), channel
+        libc.move_elsewhere(pid)  # on our processor it would wait until we do
         if Namespace.USER in kinds:
             do(idmaps.write, pid, *ownership.id_maps(spec))  # until then it is nobody
         channel.say()
-        self._held.enter(cgroups.made(guard.groups, guard.settings, janitor))
-        channel.say()
+        guard = limits.plan(spec.limits, counted_alone=ownership.counts_alone(kinds))
+        self._held.enter(guard.made(janitor))
+        channel.say(guard.doors, guard.processes)
 
     def start(
         self,
@@ -92,9 +91,7 @@ class Created:
         self._held.__exit__()
 
 
-def _become(
-    spec: "Spec", root: str, kinds: Namespace, guard: "Guard", channel: Channel
-) -> int:
+def _become(spec: "Spec", root: str, kinds: Namespace, channel: Channel) -> int:
     """Turn this process, PID 1 in its own world, into the container."""
     # By PID 1 and not before, because meanwhile its maker does other things.
     from cfslib.isolation import (  # isort: skip
@@ -116,8 +113,8 @@ def _become(
     do(mounts.proc, f"{root}/proc")
     do(mounts.sys, f"{root}/sys")
     do(devices.mount_dev, f"{root}/dev", may_make_devices=Namespace.USER not in kinds)
-    channel.wait()  # until there are the cgroups
-    do(guard.join)  # as late as the host's /sys/fs/cgroup is in sight
+    doors, processes = channel.wait()  # until there are the cgroups
+    do(limits.join, doors, processes)  # as late as the host's are in sight
     do(syscalls.unshare, kinds & Namespace.CGROUP)  # which starts at our group
     do(rootfs.pivot, root)  # from here on the host's files are gone
     do(init.import_nothing_more)

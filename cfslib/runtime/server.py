@@ -18,6 +18,16 @@ import select
 import time
 
 from cfslib.children import retirement
+from cfslib.isolation import (  # noqa: F401  what PID 1 imports, once for all of them
+    capabilities,
+    devices,
+    keyring,
+    masks,
+    mounts,
+    rootfs,
+    users,
+    volumes,
+)
 from cfslib.isolation.cgroups.janitor import Janitor
 from cfslib.kernel import messages, tracing
 from cfslib.runtime import init, request, run

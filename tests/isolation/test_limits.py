@@ -64,12 +64,12 @@ def _forks_until_refused() -> int:
 
 
 def _under(limits_: Limits, func: Callable[[], object], *, alone: bool) -> object:
-    with limits.enforced(limits_, counted_alone=alone) as guard:
+    with limits.enforced(limits_, counted_alone=alone) as join:
 
         def joined() -> object:
             if alone:
                 idmaps.unshare_as_root(Namespace(0))
-            guard.join()
+            join()
             return func()
 
         return in_child(joined)

@@ -71,8 +71,8 @@ def limited(tmp_path: Path) -> Run:
     run = in_box(tmp_path)
 
     def call(argv: Sequence[str], most: int) -> int:
-        with limits.enforced(Limits(pids_max=most), counted_alone=True) as guard:
-            return run(argv, guard.join)
+        with limits.enforced(Limits(pids_max=most), counted_alone=True) as join:
+            return run(argv, join)
 
     return call
 

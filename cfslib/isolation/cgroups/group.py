@@ -45,6 +45,10 @@ class Group(Record, ABC):
                 self.set(setting, value)
         _make(self.inner)
 
+    def join(self) -> None:
+        """Move the calling process, and the children it has from now on, in here."""
+        syscalls.write(self.door, "0")
+
     def remove(self) -> None:
         """Kill what still runs in the group, then end it."""
         janitor.remove(encoded(self.path))
@@ -57,9 +61,10 @@ class Group(Record, ABC):
     def set(self, setting: str, value: str) -> None:
         """Write a limit, named and written as in v2."""
 
+    @property
     @abstractmethod
-    def join(self) -> None:
-        """Move the calling process, and the children it has from now on, in here."""
+    def door(self) -> str:
+        """The file in which a process writes "0" to come in with its later children."""
 
 
 def _make(path: str) -> None:

@@ -22,9 +22,10 @@ class Cgroup(Group):
         """Write a limit: "pids.max", "memory.max" (bytes), "cpu.max" (us in us)."""
         syscalls.write(f"{self.path}/{setting}", value)
 
-    def join(self) -> None:
-        """Move the calling process, and the children it has from now on, in here."""
-        syscalls.write(f"{self.inner}/cgroup.procs", "0")
+    @property
+    def door(self) -> str:
+        """The file in which a process writes "0" to come in with its later children."""
+        return f"{self.inner}/cgroup.procs"
 
 
 def parent_for(home: Home, controllers: "Collection[str]") -> str:

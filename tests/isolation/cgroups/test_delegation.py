@@ -49,16 +49,16 @@ def part() -> Generator[Cgroup]:
 def under(part: Cgroup, limit: Limits, func: Callable[[], T]) -> T:
     """Be the user in this part, and call `func` in a child with a limit."""
 
-    def limited(guard: limits.Guard) -> T:
+    def limited(join: Callable[[], None]) -> T:
         idmaps.unshare_as_root(Namespace(0))
-        guard.join()
+        join()
         return func()
 
     def user() -> T:
         part.join()
         be_user()
-        with limits.enforced(limit, counted_alone=False) as guard:
-            return in_child(lambda: limited(guard))
+        with limits.enforced(limit, counted_alone=False) as join:
+            return in_child(lambda: limited(join))
 
     return in_child(user)
 
