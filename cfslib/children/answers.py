@@ -4,25 +4,20 @@ A child's result, its exception, and the calls it made travel back through a pip
 one pickle.  The parent opens it: records the calls, raises or returns.
 """
 
-import io
 import os
 import pickle
 import signal
 from collections.abc import Callable
-from enum import Enum
-from pathlib import PurePath
 
 from cfslib.kernel import tracing
 from cfslib.kernel.record import Record
-from cfslib.kernel.tracing import Call, Trace
+from cfslib.kernel.tracing import Call
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-# What an answer from a container may be made of, besides text and numbers.
-_PLAIN = (BaseException, Call, Enum, PurePath, Trace, int)
 # Where an error often arises, but the reader's mistake never is: we and the library.
 _NOT_THEIRS = (
     os.path.dirname(os.path.dirname(__file__)),
@@ -70,41 +65,6 @@ def packed(answer: Answer, dumps: Callable[[Answer], bytes] = pickle.dumps) -> b
         told = repr(answer.error or type(answer.result))
         error = ChildProcessError(f"cannot send the child's answer {told}: {reason}")
         return pickle.dumps(Answer(None, error, answer.calls))
-
-
-class _ByValue(pickle.Pickler):
-    """Takes a flag for its class and its number; left alone, Python 3.11.2 does not."""
-
-    def reducer_override(self, obj: "Any") -> "Any":
-        if isinstance(obj, Enum):
-            return type(obj), (obj.value,)
-        return NotImplemented
-
-
-def by_value(answer: Answer) -> bytes:
-    """Return an answer as bytes that `unpacked` accepts."""
-    data = io.BytesIO()
-    _ByValue(data).dump(answer)
-    return data.getvalue()
-
-
-class _Harmless(pickle.Unpickler):
-    """Makes errors and calls, and nothing that could run a function of its sender."""
-
-    def find_class(self, module: str, name: str) -> "Any":
-        found = super().find_class(module, name)
-        ours = module.partition(".")[0] in ("builtins", "cfslib", "pathlib", "signal")
-        if ours and isinstance(found, type) and issubclass(found, (Answer, *_PLAIN)):
-            return found
-        raise pickle.UnpicklingError(f"{module}.{name} has no place in an answer")
-
-
-def unpacked(data: bytes) -> Answer:
-    """Return an answer from PID 1, to which a container may have done something."""
-    answer = _Harmless(io.BytesIO(data)).load()
-    if not isinstance(answer, Answer):
-        raise pickle.UnpicklingError("that is no answer")
-    return answer
 
 
 def died(status: int) -> ChildProcessError:

@@ -3,7 +3,7 @@
 It has one thread and everything imported already; but no library that hardly any child
 uses, for each would be mapped into all of them.  A child is forked ahead and waits,
 since half of the time that a call would take is the fork.  `forkclient` starts the
-server and asks it, `standby` is the child:
+server and asks it, `worker` is the child:
 
     client                        server                       child
     writes the request
@@ -109,10 +109,6 @@ class _Server:
     """The children at work, and the one that waits."""
 
     def __init__(self, fd: int, ignored: int) -> None:
-        # A Jupyter kernel ignores Ctrl-C at some times and not at others; and if we
-        # ignored the end of children, as a client may, there would be none to wait for.
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         self._ignored = ignored  # signals, by the client
         self._requests = socket.socket(fileno=fd)
         self._retired = False

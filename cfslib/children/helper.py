@@ -1,4 +1,4 @@
-"""helpers: a process beside ours that does what a process with threads must not.
+"""helper: a process beside ours that does what a process with threads must not.
 
 It is started when it is needed first, and again if it has died.  It ends with us: a
 helper sees that its socket was closed.
@@ -20,9 +20,7 @@ from dataclasses import dataclass
 
 from cfslib.children import retirement
 from cfslib.children.streams import have_all_three
-from cfslib.kernel import inherited, messages, over_exec
-
-LARGEST = 4096  # bytes of a message from a helper
+from cfslib.kernel import inherited, over_exec
 
 
 @dataclass(frozen=True)
@@ -42,17 +40,6 @@ class _Process:
         except (BrokenPipeError, ConnectionResetError):
             return False
         return True
-
-    def message(self) -> tuple[bytes, list[int]]:
-        """Return the next message that has come from it, with its descriptors."""
-        if not self.is_ours():
-            return b"", []
-        try:
-            return messages.receive(
-                self.requests.fileno(), LARGEST, 1, socket.MSG_DONTWAIT
-            )
-        except (BlockingIOError, ConnectionResetError):
-            return b"", []
 
     def retire(self) -> None:
         """Let it end by itself, when it has done what it was asked for."""
@@ -89,29 +76,23 @@ class Helper:
         """The process as it is now; None if there is none."""
         return self._process.process.pid if self._process else None
 
-    def ask(self, descriptors: Sequence[int], request: Callable[[bool], bytes]) -> None:
-        """Send a request with file descriptors.
-
-        `request` returns its bytes; it is told whether the helper is a new one.
-        """
+    def ask(self, descriptors: Sequence[int], data: bytes = b"!") -> None:
+        """Send a request: file descriptors, and some bytes, at least one."""
         with self._lock:
             heritage = inherited.of_this_thread()
             self._reap()
             process = self._that_has(heritage)
-            if process and process.took(request(False), descriptors):
+            if process and process.took(data, descriptors):
                 return
             self._retire()
             self._process = _start(self._arguments(), heritage)
-            self._process.took(request(True), descriptors)
+            self._process.took(data, descriptors)
             self._reap()
 
-    def message(self) -> tuple[bytes, list[int]]:
-        """Return the next message from it, with its descriptors; b"" for none.
-
-        `request` in `ask` may call this too.
-        """
+    def retire(self) -> None:
+        """Have the next request go to a new one."""
         with self._lock:
-            return self._process.message() if self._process else (b"", [])
+            self._retire()
 
     def stop(self) -> None:
         """End it and whatever it still runs."""

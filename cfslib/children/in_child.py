@@ -1,4 +1,4 @@
-"""children: a fresh process to try things in.
+"""in_child: a fresh process to try things in.
 
 Entering a namespace cannot be undone, so whoever wants to try one sends a child:
 

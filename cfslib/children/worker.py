@@ -1,4 +1,4 @@
-"""standby: a child of the fork server, which waits for something to call."""
+"""worker: a child of the fork server, which waits for something to call."""
 
 import os
 import pickle

@@ -9,6 +9,7 @@ what it has too much; capabilities that exec took away it cannot take back.
 Helpers import this, and they import as little as they can: see `ffi`.
 """
 
+import _signal
 import posix
 
 from cfslib.kernel import libc
@@ -38,8 +39,12 @@ def of_this_thread() -> str:
 def restore(told: str) -> int:
     """Be as the starter was; return the signals that it ignored, one bit each.
 
-    Those are left as they are: Python ignores some from its start, and needs them so.
+    Those are for whom this process makes.  It must not itself ignore the end of its
+    children, or there is none to wait for; Python needs some signals ignored; and for
+    Ctrl-C see `inherited`.
     """
+    _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
+    _signal.signal(_signal.SIGINT, _signal.default_int_handler)
     *capabilities, uid, gid, dumpable, signals = map(int, told.split(","))
     _try(posix.setresgid, -1, -1, gid)
     _try(posix.setresuid, -1, -1, uid)

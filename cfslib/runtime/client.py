@@ -24,7 +24,9 @@ from cfslib.runtime.spec import Spec
 PROGRAM = """
 import sys
 sys.path.append(sys.argv[1])
+from cfslib.kernel import over_exec
 from cfslib.runtime import server
+over_exec.restore(sys.argv[3])
 server.serve(int(sys.argv[2]))
 """
 server = Helper(lambda: ["-I", "-S", "-c", PROGRAM, str(Path(__file__).parents[2])])
@@ -77,7 +79,7 @@ def _ask(
     with ours, _Written(_request(spec)) as request:
         try:
             descriptors = [theirs.fileno(), request.fd, *streams]
-            server.ask(descriptors, lambda _: b"!")
+            server.ask(descriptors)
         finally:
             theirs.close()
         answer = meanwhile(ours)

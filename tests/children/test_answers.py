@@ -1,7 +1,6 @@
 import os
 import pickle
 import signal
-from pathlib import Path
 
 import pytest
 
@@ -11,9 +10,7 @@ from cfslib.children.in_child import in_child
 from cfslib.cli.parser import Usage
 from cfslib.images.host_tools import MissingTool
 from cfslib.isolation.cgroups.hierarchies import CannotLimit
-from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel import syscalls, tracing
-from cfslib.kernel.tracing import Call
 from cfslib.runtime.errors import CannotExecute
 
 
@@ -160,35 +157,3 @@ def test_a_death_by_a_signal_without_a_name_is_told_too() -> None:
 
 def test_an_exit_is_told_by_its_code() -> None:
     assert str(answers.died(7 << 8)).endswith("exit status 7")
-
-
-class Malicious:
-    """Runs a program where it is unpickled."""
-
-    def __reduce__(self) -> tuple[object, tuple[str]]:
-        return os.system, ("echo it ran",)
-
-
-def test_an_answer_from_a_container_cannot_call_anything(
-    capfd: pytest.CaptureFixture[str],
-) -> None:
-    for found in (Malicious(), os.system, eval):
-        with pytest.raises(pickle.UnpicklingError, match="has no place in an answer"):
-            answers.unpacked(pickle.dumps(Answer(found)))
-    assert "it ran" not in capfd.readouterr().out
-
-
-def test_an_answer_from_a_container_brings_errors_calls_and_flags() -> None:
-    flags = Namespace.MNT | Namespace.PID | 1
-    error = PermissionError(1, "no")
-    error.add_note("Hint: yes")
-    call = Call("unshare", {"flags": flags, "path": Path("/x")}, -1, 1, 0.5, 1)
-    sent = Answer(None, error, [call])
-    got = answers.unpacked(answers.packed(sent, answers.by_value))
-
-    assert got.calls == sent.calls
-    assert str(got.calls[0]) == str(call)
-    assert (repr(got.error), got.error and got.error.__notes__) == (
-        repr(error),
-        ["Hint: yes"],
-    )

@@ -30,9 +30,9 @@ def helper() -> Generator[Helper]:
 
 
 def ask(helper: Helper, text: str) -> str:
-    """Return what the helper answers: the text, and if it was told that it is new."""
+    """Return what the helper answers, which is the text."""
     reader, writer = os.pipe()
-    helper.ask([writer], lambda new: f"{text}, {new}".encode())
+    helper.ask([writer], text.encode())
     os.close(writer)
     with open(reader) as answer:
         return answer.read()
@@ -40,9 +40,9 @@ def ask(helper: Helper, text: str) -> str:
 
 def test_it_is_started_with_the_first_question_and_stays(helper: Helper) -> None:
     assert helper.pid is None
-    assert ask(helper, "a") == "a, True"
+    assert ask(helper, "a") == "a"
     pid = helper.pid
-    assert ask(helper, "b") == "b, False"
+    assert ask(helper, "b") == "b"
     assert helper.pid == pid
 
 
@@ -53,7 +53,7 @@ def test_one_that_was_killed_is_replaced(helper: Helper) -> None:
     os.kill(pid, signal.SIGKILL)
     assert wait_until(lambda: not is_alive(pid))
 
-    assert ask(helper, "b") == "b, True"
+    assert ask(helper, "b") == "b"
     assert helper.pid != pid
     assert not os.path.exists(f"/proc/{pid}")  # nor is it a zombie
 
@@ -65,15 +65,14 @@ def test_a_stopped_one_has_ended_and_comes_back_when_asked(helper: Helper) -> No
 
     assert helper.pid is None
     assert not os.path.exists(f"/proc/{pid}")
-    assert ask(helper, "b") == "b, True"
+    assert ask(helper, "b") == "b"
 
 
 def test_threads_share_one(helper: Helper) -> None:
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda n: ask(helper, str(n)), range(40)))
 
-    assert sorted(a.endswith("True") for a in answers) == [False] * 39 + [True]
-    assert [a.partition(",")[0] for a in answers] == [str(n) for n in range(40)]
+    assert answers == [str(n) for n in range(40)]
 
 
 def test_a_fork_of_us_gets_one_of_its_own(helper: Helper) -> None:
@@ -86,8 +85,8 @@ def test_a_fork_of_us_gets_one_of_its_own(helper: Helper) -> None:
         helper.stop()
         return answer, own
 
-    assert in_child(child) == ("b, True", True)
-    assert ask(helper, "c") == "c, False"  # ours was left alone
+    assert in_child(child) == ("b", True)
+    assert ask(helper, "c") == "c"  # ours was left alone
     assert helper.pid == pid
 
 
@@ -116,21 +115,63 @@ def test_a_signal_for_our_terminal_does_not_reach_it(helper: Helper) -> None:
     assert os.getsid(helper.pid) == helper.pid != os.getsid(0)
 
 
-# It sends what it is sent back as a message too, with a descriptor of its own.
-SENDER = PROGRAM.replace(
-    "    os.write", "    socket.send_fds(requests, [data], [0])\n    os.write"
-)
+@pytest.fixture
+def changed() -> Generator[None]:
+    """Be another user of files than before: what a child would have is different."""
+    before = os.umask(0o77)
+    yield
+    os.umask(before)
 
 
-def test_what_it_sends_is_there_when_we_look() -> None:
-    helper = Helper(lambda: ["-I", "-S", "-c", SENDER])
-    assert helper.message() == (b"", [])
+def test_one_that_is_not_as_we_are_is_replaced(
+    helper: Helper, request: pytest.FixtureRequest
+) -> None:
+    ask(helper, "a")
+    pid = helper.pid
+    request.getfixturevalue("changed")
 
-    said = [ask(helper, "a"), ask(helper, "b")]
-    for text in said:
-        data, (fd,) = helper.message()
-        os.close(fd)
-        assert data == text.encode()
-    assert helper.message() == (b"", [])
+    assert ask(helper, "b") == "b"
+    assert helper.pid != pid
+    assert wait_until(
+        lambda: bool(ask(helper, "c")) and not os.path.exists(f"/proc/{pid}")
+    )
+
+
+def test_one_may_be_replaced_on_demand(helper: Helper) -> None:
+    helper.retire()
+    ask(helper, "a")
+    pid = helper.pid
+    helper.retire()
+
+    assert helper.pid is None
+    assert ask(helper, "b") == "b"
+    assert helper.pid != pid
+
+
+def test_a_retired_one_that_still_works_is_stopped_too(helper: Helper) -> None:
+    ask(helper, "a")
+    pid = helper.pid
+    assert pid
+    os.kill(pid, signal.SIGSTOP)  # it cannot end by itself
+    helper.retire()
+    ask(helper, "b")
+    assert is_alive(pid)
+    os.kill(pid, signal.SIGCONT)
     helper.stop()
-    assert helper.message() == (b"", [])
+
+    assert not os.path.exists(f"/proc/{pid}")
+
+
+def test_a_fork_of_us_leaves_our_helper_in_office(helper: Helper) -> None:
+    ask(helper, "a")
+    pid = helper.pid
+
+    def child() -> None:
+        os.umask(0o77)
+        ask(helper, "b")
+        helper.retire()
+        helper.stop()
+
+    in_child(child)
+    assert ask(helper, "c") == "c"
+    assert helper.pid == pid
