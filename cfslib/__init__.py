@@ -50,7 +50,8 @@ images: where the files at / come from
 
 children: a fresh process to try things in
 
-    streams       standard input, output and error, and how to catch what is printed
+    streams       standard input, output and error: all open, nothing held back
+    pipes         catch what a program prints
     printing      print what a child prints, until it has answered
     answers       what a child process brings home
     worker        a child of the fork server, which waits for something to call

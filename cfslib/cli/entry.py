@@ -7,9 +7,9 @@
 import posix
 import sys
 
+from cfslib.children.streams import have_all_three
 from cfslib.cli import parser
 from cfslib.cli.parser import Asked, Usage
-from cfslib.runtime.lifeline import have_all_three
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cfslib.children.in_child import in_child
-from cfslib.children.streams import Finished
+from cfslib.children.pipes import Finished
 from cfslib.isolation.limits import Limits
 from cfslib.observe.meter import Meter
 from cfslib.runtime.run import capture

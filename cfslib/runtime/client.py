@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cfslib.children.helper import Helper
+from cfslib.children.pipes import Pipes
 from cfslib.children.printing import print_until_answered
-from cfslib.children.streams import Pipes
 from cfslib.kernel import tracing
 from cfslib.runtime import errors, init
 from cfslib.runtime.request import Request

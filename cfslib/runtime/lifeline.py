@@ -21,16 +21,6 @@ PASSED_ON = (
 )
 
 
-def have_all_three() -> None:
-    """Open what our caller has closed of standard input, output and error.
-
-    Else the next file that we open would have that number, and be the command's.
-    """
-    while (fd := os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)) < 3:
-        os.set_inheritable(fd, True)
-    os.close(fd)
-
-
 class Child:
     """A child process that does not outlive a `with` block."""
 

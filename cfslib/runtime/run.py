@@ -8,18 +8,18 @@ import posix
 import sys
 
 from cfslib.children import streams
-from cfslib.children.streams import Finished, Pipes
 from cfslib.images.cache import InUse
 from cfslib.isolation import rootfs
 from cfslib.kernel import procfs
 from cfslib.runtime import init
 from cfslib.runtime.container import Created
-from cfslib.runtime.lifeline import SignalsKeptBack, SignalsPassedOn, have_all_three
+from cfslib.runtime.lifeline import SignalsKeptBack, SignalsPassedOn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from cfslib.children.pipes import Finished
     from cfslib.runtime.spec import Spec
 
 
@@ -30,7 +30,7 @@ def run(spec: "Spec") -> int:
     not be started, another `OSError` if the container could not be made.
     """
     __tracebackhide__ = True
-    have_all_three()
+    streams.have_all_three()
     if procfs.thread_count() > 1:
         from cfslib.runtime import client  # here, because `cfs run` never needs it
 
@@ -38,10 +38,12 @@ def run(spec: "Spec") -> int:
     return _here(spec)
 
 
-def capture(spec: "Spec") -> Finished:
+def capture(spec: "Spec") -> "Finished":
     """Run a container to its end; return its exit code and what it printed."""
     __tracebackhide__ = True
-    have_all_three()
+    from cfslib.children.pipes import Pipes
+
+    streams.have_all_three()
     with Pipes() as pipes:
         if procfs.thread_count() > 1:
             from cfslib.runtime import client

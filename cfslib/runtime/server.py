@@ -17,7 +17,7 @@ import posix
 import select
 import time
 
-from cfslib.children import retirement
+from cfslib.children import retirement, streams
 from cfslib.isolation import (  # noqa: F401  what PID 1 imports, once for all of them
     capabilities,
     devices,
@@ -33,7 +33,6 @@ from cfslib.kernel import messages, tracing
 from cfslib.runtime import init, request, run
 from cfslib.runtime.ahead import Ahead
 from cfslib.runtime.job import Job, tell, write
-from cfslib.runtime.lifeline import have_all_three
 from cfslib.runtime.request import Made, Request
 
 TYPE_CHECKING = False
@@ -165,7 +164,7 @@ class Server:
 
 def serve(fd: int) -> "NoReturn":
     """Make a container for every request that arrives at `fd`, until it is closed."""
-    have_all_three()
+    streams.have_all_three()
     gc.disable()  # it would touch, and so copy, all memory shared with the containers
     init.arguments()  # so that they need not look for them
     server = Server(fd)

@@ -8,7 +8,7 @@ import pytest
 
 from cfslib.children import streams
 from cfslib.children.in_child import in_child
-from cfslib.children.streams import Finished, Pipes
+from cfslib.children.pipes import Finished, Pipes
 
 
 def _caught(*programs: str) -> Finished:

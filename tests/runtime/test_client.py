@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cfslib.children.streams import Finished
+from cfslib.children.pipes import Finished
 from cfslib.runtime import client
 from cfslib.runtime.init import CannotExecute
 from cfslib.runtime.run import capture

@@ -16,7 +16,7 @@ import pytest
 
 from cfslib.children import forkclient
 from cfslib.children.in_child import in_child
-from cfslib.children.streams import Finished
+from cfslib.children.pipes import Finished
 from cfslib.images import host_tools
 from cfslib.isolation import capabilities, idmaps
 from cfslib.isolation.limits import Limits
