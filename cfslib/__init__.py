@@ -15,8 +15,6 @@ kernel: what the kernel is asked, and what it says
     ffi           functions of the C library, declared without ctypes
     libc          the calls that put a container together, as plain functions
     messages      data with file descriptors, over a socket
-    over_exec     what a program does not get from the process that starts it
-    inherited     what a child would have from this thread
     program       find the file that a command names, and start it
     tracing       a record of what the kernel was asked, and what it answered
     syscalls      the system calls that Python's standard library leaves out
@@ -55,6 +53,8 @@ children: a fresh process to try things in
     printing      print what a child prints, until it has answered
     answers       what a child process brings home
     worker        a child of the fork server, which waits for something to call
+    over_exec     what a program does not get from the process that starts it
+    inherited     what a child would have from this thread
     retirement    how a helper learns that it is wanted no more, and how urgently
     forkserver    a small process that forks where its client must not
     helper        a process beside ours that does what one with threads must not

@@ -28,8 +28,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import NoReturn
 
-from cfslib.children import retirement, worker
-from cfslib.kernel import libc, over_exec
+from cfslib.children import over_exec, retirement, worker
+from cfslib.kernel import libc
 
 # What functions of a notebook use, imported now so that no child has to.
 _PRELOADED = (

@@ -18,9 +18,8 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from cfslib.children import retirement
+from cfslib.children import inherited, over_exec, retirement
 from cfslib.children.streams import have_all_three
-from cfslib.kernel import inherited, over_exec
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from cfslib.runtime.spec import Spec
 PROGRAM = """
 import sys
 sys.path.append(sys.argv[1])
-from cfslib.kernel import over_exec
+from cfslib.children import over_exec
 from cfslib.runtime import server
 over_exec.restore(sys.argv[3])
 server.serve(int(sys.argv[2]))

@@ -20,14 +20,14 @@ from tests.conftest import is_alive, wait_until
 PROGRAM = """
 import sys
 from cfslib.children import forkserver
-from cfslib.kernel import over_exec
+from cfslib.children import over_exec
 forkserver.serve(int(sys.argv[1]), over_exec.of_this_thread())
 """
 
 WITHOUT_ROOM = """
 import os, resource, sys
 from cfslib.children import forkserver
-from cfslib.kernel import over_exec
+from cfslib.children import over_exec
 for module in forkserver._PRELOADED:  # while we may read the files
     __import__(module)
 if os.geteuid() == 0:  # who has no such limit

@@ -16,7 +16,7 @@ pytestmark = needs_namespaces
 ROOMS = {
     "": "children cli images isolation kernel runtime",
     "children.": "streams",
-    "cli.": "entry options parser values",
+    "cli.": "entry finder options parser values",
     "images.": "cache notes search",
     "isolation.": "capabilities cgroups devices idmaps keyring limits masks mounts"
     " namespaces rootfs users volumes",

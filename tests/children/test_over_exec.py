@@ -3,14 +3,14 @@ import sys
 
 import pytest
 
+from cfslib.children import inherited, over_exec
 from cfslib.children.in_child import in_child
-from cfslib.kernel import inherited, over_exec
 from tests.conftest import needs_root
 from tests.kernel.changes import BY_ANYBODY, BY_ROOT, IMPORTS
 
 PROGRAM = """
 import os, sys
-from cfslib.kernel import inherited, over_exec
+from cfslib.children import inherited, over_exec
 if sys.argv[1]:
     ignored = over_exec.restore(sys.argv[1])
     from cfslib.children import worker

@@ -15,7 +15,8 @@ kernel does that whenever no cell runs.
 import os
 import resource
 
-from cfslib.kernel import libc, over_exec
+from cfslib.children import over_exec
+from cfslib.kernel import libc
 
 # Of /proc/PID/status: see proc(5).
 _FIELDS = (
