@@ -3,7 +3,7 @@ import threading
 import time
 
 import pytest
-from cfslib.kernel.inherited import of_this_thread
+from cfslib.children.inherited import of_this_thread
 
 from cfslib.children.in_child import in_child
 from tests.conftest import SLOWNESS, needs_root
