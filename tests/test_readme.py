@@ -138,7 +138,9 @@ def test_a_command_of_cfs_that_is_named_is_there(word: str) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-@pytest.mark.parametrize("name", sorted(set(re.findall(r"`(\w+(?:\.py|/))`", README))))
+@pytest.mark.parametrize(
+    "name", sorted(set(re.findall(r"`(?:cfslib/)?(\w+/(?:\w+\.py)?)`", README)))
+)
 def test_a_module_that_is_named_is_there(name: str) -> None:
     assert (TOP / "cfslib" / name).exists()
 

@@ -93,10 +93,9 @@ class Created:
 
 def _become(spec: "Spec", root: str, kinds: Namespace, channel: Channel) -> int:
     """Turn this process, PID 1 in its own world, into the container."""
-    # By PID 1 and not before, because meanwhile its maker does other things.
-    from cfslib.isolation import (  # isort: skip
-        capabilities, devices, keyring, masks, mounts, rootfs, users, volumes,
-    )  # fmt: skip
+    # By PID 1 and not before, because its maker does other things meanwhile.
+    from cfslib.isolation import capabilities, devices, keyring, masks  # noqa: I001
+    from cfslib.isolation import mounts, rootfs, users, volumes
 
     if spec.terminal:
         from cfslib.runtime import terminal
@@ -113,8 +112,7 @@ def _become(spec: "Spec", root: str, kinds: Namespace, channel: Channel) -> int:
     do(mounts.proc, f"{root}/proc")
     do(mounts.sys, f"{root}/sys")
     do(devices.mount_dev, f"{root}/dev", may_make_devices=Namespace.USER not in kinds)
-    doors, processes = channel.wait()  # until there are the cgroups
-    do(limits.join, doors, processes)  # as late as the host's are in sight
+    do(limits.join, *channel.wait())  # as late as the host's cgroups are in sight
     do(syscalls.unshare, kinds & Namespace.CGROUP)  # which starts at our group
     do(rootfs.pivot, root)  # from here on the host's files are gone
     do(init.import_nothing_more)

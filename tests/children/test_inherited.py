@@ -3,9 +3,9 @@ import threading
 import time
 
 import pytest
-from cfslib.children.inherited import of_this_thread
 
 from cfslib.children.in_child import in_child
+from cfslib.children.inherited import of_this_thread
 from tests.conftest import SLOWNESS, needs_root
 from tests.kernel.changes import BY_ANYBODY, BY_ROOT, FOR_EXEC_TOO, IMPORTS
 
