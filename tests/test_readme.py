@@ -138,9 +138,10 @@ def test_a_command_of_cfs_that_is_named_is_there(word: str) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-@pytest.mark.parametrize(
-    "name", sorted(set(re.findall(r"`(?:cfslib/)?(\w+/(?:\w+\.py)?)`", README)))
-)
+MODULES = re.findall(r"`(?:cfslib/)?(\w+\.py|\w+/(?:\w+\.py)?)`", README)
+
+
+@pytest.mark.parametrize("name", sorted(set(MODULES)))
 def test_a_module_that_is_named_is_there(name: str) -> None:
     assert (TOP / "cfslib" / name).exists()
 
