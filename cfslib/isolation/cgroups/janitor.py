@@ -63,10 +63,16 @@ class Janitor:
         posix.waitpid(self._pid, 0)
 
     def finish(self) -> None:
-        """Have it remove all that is on its list, and end.
+        """Remove all that is on the list, and need it no more.
 
-        It still sees the host's files where we may have changed our root.
+        What we do not see, because we may have changed our root, it removes itself.
         """
+        seen = [group for group in self._places if posix.access(group, posix.F_OK)]
+        for group in reversed(seen):
+            remove(group)
+        if len(seen) == len(self._places):
+            self.dismiss()
+            return
         posix.pwrite(self._list, NOW, self._size)
         posix.close(self._list)
         posix.kill(self._pid, signal.SIGTERM)
