@@ -1,0 +1,197 @@
+"""Every way to start a container, each as a process of its own.
+
+command     `cfs run`, with pipes
+terminal    `cfs run`, at a terminal
+program     a Python program with one thread
+notebook    a Python program with several, as a Jupyter kernel is
+ahead       the same, in a container that was made before anybody asked for it
+"""
+
+import fcntl
+import marshal
+import os
+import select
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from cfslib.children.pipes import Finished
+from cfslib.isolation.namespaces import Namespace
+from cfslib.runtime.spec import Spec
+from tests.conftest import SLOWNESS
+
+WAYS = ("command", "terminal", "program", "notebook", "ahead")
+PACKAGE = Path(__file__).parent.parent
+CFS = Path(sys.executable).with_name("cfs")
+REFUSED = 125  # the exit code if the container could not be made
+SECONDS = 20 * SLOWNESS
+
+Prepare = Callable[[], None]  # is called in the process that is to start one
+
+# As `cfs` does it, for what has no option.
+COMMAND = """
+import posix
+from cfslib.cli import entry
+
+complete = run.run
+run.run = lambda spec: complete(spec.changed(leave_out=wanted.leave_out))
+sys.argv[1:] = sys.argv[3:]
+sys.exit(entry.main())
+"""
+PROGRAM = """
+import os, time
+from cfslib.kernel import procfs
+
+def has_one_ahead():
+    def status(pid):
+        try:
+            return procfs.status(pid)
+        except (FileNotFoundError, ProcessLookupError):
+            return {"PPid": "", "Name": ""}
+
+    found = map(status, filter(str.isdecimal, os.listdir("/proc")))
+    names = [one["Name"] for one in found if one["PPid"] == str(client.server.pid)]
+    return "cfs-ahead" in names
+
+try:
+    if sys.argv[2] in ("notebook", "ahead"):
+        import threading
+        from cfslib.runtime import client
+        client.PROGRAM = prelude + client.PROGRAM
+        threading.Thread(target=time.sleep, args=[60], daemon=True).start()
+    if sys.argv[2] == "ahead":
+        run.capture(wanted.changed(argv=["true"]))
+        end = time.monotonic() + 5
+        while not has_one_ahead():
+            assert time.monotonic() < end, "nothing was made ahead"
+            time.sleep(0.01)
+    done = run.capture(wanted)
+except Exception as error:
+    print(f"{type(error).__name__}: {error}", file=sys.stderr)
+    sys.exit(125)
+print(done.stdout, end="")
+print(done.stderr, end="", file=sys.stderr)
+sys.exit(done.code)
+"""
+BEGIN = """
+import sys
+prelude = {prelude!r}
+exec(prelude)
+sys.path.append({package!r})
+import marshal
+from cfslib.runtime import run, spec
+wanted = spec.from_plain(marshal.loads(bytes.fromhex(sys.argv[1])))
+"""
+
+
+def as_we_are() -> None:
+    """Prepare nothing."""
+
+
+def start(
+    way: str,
+    spec: Spec,
+    *,
+    prepare: Prepare = as_we_are,
+    prelude: str = "",
+) -> Finished:
+    """Run a container in one of the ways; return what came of it.
+
+    `prepare` is called in the new process; `prelude` is a program that is run first by
+    who starts the container.
+    """
+    words = _words(way, spec, prelude)
+    return _at_a_terminal(words, prepare) if way == "terminal" else _run(words, prepare)
+
+
+def _words(way: str, spec: Spec, prelude: str) -> list[str]:
+    is_command = way in ("command", "terminal")
+    if is_command and not prelude and not spec.leave_out:
+        return [str(CFS), *options(spec)]
+    begin = BEGIN.format(prelude=prelude, package=str(PACKAGE))
+    program = begin + (COMMAND if is_command else PROGRAM)
+    wanted = marshal.dumps(spec.as_plain()).hex()
+    more = options(spec) if is_command else []
+    return [sys.executable, "-I", "-S", "-c", program, wanted, way, *more]
+
+
+def options(spec: Spec) -> list[str]:
+    """Return what to type after `cfs` for a container like this."""
+    return ["run", *_options(spec), *spec.argv]
+
+
+def _options(spec: Spec) -> Iterator[str]:
+    complete = Spec([])
+    if spec.rootfs:
+        yield f"--rootfs={spec.rootfs}"
+    yield f"--hostname={spec.hostname}"
+    yield f"--workdir={spec.workdir}"
+    yield f"--user={spec.user}"
+    yield f"--pids-limit={spec.limits.pids_max or 'max'}"
+    if spec.limits.memory_max:
+        yield f"--memory={spec.limits.memory_max}"
+    if spec.limits.cpu_max:
+        yield f"--cpus={spec.limits.cpu_max}"
+    if Namespace.NET in spec.namespaces:
+        yield "--network=none"
+    if spec.read_only:
+        yield "--read-only"
+    for name, value in spec.env.items():
+        yield f"--env={name}={value}"
+    for volume in spec.volumes:
+        end = ":ro" if volume.read_only else ""
+        yield f"--volume={volume.source}:{volume.target}{end}"
+    for capability in sorted(spec.capabilities - complete.capabilities):
+        yield f"--cap-add={capability}"
+
+
+def _run(words: list[str], prepare: Prepare) -> Finished:
+    done = subprocess.run(
+        words,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        preexec_fn=prepare,
+        close_fds=False,
+    )
+    return Finished(done.returncode, done.stdout, done.stderr)
+
+
+def _at_a_terminal(words: list[str], prepare: Prepare) -> Finished:
+    def begin() -> None:
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        prepare()
+
+    master, slave = os.openpty()
+    process = subprocess.Popen(
+        words,
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        start_new_session=True,
+        preexec_fn=begin,
+        close_fds=False,
+    )
+    os.close(slave)
+    try:
+        printed = _printed(master)
+        code = process.wait(SECONDS)
+    finally:
+        os.close(master)
+        process.kill()
+        process.wait()
+    return Finished(code, printed.replace("\r\n", "\n"), "")
+
+
+def _printed(master: int) -> str:
+    data, end = b"", time.monotonic() + SECONDS
+    while select.select([master], [], [], max(0, end - time.monotonic()))[0]:
+        try:
+            data += os.read(master, 1 << 16)
+        except OSError:  # EIO: nobody has the other end open any more
+            return data.decode(errors="replace")
+    raise TimeoutError(f"after {SECONDS} s, all it printed is: {data!r}")
