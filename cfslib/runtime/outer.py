@@ -1,16 +1,18 @@
 """outer: a world around a container of which a step is left out.
 
-Such a container could rename, remount or limit what is around it.  So there has to be a
-world of ours around it: namespaces of all kinds that change with it, whose PID 1 has
-the name below.  Whoever asks for less than a whole container without one is refused.
+Such a container could rename, remount or limit what is around it, or write to it.  So
+there has to be a world of ours around it: namespaces of all kinds that change with it,
+in which no file of the machine can be written to, and whose PID 1 has the name below.
+Whoever asks for less than a whole container without one is refused.
 """
 
 import posix
 
 from cfslib.isolation import idmaps, mounts, namespaces
+from cfslib.isolation.mounts import MountFlag
 from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel import procfs, syscalls
-from cfslib.kernel.syscalls import Prctl
+from cfslib.kernel.syscalls import Prctl, TreeFlag
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 NAME = "cfs-outer"
+CGROUPS = "/sys/fs/cgroup"  # where they are mounted, on any machine with systemd
 KINDS = Namespace.MNT | Namespace.UTS | Namespace.PID | Namespace.IPC | Namespace.CGROUP
 
 
@@ -39,9 +42,22 @@ def around(func: "Callable[[], T]") -> "T":
 
 def _inside(func: "Callable[[], T]") -> "T":
     mounts.keep_private()
+    _protect_files()
     mounts.proc("/proc")
     syscalls.prctl(Prctl.SET_NAME, NAME)
     return func()
+
+
+def _protect_files() -> None:
+    """Have nothing written to what is mounted, but to cgroups, which take no harm."""
+    clone = TreeFlag.CLONE | TreeFlag.CLOEXEC | TreeFlag.RECURSIVE
+    cgroups = syscalls.open_tree(CGROUPS, clone)
+    root = syscalls.open_path("/")
+    everything = TreeFlag.EMPTY_PATH | TreeFlag.RECURSIVE
+    syscalls.mount_setattr(root, everything, MountFlag.RDONLY)
+    syscalls.close(root)
+    syscalls.move_mount(cgroups, CGROUPS, TreeFlag.FROM_FD)
+    syscalls.close(cgroups)
 
 
 def is_here() -> bool:
