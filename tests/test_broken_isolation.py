@@ -1,166 +1,346 @@
-"""Isolation that is broken on purpose is noticed.
+"""Each step that makes a container is missed if it is not taken.
 
-Each test edits a copy of the package, so that one wall of the container is missing,
-and looks with a few questions at what comes of it.  All happens in an outer world of
-namespaces, so that what gets out of the container does not get to this machine.
+The table says by what.  A container with one step left out is made in each of the ways
+there are, and a program inside says what is not as it should be.  All of it happens in
+an outer world, so that what gets out of the container does not get to this machine.
 """
 
 import os
-import shutil
-import subprocess
-import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+import signal
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from cfslib.children.in_child import in_child
 from cfslib.images import host_tools
-from cfslib.isolation import mounts
+from cfslib.isolation.capabilities import DEFAULT, Capability
+from cfslib.isolation.limits import Limits
 from cfslib.isolation.mounts import MountFlag
-from cfslib.isolation.namespaces import Namespace
+from cfslib.isolation.namespaces import Namespace, link
 from cfslib.kernel import procfs, syscalls
-from tests.conftest import ROOT, needs_namespaces, own_world
-
-PACKAGE = Path(__file__).parent.parent / "cfslib"
-KINDS = [Namespace.UTS, Namespace.PID, Namespace.MNT, Namespace.IPC, Namespace.CGROUP]
-REFUSED = "it works"  # the container was not made, so nothing could get through
+from cfslib.runtime import outer
+from cfslib.runtime.spec import NAMESPACES, Spec, Volume
+from tests import ways
+from tests.conftest import ROOT, needs_namespaces, wait_until
+from tests.isolation import test_keyring as keys
 
 pytestmark = needs_namespaces
 
+# What a program inside says, each line if something is not as it should be.
+LOOK = """
+status() { while read -r name value; do [ $name = $2: ] && echo $value; done <$1; }
+
+[ "$(hostname)" = inside ] || echo "it has the name of the host"
+[ -e "$secret" ] && echo "it sees a file of the host"
+[ "$(pwd)" = /tmp ] || echo "it starts somewhere else"
+[ -w / ] && [ $read_only ] && echo "it can write to /"
+[ -e /sys/kernel ] || echo "its /sys is empty"
+[ -c /dev/null ] || echo "its /dev is empty"
+[ -e /volume ] || [ ! $volume ] || echo "its volume is missing"
+[ -e /dev/pts/0 ] || [ ! $terminal ] || echo "it has no terminal of its own"
+[ "$(status /proc/$$/status CapBnd)" = $rights ] || echo "it has other rights"
+[ "$(id -u):$(id -g)" = $ids ] || echo "it is another user"
+[ "$(status /proc/1/status NSsid)" = 1 ] || echo "it is of our session"
+[ "$(readlink /proc/1/exe)" ] && echo "it can look into PID 1"
+case "$(cat /proc/self/mountinfo)" in *" /proc/sys ro,"*) ;; *)
+    echo "it can change the machine by /proc/sys" ;;
+esac
+case "$(cat /proc/self/mountinfo)" in *master:*)
+    echo "what the host mounts comes in" ;;
+esac
+case "$(cat /volume 2>&1)" in *"$key"*) echo "it has a key of the host's" ;; esac
+for kind in cgroup ipc mnt net pid user uts; do
+    case $namespaces in *"$(readlink /proc/self/ns/$kind)"*) echo "shares $kind" ;; esac
+done
+started=$( (for n in $(seq 40); do sleep 60 >&- 2>&- & echo -n .; done) 2>&-)
+[ ${#started} -gt 20 ] && [ $limit ] && echo "it starts as many processes as it likes"
+exit 0
+"""
+REFUSED = "it was not made"  # so nothing could get through
+KEY = f"cfs-{os.urandom(4).hex()}"  # not to be taken for one of another test
+OUTLIVES = "it outlives its maker"
+
 
 @dataclass(frozen=True)
-class Edit:
-    """A change to one line of the package, and what will not be so any more."""
+class Row:
+    """What is missed without a step."""
 
-    file: str
-    old: str
-    new: str
-    noticed: str  # one of the sentences in `untrue`
+    by: str  # one of the sentences that are said then
+    box: Mapping[str, Any] = field(default_factory=dict)  # which parts of a `Spec`
+    ways: tuple[str, ...] = ways.WAYS  # in which it is a step at all
+    prelude: str = ""  # see `ways.start`
 
 
-CLONE = "syscalls.clone(kinds & ~Namespace.CGROUP"
-DEFAULTS = "NAMESPACES = ("
-PIVOT = "rootfs.pivot(root)"
-NOTHING = "os.getpid()"  # in place of a step
+INTRUDER = """
+import posix
+posix.write(1, b"it has PID 1 import its modules\\n")
+"""
+# What nobody should have PID 1 do; but there may be a mistake in it.
+IMPORT = """
+import sys
+from cfslib.kernel import tracing
 
-EDITS = {
-    "no UTS": Edit("container.py", CLONE, f"{CLONE} & ~Namespace.UTS", "host's name"),
-    "no PID": Edit("container.py", CLONE, f"{CLONE} & ~Namespace.PID", "own PID"),
-    "no MNT": Edit("container.py", CLONE, f"{CLONE} & ~Namespace.MNT", "host's mounts"),
-    "no IPC": Edit("container.py", CLONE, f"{CLONE} & ~Namespace.IPC", "own IPC"),
-    "no CGROUP": Edit(
-        "container.py",
-        "syscalls.unshare(kinds & Namespace.CGROUP)",
-        NOTHING,
-        "own CGROUP",
+def careless(step):
+    if step == "hide_the_machine":
+        try:
+            import intruder
+        except ImportError:
+            pass
+
+sys.path.append("/modules")
+tracing.after_step.append(careless)
+"""
+A_VOLUME = {"volumes": [Volume("/usr", "/volume")]}
+ALL_KEYS = {"volumes": [Volume("/proc/keys", "/volume")]}  # those in it are masked
+ANOTHER_USER = {"user": "1000:1000"}
+# Then there are no cgroups, which nobody could remove without the root of the host; and
+# no janitor of theirs, who ends a container too.
+UNLIMITED = {"limits": Limits(pids_max=None)}
+
+STEPS = {
+    "write": Row(REFUSED),
+    "let_go_of_the_maker": Row("it is of our session"),
+    "join_new_session": Row("it has a key of the host's", ALL_KEYS),
+    "keep_private": Row(
+        "its mounts come to the host" if ROOT else "what the host mounts comes in",
+        A_VOLUME,
     ),
-    "shared mounts": Edit(
-        "container.py", "mounts.keep_private()", NOTHING, "host's mounts"
-    ),
-    "no new root": Edit("container.py", PIVOT, NOTHING, "no file of the host"),
-    "chroot alone": Edit(
-        "container.py", PIVOT, "rootfs.enter_by_chroot(root)", "no way back"
-    ),
-} | {
-    f"no {kind} by default": Edit(
-        "spec.py", DEFAULTS, f"NAMESPACES = ~Namespace.{kind} & (", f"own {kind}"
-    )
-    for kind in KINDS
+    "sethostname": Row("it has the name of the host"),
+    "detached": Row(REFUSED, A_VOLUME),
+    "layer": Row(REFUSED),
+    "make_mount_points": Row(REFUSED),
+    "proc": Row(REFUSED),
+    "sys": Row("its /sys is empty"),
+    "mount_dev": Row("its /dev is empty"),
+    "join": Row("it starts as many processes as it likes"),
+    "unshare": Row("shares cgroup"),
+    "pivot": Row("it sees a file of the host"),
+    "import_nothing_more": Row("it has PID 1 import its modules", prelude=IMPORT),
+    "attach": Row("its volume is missing", A_VOLUME),
+    "hide_the_machine": Row("it can change the machine by /proc/sys"),
+    "make_read_only": Row("it can write to /", {"read_only": True}),
+    "make": Row("it has no terminal of its own", ways=("terminal",)),
+    "chdir": Row("it starts somewhere else"),
+    "let_nobody_look_into_us": Row("it can look into PID 1"),
+    "keep_only": Row("it has other rights"),
+    "become": Row("it is another user", ANOTHER_USER),
+    "end_with_the_maker": Row(OUTLIVES, ANOTHER_USER | UNLIMITED),
 }
+# A namespace that is not theirs is no use to those who are root in theirs alone.
+NAMES = {
+    "MNT": Row("it has taken the root of the host" if ROOT else REFUSED, UNLIMITED),
+    "UTS": Row("shares uts" if ROOT else REFUSED),
+    "PID": Row("shares pid" if ROOT else REFUSED),
+    "IPC": Row("shares ipc"),
+    "CGROUP": Row("shares cgroup"),
+    "NET": Row("shares net"),
+    "USER": Row(REFUSED),
+}
+TABLE = STEPS | NAMES
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a rootfs with what the questions need."""
+    """Return a rootfs with what the program needs, and an intruder."""
     directory = tmp_path_factory.mktemp("root")
-    host_tools.build(directory, ["sh", "hostname", "readlink", "ls", "nsenter"])
+    tools = "sh hostname readlink cat id seq sleep true ls nsenter"
+    host_tools.build(directory, tools.split())
+    for name in ("dev", "proc", "sys"):
+        (directory / name).rmdir()
+    (directory / "tmp").mkdir(exist_ok=True)
+    (directory / "modules").mkdir()
+    (directory / "modules/intruder.py").write_text(INTRUDER)
     return directory
 
 
-def test_the_package_as_it_is_lets_nothing_through(root: Path, tmp_path: Path) -> None:
-    shutil.copytree(PACKAGE, tmp_path / "cfslib")
+def spec_for(row: Row, root: Path, way: str, without: str = "") -> Spec:
+    spec = Spec(
+        ["sh", "-c", LOOK],
+        rootfs=root,
+        hostname="inside",
+        workdir="/tmp",
+        namespaces=NAMESPACES | Namespace.NET,
+        leave_out={without} if without else (),
+    ).changed(**row.box)
+    kinds = spec.namespaces | (0 if ROOT else Namespace.USER)
+    spec.env = {
+        "secret": str(root / "modules/intruder.py"),
+        "namespaces": " ".join(os.readlink(link(kind)) for kind in kinds),
+        "rights": f"{sum(1 << right for right in DEFAULT):016x}",
+        "ids": row.box.get("user", "0:0"),
+        "volume": "yes" if spec.volumes else "",
+        "read_only": "yes" if spec.read_only else "",
+        "limit": "yes" if spec.limits.pids_max else "",
+        "terminal": "yes" if way == "terminal" else "",
+        "key": KEY,
+    }
+    return spec
 
-    assert untrue(tmp_path, root) == []
 
-
-@pytest.mark.parametrize("name", EDITS)
-def test_a_missing_wall_is_noticed(name: str, root: Path, tmp_path: Path) -> None:
-    edit = EDITS[name]
-    copy = shutil.copytree(PACKAGE, tmp_path / "cfslib")
-    text = (copy / edit.file).read_text()
-    assert text.count(edit.old) == 1, "the package changed; change this test with it"
-    (copy / edit.file).write_text(text.replace(edit.old, edit.new))
-    if name == "shared mounts" and not ROOT:
-        pytest.skip("needs root: what a user namespace mounts never spreads outwards")
-    found = untrue(tmp_path, root)
-    assert edit.noticed in found or REFUSED in found
-
-
-def untrue(package: Path, root: Path) -> list[str]:
-    """Run containers with this package; name what is not as it should be."""
-    secret = package / "of-the-host"
-    secret.touch()
+def untrue(row: Row, root: Path, way: str, without: str = "") -> list[str]:
+    """Return what is not as it should be of a container without a step."""
 
     def in_an_outer_world() -> list[str]:
-        mounts.proc(procfs.PROC)
-        # As systemd has it, but with nobody to share with but containers.
-        syscalls.mount(None, "/", flags=MountFlag.REC | MountFlag.SHARED)
-        try:
-            return list(_untrue(package, root, secret))
-        except OSError:  # our own root has been taken from us
-            return ["host's mounts"]
+        _be_a_host()
+        return list(_untrue(row, spec_for(row, root, way, without), way))
 
-    def leave() -> list[str]:
-        own_world(Namespace.UTS | Namespace.MNT | Namespace.IPC | Namespace.PID)
-        return in_child(in_an_outer_world)
-
-    return in_child(leave)
+    return outer.around(in_an_outer_world)
 
 
-def _untrue(package: Path, root: Path, secret: Path) -> Iterator[str]:
-    name, mounted = os.uname().nodename, procfs.mounts()
-    links = {kind: os.readlink(f"/proc/self/ns/{kind}".lower()) for kind in KINDS}
+def _be_a_host() -> None:
+    """Have what a container could take, or give: keys, and mounts that spread."""
+    # As systemd has it, but with nobody to share with but containers.
+    syscalls.mount(None, "/", flags=MountFlag.REC | MountFlag.SHARED)
+    if keys.has_keys():
+        keys.keyring_with_a_key_for_its_session_alone(KEY.encode())
 
-    kinds = " ".join(str(kind).lower() for kind in KINDS)
-    program = f"""
-        hostname; echo $$; [ -e {secret} ]; echo $?
-        for kind in {kinds}; do readlink /proc/self/ns/$kind; done
-    """
-    code, text = _cfs(package, root, "sh", "-c", program)
-    if os.uname().nodename != name:
-        yield "host's name"
-    if procfs.mounts() != mounted:
-        yield "host's mounts"
-    if code != 0:
+
+def _untrue(row: Row, spec: Spec, way: str) -> Iterator[str]:
+    mounted = procfs.mounts()
+    done = ways.start(way, spec, prelude=row.prelude)
+    yield from done.stdout.splitlines()
+    if done.code != 0:
         yield REFUSED
-        return
-    hostname, pid, hidden, *theirs = text.split()
-    if (hostname, pid) != ("cfs-container", "2"):
-        yield "name and number"
-    if hidden == "0":
-        yield "no file of the host"
-    for kind, link in zip(KINDS, theirs, strict=True):
-        if link == links[kind]:
-            yield f"own {kind}"
-    # Who enters the namespace again is at its very root, whatever chroot said.
-    way_back = ["nsenter", "--mount=/proc/self/ns/mnt", "ls", str(secret)]
-    code, text = _cfs(package, root, "--cap-add", "SYS_ADMIN", *way_back)
-    if str(secret) in text.split("\n"):
-        yield "no way back"
+    try:
+        if procfs.mounts() != mounted:
+            yield "its mounts come to the host"
+    except FileNotFoundError:
+        yield "it has taken the root of the host"
+    if row.by == OUTLIVES and _outlives_its_maker(way, spec):
+        yield OUTLIVES
 
 
-def _cfs(package: Path, root: Path, *words: str) -> tuple[int, str]:
-    # No limit, so no cgroup: with the root lost, nobody could find it to remove it.
-    options = ["--pids-limit", "max", "--rootfs", str(root)]
-    done = subprocess.run(
-        [sys.executable, "-m", "cfslib.cli.entry", "run", *options, *words],
-        env={**os.environ, "PYTHONPATH": str(package)},
-        cwd=package,
-        capture_output=True,
-        text=True,
-        timeout=20,
+def _outlives_its_maker(way: str, spec: Spec) -> bool:
+    if os.fork() == 0:
+        try:
+            # A terminal hangs up when the maker ends, but who ignores that stays.
+            ways.start(way, spec.changed(argv=["sh", "-c", "trap '' HUP; sleep 60"]))
+        finally:
+            os._exit(0)
+    assert wait_until(lambda: bool(_first_processes()))
+    for status in _first_processes():
+        os.kill(int(status["PPid"]), signal.SIGKILL)
+    return not wait_until(lambda: not _first_processes(), seconds=1)
+
+
+def _first_processes() -> list[dict[str, str]]:
+    """Return what the kernel says of each living PID 1 that has started its command."""
+    found = []
+    for name in filter(str.isdecimal, os.listdir("/proc")):
+        try:
+            status = procfs.status(name)
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        is_first = status["Name"] == "cfs" and status["NSpid"].split()[1:] == ["1"]
+        if is_first and not status["State"].startswith("Z"):
+            found.append(status)
+    return found
+
+
+def boxes() -> dict[str, Row]:
+    """Return a row for each kind of container that the table speaks of."""
+    return {f"{row.box} {row.prelude}": row for row in TABLE.values() if may(row)}
+
+
+def may(row: Row) -> bool:
+    return ROOT or "user" not in row.box
+
+
+@pytest.mark.parametrize("row", boxes().values(), ids=range(len(boxes())))
+def test_of_a_whole_container_all_is_true(row: Row, root: Path) -> None:
+    assert {way: untrue(row, root, way) for way in row.ways} == {
+        way: [] for way in row.ways
+    }
+
+
+@pytest.mark.parametrize("step", TABLE)
+def test_a_step_that_is_left_out_is_missed(step: str, root: Path) -> None:
+    row = TABLE[step]
+    if ROOT and step in ("write", "USER"):
+        pytest.skip("root needs no user namespace")
+    if not may(row):
+        pytest.skip("needs root, or other ids of ours in the outer world")
+    if row.box == ALL_KEYS and not keys.has_keys():
+        pytest.skip("needs keyctl(2)")
+    found = {way: untrue(row, root, way, step) for way in row.ways}
+
+    for way in row.ways:
+        assert row.by in found[way] or REFUSED in found[way], way
+    assert any(row.by in found[way] for way in row.ways)
+
+
+def test_the_table_names_each_step(root: Path, tmp_path: Path) -> None:
+    notes = ways.Notes(tmp_path / "notes")
+    listen = """
+from cfslib.kernel import tracing
+tracing.after_step.append(note)
+"""
+    box = A_VOLUME | {"read_only": True} | (ANOTHER_USER if ROOT else {})
+    spec = spec_for(Row("", box), root, "terminal")
+    done = ways.start("terminal", spec, prelude=notes.prelude + listen)
+    taken = set(notes.lines())
+
+    assert done.code == 0, done
+    assert taken == set(STEPS) - ({"write"} if ROOT else set())
+
+
+@pytest.mark.parametrize("way", ways.WAYS)
+@pytest.mark.parametrize("step", ["chdir", "UTS", "no-such-step"])
+def test_only_an_outer_world_may_hold_less_than_a_whole_container(
+    way: str, step: str, tmp_path: Path
+) -> None:
+    tmp_path.chmod(0o777)
+    spec = Spec(
+        ["touch", "/volume/ran"],
+        volumes=[Volume(tmp_path, "/volume")],
     )
-    print(done.stderr, end="", file=sys.stderr)  # pytest shows it if a test fails
-    return done.returncode, done.stdout
+    refused = ways.start(way, spec.changed(leave_out=frozenset({step})))
+    has_run = (tmp_path / "ran").exists()
+    ways.start(way, spec)
+
+    assert refused.code == ways.REFUSED
+    assert f"without {step} a container could change the host" in (
+        refused.stdout + refused.stderr
+    )
+    assert not has_run
+    assert (tmp_path / "ran").exists()
+
+
+def test_in_an_outer_world_no_file_of_the_machine_can_be_written(
+    tmp_path: Path,
+) -> None:
+    def write() -> list[str]:
+        return [_refusal(tmp_path / "new"), _refusal(Path("/new"))]
+
+    assert outer.around(write) == ["Read-only file system"] * 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def _refusal(path: Path) -> str:
+    try:
+        path.touch()
+    except OSError as error:
+        return str(error.strerror)
+    return ""
+
+
+CHROOT = """
+from cfslib.isolation import rootfs
+rootfs.pivot = rootfs.enter_by_chroot
+"""
+
+
+@pytest.mark.parametrize("prelude", ["", CHROOT], ids=["pivot_root", "chroot"])
+def test_there_is_a_way_back_from_chroot_alone(prelude: str, root: Path) -> None:
+    """Who enters the mount namespace again is at its very root."""
+    secret = str(root / "modules/intruder.py")
+    spec = Spec(
+        ["nsenter", "--mount=/proc/self/ns/mnt", "ls", secret],
+        rootfs=root,
+        capabilities=DEFAULT | {Capability.SYS_ADMIN},
+    )
+    done = outer.around(lambda: ways.start("program", spec, prelude=prelude))
+
+    assert (secret in done.stdout) == bool(prelude)

@@ -60,7 +60,7 @@ try:
     if sys.argv[2] in ("notebook", "ahead"):
         import threading
         from cfslib.runtime import client
-        client.PROGRAM = prelude + client.PROGRAM
+        client.PROGRAM = prelude + client.PROGRAM  # which is the one to start it
         threading.Thread(target=time.sleep, args=[60], daemon=True).start()
     if sys.argv[2] == "ahead":
         run.capture(wanted.changed(argv=["true"]))
@@ -77,11 +77,9 @@ print(done.stderr, end="", file=sys.stderr)
 sys.exit(done.code)
 """
 BEGIN = """
-import sys
+import marshal
 prelude = {prelude!r}
 exec(prelude)
-sys.path.append({package!r})
-import marshal
 from cfslib.runtime import run, spec
 wanted = spec.from_plain(marshal.loads(bytes.fromhex(sys.argv[1])))
 """
@@ -111,7 +109,8 @@ def _words(way: str, spec: Spec, prelude: str) -> list[str]:
     is_command = way in ("command", "terminal")
     if is_command and not prelude and not spec.leave_out:
         return [str(CFS), *options(spec)]
-    begin = BEGIN.format(prelude=prelude, package=str(PACKAGE))
+    path = f"import sys\nsys.path.append({str(PACKAGE)!r})\n"
+    begin = path + BEGIN.format(prelude=path + prelude)
     program = begin + (COMMAND if is_command else PROGRAM)
     wanted = marshal.dumps(spec.as_plain()).hex()
     more = options(spec) if is_command else []
@@ -195,3 +194,32 @@ def _printed(master: int) -> str:
         except OSError:  # EIO: nobody has the other end open any more
             return data.decode(errors="replace")
     raise TimeoutError(f"after {SECONDS} s, all it printed is: {data!r}")
+
+
+class Notes:
+    """What processes write down that share a file in their memory.
+
+    So can a PID 1 that has closed all its descriptors and left our files behind.
+    """
+
+    SIZE = 1 << 16
+    PRELUDE = """
+import mmap, os
+
+_notes = os.open({path!r}, os.O_RDWR)
+_memory = mmap.mmap(_notes, {size})
+os.close(_notes)
+
+def note(text):
+    end = _memory.find(b"\\0")
+    _memory[end : end + len(text) + 1] = text.encode("ascii") + b"\\n"
+"""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        path.write_bytes(bytes(self.SIZE))
+        self.prelude = self.PRELUDE.format(path=str(path), size=self.SIZE)
+
+    def lines(self) -> list[str]:
+        """Return what has been noted, in order."""
+        return self._path.read_text().rstrip("\0").splitlines()

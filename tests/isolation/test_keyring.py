@@ -12,7 +12,8 @@ ADD_KEY = {"x86_64": 248, "aarch64": 217, "riscv64": 217, "ppc64le": 269}
 KEYCTL = {"x86_64": 250, "aarch64": 219, "riscv64": 219, "ppc64le": 271}
 MACHINE = os.uname().machine
 SESSION = -3  # KEY_SPEC_SESSION_KEYRING
-SEARCH = 10  # KEYCTL_SEARCH
+SETPERM, SEARCH = 5, 10  # KEYCTL_SETPERM, KEYCTL_SEARCH
+POSSESSOR = 0x3F000000  # all rights to whoever has it in a keyring, and to no other
 NAME = b"cfs-test"
 
 PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS = 22, 38
@@ -28,8 +29,8 @@ def ask(function: str, *arguments: object) -> int:
     return int(result)
 
 
-def add_key() -> int:
-    return ask("syscall", ADD_KEY[MACHINE], b"user", NAME, b"secret", 6, SESSION)
+def add_key(name: bytes = NAME) -> int:
+    return ask("syscall", ADD_KEY[MACHINE], b"user", name, b"secret", 6, SESSION)
 
 
 def find_key() -> int:
@@ -52,7 +53,7 @@ def forbid_keyctl(code: int) -> None:
     ask("prctl", PR_SET_SECCOMP, 2, head, 0, 0)
 
 
-def _has_keys() -> bool:
+def has_keys() -> bool:
     try:
         in_child(keyring_with_a_key)
     except OSError:
@@ -60,12 +61,17 @@ def _has_keys() -> bool:
     return True
 
 
-def keyring_with_a_key() -> int:
+def keyring_with_a_key(name: bytes = NAME) -> int:
     keyring.join_new_session()  # not to leave a key in that of the tests
-    return add_key()
+    return add_key(name)
 
 
-needs_keys = pytest.mark.skipif(not _has_keys(), reason="needs keyctl(2)")
+def keyring_with_a_key_for_its_session_alone(name: bytes) -> None:
+    key = keyring_with_a_key(name)
+    ask("syscall", KEYCTL[MACHINE], SETPERM, key, POSSESSOR)
+
+
+needs_keys = pytest.mark.skipif(not has_keys(), reason="needs keyctl(2)")
 
 
 @needs_keys
