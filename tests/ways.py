@@ -31,15 +31,12 @@ SECONDS = 20 * SLOWNESS
 
 Prepare = Callable[[], None]  # is called in the process that is to start one
 
-# As `cfs` does it, for what has no option.
+# `cfs` itself, but for what has no option.
 COMMAND = """
-import posix
-from cfslib.cli import entry
-
 complete = run.run
 run.run = lambda spec: complete(spec.changed(leave_out=wanted.leave_out))
-sys.argv[1:] = sys.argv[3:]
-sys.exit(entry.main())
+cfs, *sys.argv[1:] = sys.argv[3:]
+exec(open(cfs).read())
 """
 PROGRAM = """
 import os, time
@@ -113,7 +110,7 @@ def _words(way: str, spec: Spec, prelude: str) -> list[str]:
     begin = path + BEGIN.format(prelude=path + prelude)
     program = begin + (COMMAND if is_command else PROGRAM)
     wanted = marshal.dumps(spec.as_plain()).hex()
-    more = options(spec) if is_command else []
+    more = [str(CFS), *options(spec)] if is_command else []
     return [sys.executable, "-I", "-S", "-c", program, wanted, way, *more]
 
 
