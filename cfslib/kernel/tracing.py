@@ -5,9 +5,9 @@ A child process sends its record home with its result, so one `with` block sees 
 calls of all the processes that worked on its behalf:
 
     >>> with trace() as calls:
-    ...     _ = ask("chdir", posix.chdir, path="/")
+    ...     _ = ask("chdir", posix.chdir, path=".")
     >>> str(calls[0])
-    'chdir("/") = 0'
+    'chdir(".") = 0'
 """
 
 import errno
