@@ -72,8 +72,9 @@ class Made:
         self._held.enter(self.container)
 
     def is_current(self) -> bool:
-        """Say if one that is made now would have the same rootfs."""
-        return self._rootfs.is_current()
+        """Say if it waits for its word, and one made now would have the same rootfs."""
+        has_ended = self.container.channel.has_something()
+        return not has_ended and self._rootfs.is_current()
 
     def __enter__(self) -> "Self":
         return self
