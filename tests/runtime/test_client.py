@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -179,7 +180,11 @@ def test_a_server_killed_between_two_containers_is_replaced() -> None:
         pid = client.server.pid
         assert pid
         os.kill(pid, signal.SIGKILL)
-        assert wait_until(lambda: not is_alive(pid))
+        assert wait_until(partial(_has_ended, pid))
+
+
+def _has_ended(pid: int) -> bool:
+    return not is_alive(pid)
 
 
 def test_stopped_it_takes_along_what_still_runs(tmp_path: Path) -> None:
