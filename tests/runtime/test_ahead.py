@@ -176,7 +176,9 @@ def test_the_terminal_is_that_of_who_uses_it(
 
 
 def test_killed_while_it_waits_it_is_made_again(spec: Spec) -> None:
-    os.kill(wait_for_one(spec), signal.SIGKILL)
+    one = wait_for_one(spec)
+    os.kill(one, signal.SIGKILL)
+    assert wait_until(lambda: not is_alive(one))
 
     for _ in range(2):
         assert captured(spec.changed(argv=["sh", "-c", "echo well"])).stdout == "well\n"
@@ -315,11 +317,11 @@ def test_the_end_of_the_last_one_comes_first(spec: Spec) -> None:
 
 @pytest.mark.parametrize("room", range(4))  # for the rootfs, the channel, and /proc
 def test_without_room_for_its_files_none_is_made(room: int, spec: Spec) -> None:
-    def idle() -> tuple[float | None, list[str], list[str]]:
+    def idle() -> tuple[float | None, set[str], set[str]]:
         janitor = Janitor()
         one = Ahead(lambda wanted: Made(wanted, lambda: janitor))
         one.take(request(spec))
-        before = os.listdir("/proc/self/fd")
+        before = _files()
         free = [os.dup(0) for _ in range(room + 1)]
         for fd in free:
             os.close(fd)
@@ -329,13 +331,19 @@ def test_without_room_for_its_files_none_is_made(room: int, spec: Spec) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         had_one = one.patience(last_runs=False)
         one.end()
-        after = os.listdir("/proc/self/fd")
+        after = _files()
         janitor.dismiss()
         return had_one, before, after
 
     had_one, before, after = in_child(idle)
     assert had_one is None or room == 3
     assert before == after
+
+
+def _files() -> set[str]:
+    """Return what this process has open, but for the directory that it reads."""
+    places = [f"/proc/self/fd/{fd}" for fd in os.listdir("/proc/self/fd")]
+    return {f"{p} {os.readlink(p)}" for p in places if os.path.lexists(p)}
 
 
 def test_an_order_that_is_one_message_is_long_enough_for_most() -> None:

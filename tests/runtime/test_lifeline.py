@@ -40,19 +40,6 @@ def test_a_child_that_has_ended_is_waited_for_once_and_not_killed() -> None:
     assert in_child(wait) == [7, 7]
 
 
-def test_streams_that_were_closed_are_open_after_all() -> None:
-    def opened() -> list[str]:
-        os.close(0)
-        os.close(2)
-        before = len(os.listdir("/proc/self/fd"))
-        lifeline.have_all_three()
-        added = len(os.listdir("/proc/self/fd")) - before
-        links = [os.readlink(f"/proc/self/fd/{fd}") for fd in (0, 2)]
-        return [*links, str(added), str(os.get_inheritable(0))]
-
-    assert in_child(opened) == ["/dev/null", "/dev/null", "2", "True"]
-
-
 @pytest.mark.parametrize("number", lifeline.PASSED_ON)
 def test_a_signal_to_us_is_one_to_the_child(number: signal.Signals) -> None:
     def send() -> int:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from cfslib.children.streams import Finished
+from cfslib.children.pipes import Finished
 from cfslib.runtime.run import capture
 from cfslib.runtime.spec import Spec
 
