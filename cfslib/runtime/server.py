@@ -32,7 +32,7 @@ from cfslib.isolation import (  # noqa: F401  what PID 1 imports, once for all o
 from cfslib.isolation.cgroups.janitor import Janitor
 from cfslib.kernel import libc, messages, tracing
 from cfslib.kernel.syscalls import Resource
-from cfslib.runtime import init, request, run
+from cfslib.runtime import direct, init, request
 from cfslib.runtime.ahead import Ahead
 from cfslib.runtime.job import Job, tell
 from cfslib.runtime.request import Made, Request
@@ -120,7 +120,7 @@ class Server:
         try:
             wanted = request.unpacked(posix.pread(file, posix.fstat(file).st_size, 0))
             made = self._ahead.take(wanted) or self._traced(wanted, calls)
-            term = run.term_in(wanted.environ)
+            term = direct.term_in(wanted.environ)
             made.container.start(wanted.spec.argv, term=term, streams=streams)
             job = Job(made, answer, calls)
         except Exception as error:  # whatever it is, the client raises it
