@@ -73,12 +73,13 @@ runtime: the life of one container
     channel       what a container's PID 1 and its maker say to each other
     terminal      a terminal for the container, joined to ours
     container     all of it, in order
-    run           run a container to its end, from a command, a program, a notebook
+    direct        run a container to its end, from a process with one thread
     request       what a program with threads asks the server for
     job           a container that runs for a client, and what the client is told
     ahead         one container that is made before anybody asks for it
     server        a small process that makes containers for a process with threads
     client        have the server make a container
+    run           run a container to its end, from a program or a notebook
 
 observe: look at what runs, from outside
 
@@ -97,9 +98,9 @@ doctor: what this machine allows, and the line that mends what it does not
     extras        try what a container can do without: limits, ids beyond our own
     report        all of it, as text
 
-lessons: the checks behind the exercises, and the questions before the cells
+lessons: the checks behind the exercises, one file a notebook
 
-views: pictures and widgets for the notebooks, the only code that imports ipywidgets
+views: pictures and widgets; the only code that imports ipywidgets
 
 cli: the `cfs` command
 
@@ -110,5 +111,16 @@ cli: the `cfs` command
     commands      those of `cfs` besides `run`
     failures      what `cfs` says if something goes wrong
     entry         where `cfs` begins
+    finder        find the modules of this package without looking around
     launcher      write a `cfs` that starts as fast as Python can
+
+For notebooks: what their chapters import, besides a lesson and views of their own.
+
+    kernel        procfs, syscalls
+    isolation     idmaps, limits, mounts, namespaces, rootfs
+    images        cache, host_tools, inventory
+    children      in_child
+    runtime       container, init, run, spec
+    observe       pressure, sightings, stages
+    doctor        report
 """

@@ -150,5 +150,5 @@ def _traces() -> Iterator[str]:
         except OSError:
             continue  # it has ended meanwhile
         # The main process of a container ends with its PID 1, so these tell all.
-        if ours and name in ("cfs", "cfs-ahead", "cfs-janitor"):
+        if ours and name in ("cfs", "cfs-ahead", "cfs-janitor", "cfs-outer"):
             yield f"process {process.name} ({name}), started at {started}"

@@ -56,7 +56,7 @@ def _run(line: "Sequence[str]") -> int:
     """`cfs run COMMAND`: run a command in a container."""
     from cfslib.cli import options  # here, because the other commands need none of it
     from cfslib.kernel import syscalls
-    from cfslib.runtime import run
+    from cfslib.runtime import direct
 
     typed, argv = parser.parse(options.command(), line)
     if typed["--tty"] and not posix.isatty(0):
@@ -64,10 +64,10 @@ def _run(line: "Sequence[str]") -> int:
     terminal = typed["--tty"] or (posix.isatty(0) and posix.isatty(1))
     spec = options.spec_from(typed, argv, terminal=terminal)
     if not typed["--trace"]:
-        return run.run(spec)
+        return direct.run(spec)
     with syscalls.trace() as calls:
         try:
-            return run.run(spec)
+            return direct.run(spec)
         finally:
             print(calls, file=sys.stderr)
 

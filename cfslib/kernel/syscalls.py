@@ -42,6 +42,7 @@ class Resource(Number):
     """What setrlimit(2) limits.  Values: <sys/resource.h>."""
 
     NPROC = 6  # processes of this user, in this user namespace
+    NOFILE = 7  # files that a process has open
 
 
 class Keyctl(Number):

@@ -41,11 +41,11 @@ class Channel:
     """One end belongs to the maker, the other to PID 1."""
 
     def __init__(self, with_descriptors: bool) -> None:
-        self._outside, self._inside = libc.socketpair(PATIENCE)
         if with_descriptors:  # to send them takes a module that takes time to import
             from cfslib.kernel import messages
 
             self._messages = messages
+        self._outside, self._inside = libc.socketpair(PATIENCE)
         self._with_descriptors = with_descriptors
         self._calls: list[Call] = []
 

@@ -16,7 +16,6 @@ from cfslib.children.printing import print_until_answered
 from cfslib.kernel import tracing
 from cfslib.runtime import errors, init
 from cfslib.runtime.request import Request
-from cfslib.runtime.server import FULL
 from cfslib.runtime.spec import Spec
 
 # Started like `cfs` itself, without site packages: the less it imports, the faster it
@@ -83,9 +82,6 @@ def _ask(
         finally:
             theirs.close()
         answer = meanwhile(ours)
-    if answer == FULL:
-        server.retire()
-        return _ask(spec, streams, meanwhile)
     if not answer:
         raise ChildProcessError("the server was killed, the container with it")
     return _open(answer)

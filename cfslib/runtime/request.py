@@ -4,7 +4,7 @@ import marshal
 import posix
 
 from cfslib.kernel.held import Held
-from cfslib.runtime import run, spec
+from cfslib.runtime import direct, spec
 from cfslib.runtime.container import Created
 
 TYPE_CHECKING = False
@@ -59,7 +59,7 @@ class Made:
     def __init__(self, request: Request, janitor: "Callable[[], Janitor]") -> None:
         posix.chdir(request.directory)
         self.request = request
-        self._rootfs = run.rootfs_for(request.spec, request.environ)
+        self._rootfs = direct.rootfs_for(request.spec, request.environ)
         self._held = Held()
         root = self._held.enter(self._rootfs)
         try:
@@ -72,8 +72,9 @@ class Made:
         self._held.enter(self.container)
 
     def is_current(self) -> bool:
-        """Say if one that is made now would have the same rootfs."""
-        return self._rootfs.is_current()
+        """Say if it waits for its word, and one made now would have the same rootfs."""
+        has_ended = self.container.channel.has_something()
+        return not has_ended and self._rootfs.is_current()
 
     def __enter__(self) -> "Self":
         return self

@@ -12,6 +12,7 @@ Often the container is there already: see `ahead`.  Each request has a socket of
 own.  A client that closes it wants the container no more.
 """
 
+import errno
 import gc
 import posix
 import select
@@ -29,10 +30,11 @@ from cfslib.isolation import (  # noqa: F401  what PID 1 imports, once for all o
     volumes,
 )
 from cfslib.isolation.cgroups.janitor import Janitor
-from cfslib.kernel import messages, tracing
-from cfslib.runtime import init, request, run
+from cfslib.kernel import libc, messages, tracing
+from cfslib.kernel.syscalls import Resource
+from cfslib.runtime import direct, init, request
 from cfslib.runtime.ahead import Ahead
-from cfslib.runtime.job import Job, tell, write
+from cfslib.runtime.job import Job, tell
 from cfslib.runtime.request import Made, Request
 
 TYPE_CHECKING = False
@@ -42,7 +44,8 @@ if TYPE_CHECKING:
     from cfslib.kernel.tracing import Call
 
 DESCRIPTORS = 5  # the socket for the answer, the request, and the standard streams
-FULL = b"full"  # instead of an answer: another server has to do it
+FILES = 4  # that we have open for a container: its pidfd, channel, rootfs, and answer,
+OTHER_FILES = 20  # and for all else together
 
 
 class Server:
@@ -57,6 +60,7 @@ class Server:
         self._jobs: dict[int, Job] = {}  # by the pidfd of PID 1
         self._young: dict[int, Job] = {}  # of these, who must still start, in order
         self._clients: dict[int, Job] = {}  # by the descriptor for the answer
+        self._most = (libc.getrlimit(Resource.NOFILE)[0] - OTHER_FILES) // FILES
         self._last: Job | None = None
         self._is_retired = False
 
@@ -101,11 +105,13 @@ class Server:
             self._is_retired = True
             self._ahead.end()
             self._events.modify(self._requests, 0)
-        elif len(descriptors) == DESCRIPTORS:
-            self._start(*descriptors)
-        elif descriptors:  # we may not have more open
-            write(descriptors.pop(0), FULL)
-        for fd in descriptors[1:]:
+            return
+        answer, *others = descriptors
+        if self._jobs and len(self._jobs) >= self._most:
+            tell(answer, None, _too_many(), [])
+        else:
+            self._start(answer, *others)
+        for fd in others:
             posix.close(fd)
 
     def _start(self, answer: int, file: int, *streams: int) -> None:
@@ -114,7 +120,7 @@ class Server:
         try:
             wanted = request.unpacked(posix.pread(file, posix.fstat(file).st_size, 0))
             made = self._ahead.take(wanted) or self._traced(wanted, calls)
-            term = run.term_in(wanted.environ)
+            term = direct.term_in(wanted.environ)
             made.container.start(wanted.spec.argv, term=term, streams=streams)
             job = Job(made, answer, calls)
         except Exception as error:  # whatever it is, the client raises it
@@ -160,6 +166,12 @@ class Server:
         if self._janitor:
             self._janitor.dismiss()
         posix._exit(0)
+
+
+def _too_many() -> OSError:
+    error = OSError(errno.EMFILE, "too many containers run at once")
+    error.add_note("Hint: each takes some open files: raise `ulimit -n`.")
+    return error
 
 
 def serve(fd: int) -> "NoReturn":

@@ -1,8 +1,13 @@
 import errno
+import gc
 import os
 import select
 import signal
+import subprocess
+import time
 from collections.abc import Callable
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -10,9 +15,17 @@ import pytest
 from cfslib.children.in_child import in_child
 from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel import procfs, syscalls
+from cfslib.kernel.syscalls import Prctl
 from cfslib.runtime import init
-from cfslib.runtime.init import CannotExecute
-from tests.conftest import PATIENCE, needs_namespaces, own_world, wait_until
+from cfslib.runtime.channel import Channel
+from cfslib.runtime.errors import CannotExecute
+from tests.conftest import (
+    PATIENCE,
+    is_alive,
+    needs_namespaces,
+    own_world,
+    wait_until,
+)
 
 
 def shell(script: str) -> int:
@@ -143,15 +156,35 @@ def test_a_command_that_cannot_start_is_an_error_with_a_hint(
     assert caught.value.__notes__[0].startswith("Hint: ")
 
 
-def test_what_waits_for_the_start_hears_of_it_only_then(tmp_path: Path) -> None:
-    def start(command: str) -> list[str]:
-        heard: list[str] = []
-        init.run_as_init([command], started=lambda: heard.append("started"))
-        return heard
+@pytest.mark.parametrize(
+    ("command", "all_told"), [("true", ["starts", "runs"]), ("/no/such", ["starts"])]
+)
+def test_its_start_is_told_before_and_after(command: str, all_told: list[str]) -> None:
+    def start() -> list[str]:
+        told: list[str] = []
+        with suppress(CannotExecute):
+            init.run_as_init(
+                [command],
+                starts=lambda: told.append("starts"),
+                runs=lambda: told.append("runs"),
+            )
+        return told
 
-    assert in_child(lambda: start("true")) == ["started"]
-    with pytest.raises(CannotExecute):
-        in_child(lambda: start("/no/such/command"))
+    assert in_child(start) == all_told
+
+
+def test_that_it_starts_is_told_before_it_can_have_done_anything(
+    tmp_path: Path,
+) -> None:
+    def start() -> bool:
+        there: list[bool] = []
+        mark = tmp_path / "mark"
+        init.run_as_init(
+            ["touch", str(mark)], starts=lambda: there.append(mark.exists())
+        )
+        return there == [False] and mark.exists()
+
+    assert in_child(start)
 
 
 def test_the_process_is_called_cfs() -> None:
@@ -164,18 +197,126 @@ def test_the_process_is_called_cfs() -> None:
 
 def test_the_command_has_the_new_environment_only() -> None:
     def run() -> int:
-        init.take_environment({"PATH": os.environ["PATH"], "ONLY": "this"})
-        return init.run_as_init(["sh", "-c", '[ "$ONLY" = this ] && [ -z "$HOME" ]'])
+        words = ["sh", "-c", '[ "$ONLY" = this ] && [ -z "$HOME" ]']
+        return init.run_as_init(words, {"PATH": os.environ["PATH"], "ONLY": "this"})
 
     assert in_child(run) == 0
+
+
+def test_without_one_it_has_ours_with_what_was_changed_in_it() -> None:
+    def run() -> int:
+        os.environ["NEW"] = "yes"
+        return init.run_as_init(["sh", "-c", '[ "$NEW" = yes ] && [ -n "$PATH" ]'])
+
+    assert in_child(run) == 0
+
+
+# What PID 1 does to the process that it was a moment before.
 
 
 def test_others_with_our_id_may_not_look_into_us() -> None:
     def owner() -> int:
         if os.geteuid() == 0:
             os.setresuid(65534, 65534, 65534)
-        syscalls.prctl(syscalls.Prctl.SET_DUMPABLE, 1)
-        init.take_environment({})
+        syscalls.prctl(Prctl.SET_DUMPABLE, 1)
+        init.let_nobody_look_into_us()
         return os.stat("/proc/self/mem").st_uid
 
     assert in_child(owner) == 0
+
+
+def test_what_we_knew_of_the_host_is_forgotten() -> None:
+    def forget() -> tuple[bytes, bytes]:
+        with (
+            open("/proc/self/cmdline", "rb") as line,
+            open("/proc/self/environ", "rb") as environ,
+        ):
+            init.forget_the_host()
+            return line.read(), environ.read()
+
+    line, environ = in_child(forget)
+
+    assert line.strip(b"\0") == b"cfs"
+    assert environ.strip(b"\0") == b""
+
+
+def test_a_clone_finds_its_arguments_where_its_maker_has_them() -> None:
+    init.arguments()
+
+    assert in_child(init.arguments) == init.arguments()
+
+
+@pytest.mark.filterwarnings("ignore:sys.meta_path is empty")
+def test_no_module_is_found_any_more() -> None:
+    def tries() -> str:
+        init.import_nothing_more()
+        try:
+            import_module("this")
+        except ModuleNotFoundError as error:
+            return str(error)
+        return "found"
+
+    assert in_child(tries) == "No module named 'this'"
+
+
+def test_nothing_that_ties_us_to_the_maker_stays(tmp_path: Path) -> None:
+    def story(channel: Channel) -> Callable[[], int]:
+        def tell() -> int:
+            os.umask(0o077)
+            init.let_go_of_the_maker(channel)
+            # The last is the one that the directory is read with.
+            open_ones = sorted(map(int, os.listdir("/proc/self/fd")))[:-1]
+            (tmp_path / "told").write_text(f"{open_ones} {os.getsid(0) == os.getpid()}")
+            channel.wait()  # by its new number
+            channel.say_runs(None)
+            return os.umask(0)
+
+        return tell
+
+    def outside() -> int:
+        with open("/dev/null") as _, open("/dev/zero") as _, Channel(False) as channel:
+            pid = os.fork()
+            if pid == 0:
+                channel.live(story(channel))
+            channel.say()
+            channel.hear()
+            return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+    assert in_child(outside) == 0o022
+    assert (tmp_path / "told").read_text() == f"[0, 1, 2, {init.CHANNEL}] True"
+
+
+def test_memory_of_the_maker_stays_shared() -> None:
+    def copied() -> int:
+        """Return how many MB of the maker's memory were copied for PID 1."""
+        gc.disable()
+        heap = [[number] for number in range(400_000)]
+        with Channel(False) as channel:
+            pid = os.fork()
+            if pid == 0:
+                gc.enable()  # a collection is due, and would look at all of that
+                init.let_go_of_the_maker(channel)
+                assert [[number] for number in range(2000)]
+                rollup = Path("/proc/self/smaps_rollup").read_text()
+                dirty = rollup.partition("Private_Dirty:")[2].split()[0]
+                os._exit(int(dirty) >> 10)
+            assert heap
+            return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+    assert in_child(copied) < 10
+
+
+def test_reap_yields_all_that_has_ended_and_does_not_wait() -> None:
+    def reap() -> tuple[int, int]:
+        living = subprocess.Popen(["sleep", "60"])
+        dead = [subprocess.Popen(["true"]).pid for _ in range(3)]
+        wait_until(lambda: not any(map(is_alive, dead)))
+        started = time.monotonic()
+        found = {pid for pid, _ in init.reap()}
+        took = time.monotonic() - started
+        living.kill()
+        living.wait()
+        return len(found & set(dead)), round(took)
+
+    assert in_child(reap) == (3, 0)
+    assert in_child(lambda: list(init.reap())) == []

@@ -47,14 +47,17 @@ def left() -> list[str]:
 
 def _processes() -> Generator[str]:
     mark = f"{MARK}={os.getpid()}\0".encode()
-    for process in procfs.PROC.glob("[0-9]*"):
+    for process in Path(procfs.PROC).glob("[0-9]*"):
         with suppress(OSError):  # it has ended meanwhile
             status = procfs.status(process.name)
             name = status["Name"]
             if status["Uid"].split()[0] != str(os.geteuid()) or "Z" in status["State"]:
                 continue
             # PID 1 hides its environment, and is known by its name.
-            if name == "cfs" or mark in (process / "environ").read_bytes():
+            if (
+                name in ("cfs", "cfs-ahead")
+                or mark in (process / "environ").read_bytes()
+            ):
                 yield f"process {process.name} ({name})"
 
 

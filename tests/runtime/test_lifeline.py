@@ -1,5 +1,6 @@
 import os
 import signal
+from contextlib import suppress
 
 import pytest
 
@@ -15,26 +16,28 @@ def child_that_waits() -> int:
     return pid
 
 
-def test_an_error_takes_the_child_along() -> None:
-    def fail() -> bool:
-        pid = child_that_waits()
-        with pytest.raises(KeyboardInterrupt), lifeline.KilledOnError(pid):
-            raise KeyboardInterrupt
-        return is_alive(pid)
+@pytest.mark.parametrize("fails", [True, False])
+def test_a_child_ends_with_its_block(fails: bool) -> None:
+    def leave() -> bool:
+        with suppress(KeyboardInterrupt), lifeline.Child(child_that_waits()) as child:
+            if fails:
+                raise KeyboardInterrupt
+        return is_alive(child.pid)
 
-    assert in_child(fail) is False
+    assert in_child(leave) is False
 
 
-def test_without_an_error_the_child_lives_on() -> None:
-    def work() -> bool:
-        pid = child_that_waits()
-        with lifeline.KilledOnError(pid):
-            pass
-        alive = is_alive(pid)
-        os.kill(pid, signal.SIGKILL)
-        return alive
+def test_a_child_that_has_ended_is_waited_for_once_and_not_killed() -> None:
+    def wait() -> list[int]:
+        pid = os.fork()
+        if pid == 0:
+            os._exit(7)
+        with lifeline.Child(pid) as child:
+            codes = [os.waitstatus_to_exitcode(child.wait()) for _ in range(2)]
+            child.kill()  # its pid may belong to somebody else
+        return codes
 
-    assert in_child(work) is True
+    assert in_child(wait) == [7, 7]
 
 
 @pytest.mark.parametrize("number", lifeline.PASSED_ON)

@@ -140,7 +140,7 @@ def test_a_window_that_changes_is_followed(size: tuple[int, int]) -> None:
         _, ours = os.openpty()
         os.dup2(ours, 0)
         master, _slave = os.openpty()
-        with terminal._size_follows(master):
+        with terminal._SizeFollows(master):
             Thread(target=change).start()
             assert wait_until(lambda: os.get_terminal_size(master).lines == size[0])
             lines, columns = os.get_terminal_size(master)[::-1]
