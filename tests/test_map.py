@@ -58,7 +58,7 @@ def _map() -> str:
 
 def imported_by_notebooks() -> set[tuple[str, str]]:
     """Return the rooms and modules that cells and solutions import."""
-    found = set()
+    found: set[tuple[str, str]] = set()
     for notebook in NOTEBOOKS:
         for cell in read(notebook).cells:
             for module, names in re.findall(IMPORT, cell.source, re.MULTILINE):
