@@ -53,7 +53,7 @@ class Job:
             try:
                 self._container.channel.hear()
             except Exception as error:  # whatever it is, the client raises it
-                self._error = error
+                self._error = error.with_traceback(None)  # which would keep us for ever
         self._calls += calls
 
 

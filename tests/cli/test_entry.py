@@ -22,7 +22,7 @@ ROOMS = {
     " namespaces rootfs users volumes",
     "isolation.cgroups.": "group hierarchies janitor v1 v2",
     "kernel.": "ffi flags held hints libc procfs program record syscalls tracing",
-    "runtime.": "channel container errors init lifeline ownership run spec steps",
+    "runtime.": "channel container direct errors init lifeline ownership spec steps",
 }
 OURS = {f"cfslib.{room}{name}" for room in ROOMS for name in ROOMS[room].split()}
 # What of Python's: all written in C, but `stat`, which is a list of numbers.
