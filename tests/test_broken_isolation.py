@@ -23,7 +23,7 @@ from cfslib.kernel import procfs, syscalls
 from cfslib.runtime import outer
 from cfslib.runtime.spec import NAMESPACES, Spec, Volume
 from tests import ways
-from tests.conftest import ROOT, needs_namespaces, wait_until
+from tests.conftest import ROOT, SLOWNESS, needs_namespaces, wait_until
 from tests.isolation import test_keyring as keys
 
 pytestmark = needs_namespaces
@@ -219,24 +219,30 @@ def _outlives_its_maker(way: str, spec: Spec) -> bool:
             ways.start(way, spec.changed(argv=["sh", "-c", "trap '' HUP; sleep 60"]))
         finally:
             os._exit(0)
-    assert wait_until(lambda: bool(_first_processes()))
+    assert wait_until(lambda: any(one["Name"] == "sleep" for one in _processes()))
     for status in _first_processes():
         os.kill(int(status["PPid"]), signal.SIGKILL)
-    return not wait_until(lambda: not _first_processes(), seconds=1)
+    return not wait_until(lambda: not _first_processes(), seconds=SLOWNESS)
 
 
 def _first_processes() -> list[dict[str, str]]:
-    """Return what the kernel says of each living PID 1 that has started its command."""
-    found = []
+    """Return each PID 1 that has started its command."""
+    return [
+        status
+        for status in _processes()
+        if status["Name"] == "cfs" and status["NSpid"].split()[1:] == ["1"]
+    ]
+
+
+def _processes() -> Iterator[dict[str, str]]:
+    """Yield what the kernel says of each process that is alive."""
     for name in filter(str.isdecimal, os.listdir("/proc")):
         try:
             status = procfs.status(name)
         except (FileNotFoundError, ProcessLookupError):
             continue
-        is_first = status["Name"] == "cfs" and status["NSpid"].split()[1:] == ["1"]
-        if is_first and not status["State"].startswith("Z"):
-            found.append(status)
-    return found
+        if not status["State"].startswith("Z"):
+            yield status
 
 
 def boxes() -> dict[str, Row]:

@@ -61,7 +61,7 @@ try:
         threading.Thread(target=time.sleep, args=[60], daemon=True).start()
     if sys.argv[2] == "ahead":
         run.capture(wanted.changed(argv=["true"]))
-        end = time.monotonic() + 5
+        end = time.monotonic() + patience
         while not has_one_ahead():
             assert time.monotonic() < end, "nothing was made ahead"
             time.sleep(0.01)
@@ -75,6 +75,7 @@ sys.exit(done.code)
 """
 BEGIN = """
 import marshal
+patience = {patience}
 prelude = {prelude!r}
 exec(prelude)
 from cfslib.runtime import run, spec
@@ -107,7 +108,7 @@ def _words(way: str, spec: Spec, prelude: str) -> list[str]:
     if is_command and not prelude and not spec.leave_out:
         return [str(CFS), *options(spec)]
     path = f"import sys\nsys.path.append({str(PACKAGE)!r})\n"
-    begin = path + BEGIN.format(prelude=path + prelude)
+    begin = path + BEGIN.format(patience=5 * SLOWNESS, prelude=path + prelude)
     program = begin + (COMMAND if is_command else PROGRAM)
     wanted = marshal.dumps(spec.as_plain()).hex()
     more = [str(CFS), *options(spec)] if is_command else []
