@@ -5,7 +5,6 @@ import sys
 
 from cfslib.children import streams
 from cfslib.images.cache import InUse
-from cfslib.isolation import rootfs
 from cfslib.runtime import init
 from cfslib.runtime.container import Created
 from cfslib.runtime.lifeline import SignalsKeptBack, SignalsPassedOn
@@ -48,6 +47,8 @@ def run(
 def rootfs_for(spec: "Spec", environ: "Mapping[bytes, bytes]") -> InUse:
     """Return the rootfs of a container; raise an `OSError` if it cannot be one."""
     if spec.rootfs:
+        from cfslib.isolation import rootfs  # here, because most name none
+
         rootfs.check(spec.rootfs)
     return InUse(spec.rootfs, environ)
 
