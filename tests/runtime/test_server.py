@@ -1,9 +1,12 @@
 """The server itself, in a child, without a client: its patience, its jobs, its end."""
 
+import gc
 import marshal
 import os
+import select
 import socket
 import time
+import weakref
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -49,14 +52,10 @@ class Bench:
     def answer(self, answer: socket.socket) -> tuple[int, BaseException | None]:
         """Let the server work until the answer is there; return what it says."""
         data = b""
-        answer.setblocking(False)
         while True:
-            try:
-                chunk = answer.recv(1 << 16)
-            except BlockingIOError:
+            while not select.select([answer], [], [], 0)[0]:
                 self.server.wait()
-                continue
-            if not chunk:
+            if not (chunk := answer.recv(1 << 16)):
                 status, error, _ = marshal.loads(data)
                 return status, error and errors.from_plain(error)
             data += chunk
@@ -112,6 +111,20 @@ def test_nothing_of_a_request_stays_open() -> None:
 
     before, after = at_a_bench(work)
     assert before == after
+
+
+def test_no_error_keeps_a_container_in_memory() -> None:
+    """In the server nobody collects garbage."""
+
+    def work(bench: Bench) -> bool:
+        gc.disable()
+        asked = bench.ask("no-such")
+        job = weakref.ref(bench.server._last or bench)
+        bench.answer(asked)
+        bench.answer(bench.ask("true"))
+        return job() is None
+
+    assert at_a_bench(work)
 
 
 def test_a_client_that_goes_takes_its_container_along() -> None:
