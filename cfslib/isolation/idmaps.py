@@ -11,7 +11,7 @@ maps say how; root inside (0) can be an ordinary user outside:
 Rules and file formats: user_namespaces(7), subuid(5), newuidmap(1).
 """
 
-import posix
+import posix as os
 import pwd
 
 from cfslib.isolation.namespaces import Namespace
@@ -62,7 +62,7 @@ def to_outside(inside: int, maps: "Sequence[IdMap]") -> "int | None":
 def unshare_as_root(flags: int) -> None:
     """Unshare `flags` with a new user namespace, and be root in it."""
     # From the next line on we are "nobody" (65534) until the maps are written.
-    uid, gid = posix.getuid(), posix.getgid()
+    uid, gid = os.getuid(), os.getgid()
     syscalls.unshare(Namespace.USER | flags)
     write("self", [IdMap(0, uid)], [IdMap(0, gid)])
 
@@ -74,7 +74,7 @@ def write(
 
     One id, our own, anybody may map.  For more, newuidmap(1) asks /etc/subuid.
     """
-    if len(users) > 1 and posix.geteuid() != 0:
+    if len(users) > 1 and os.geteuid() != 0:
         _ask_newidmap("newuidmap", pid, users)
         _ask_newidmap("newgidmap", pid, groups)
         return
@@ -91,7 +91,7 @@ def many(kind: str, etc: "str | Path" = "/etc") -> "list[IdMap]":
 
     `kind` is "uid" or "gid".  Raise PermissionError if we own none.
     """
-    ours = posix.getuid() if kind == "uid" else posix.getgid()
+    ours = os.getuid() if kind == "uid" else os.getgid()
     maps = [IdMap(0, ours)]
     for start, count in _owned(f"{etc}/sub{kind}", _names_of_user()):
         maps.append(IdMap(maps[-1].inside + maps[-1].count, start, count))
@@ -118,9 +118,9 @@ def _owned(file: str, names: "set[str]") -> "list[tuple[int, int]]":
 
 
 def _names_of_user() -> "set[str]":
-    names = {str(posix.getuid())}
+    names = {str(os.getuid())}
     try:
-        names.add(pwd.getpwuid(posix.getuid()).pw_name)
+        names.add(pwd.getpwuid(os.getuid()).pw_name)
     except KeyError:
         pass  # a user id need not have a name
     return names
@@ -135,16 +135,16 @@ def _is_installed(program: str) -> bool:
 
 def _ask_newidmap(program: str, pid: "int | str", maps: "Sequence[IdMap]") -> None:
     numbers = [number for map_ in maps for number in str(map_).split()]
-    reader, writer = posix.pipe()
-    child = posix.posix_spawnp(
+    reader, writer = os.pipe()
+    child = os.posix_spawnp(
         program,
         [program, str(pid), *numbers],
-        posix.environ,
-        file_actions=[(posix.POSIX_SPAWN_DUP2, writer, stream) for stream in (1, 2)],
+        os.environ,
+        file_actions=[(os.POSIX_SPAWN_DUP2, writer, stream) for stream in (1, 2)],
     )
-    posix.close(writer)
+    os.close(writer)
     with open(reader) as pipe:
         said = pipe.read()
-    _, status = posix.waitpid(child, 0)
+    _, status = os.waitpid(child, 0)
     if status != 0:
         raise PermissionError(f"{program}: {said.strip()}")

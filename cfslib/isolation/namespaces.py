@@ -4,11 +4,11 @@ A namespace is a private copy of one kernel resource.  Two processes share it
 when their /proc/PID/ns links name the same inode, so every question of the form
 "can they see each other's X?" is answered by comparing two numbers:
 
-    >>> inode(Namespace.UTS) == inode(Namespace.UTS, pid=posix.getpid())
+    >>> inode(Namespace.UTS) == inode(Namespace.UTS, pid=os.getpid())
     True
 """
 
-import posix
+import posix as os
 
 from cfslib.kernel import syscalls
 from cfslib.kernel.flags import Flag
@@ -38,7 +38,7 @@ def link(namespace: Namespace, pid: "int | str" = "self") -> str:
 
 def inode(namespace: Namespace, pid: "int | str" = "self") -> int:
     """Return the number that tells one namespace of a kind from another."""
-    return posix.stat(link(namespace, pid)).st_ino
+    return os.stat(link(namespace, pid)).st_ino
 
 
 def snapshot(pid: "int | str" = "self") -> "dict[Namespace, int | None]":
@@ -64,11 +64,11 @@ def enter(namespaces: Namespace, pid: int) -> None:
 
     As with `unshare`, a PID namespace is entered by the next child, not by us.
     """
-    pidfd = posix.pidfd_open(pid)
+    pidfd = os.pidfd_open(pid)
     try:
         syscalls.setns(pidfd, namespaces)
     finally:
-        posix.close(pidfd)
+        os.close(pidfd)
 
 
 def _inode_or_none(namespace: Namespace, pid: "int | str") -> "int | None":
