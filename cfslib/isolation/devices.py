@@ -1,6 +1,6 @@
 """devices: a small /dev, with nothing in it that leads to the machine's hardware.
 
-Manual pages: null(4), random(4), pts(4); mknod(2) for who may make device files.
+Manual pages: null(4), random(4), pts(4); mknod(2) says who may make device files.
 """
 
 import posix

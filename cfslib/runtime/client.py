@@ -75,12 +75,9 @@ def _ask(
     ours, theirs = socket.socketpair()
     # Leaving this block early, as Ctrl-C does, closes `ours`: the server sees that
     # nobody waits any more, and kills the container.
-    with ours, _Written(_request(spec)) as request:
-        try:
-            descriptors = [theirs.fileno(), request.fd, *streams]
-            server.ask(descriptors)
-        finally:
-            theirs.close()
+    with ours:
+        with theirs, _Written(_request(spec)) as request:
+            server.ask([theirs.fileno(), request.fd, *streams])
         answer = meanwhile(ours)
     if not answer:
         raise ChildProcessError("the server was killed, the container with it")

@@ -43,7 +43,7 @@ def counts_alone(kinds: Namespace) -> bool:
 
 
 def id_maps(spec: "Spec") -> "tuple[list[IdMap], list[IdMap]]":
-    """Map root to us; more only for who asks, since it takes two other programs."""
+    """Map root to us, and more ids if asked, because they take two other programs."""
     if spec.user in ("0", "root"):
         return [IdMap(0, posix.geteuid())], [IdMap(0, posix.getegid())]
     return idmaps.many("uid"), idmaps.many("gid")

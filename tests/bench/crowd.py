@@ -58,7 +58,7 @@ def around_one(box: Box, _rounds: int) -> dict[str, list[int | None]]:
 
 
 def _make_the_first(box: Box) -> None:
-    """Make the containers that are like no later one: their recipes are not written."""
+    """Make the containers that are like no later one: a helper has to start first."""
     for way in ways.ours(box):
         with way.opened() as start:
             start()

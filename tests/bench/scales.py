@@ -39,7 +39,7 @@ def pss(pid: int) -> int | None:
 
 @contextmanager
 def opened(things: Path) -> Generator[None]:
-    """Weigh with our rights for who asks, for the length of a `with` block."""
+    """Weigh with our rights for those who ask, for the length of a `with` block."""
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(things / NAME))
         (things / NAME).chmod(0o666)
