@@ -273,8 +273,8 @@ def test_a_step_that_is_left_out_is_missed(step: str, root: Path) -> None:
     found = {way: untrue(row, root, way, step) for way in row.ways}
 
     for way in row.ways:
-        assert row.by in found[way] or REFUSED in found[way], way
-    assert any(row.by in found[way] for way in row.ways)
+        assert row.by in found[way] or REFUSED in found[way], (way, found)
+    assert any(row.by in found[way] for way in row.ways), found
 
 
 def test_the_table_names_each_step(root: Path, tmp_path: Path) -> None:

@@ -33,14 +33,20 @@ Prepare = Callable[[], None]  # is called in the process that is to start one
 
 # `cfs` itself, but for what has no option.
 COMMAND = """
-complete = run.run
-run.run = lambda spec: complete(spec.changed(leave_out=wanted.leave_out))
+from cfslib.cli import options
+
+def with_one_more(*arguments, **named):
+    return complete(*arguments, **named).changed(leave_out=wanted.leave_out)
+
+complete = options.spec_from
+options.spec_from = with_one_more
 cfs, *sys.argv[1:] = sys.argv[3:]
 exec(open(cfs).read())
 """
 PROGRAM = """
 import os, time
 from cfslib.kernel import procfs
+from cfslib.runtime import run
 
 def has_one_ahead():
     def status(pid):
@@ -78,7 +84,7 @@ import marshal
 patience = {patience}
 prelude = {prelude!r}
 exec(prelude)
-from cfslib.runtime import run, spec
+from cfslib.runtime import spec
 wanted = spec.from_plain(marshal.loads(bytes.fromhex(sys.argv[1])))
 """
 
