@@ -47,6 +47,7 @@ def left() -> list[str]:
 
 def _processes() -> Generator[str]:
     mark = f"{MARK}={os.getpid()}\0".encode()
+    parents = {*STARTED, *_ancestors()}  # the containers of others have other makers
     for process in Path(procfs.PROC).glob("[0-9]*"):
         with suppress(OSError):  # it has ended meanwhile
             status = procfs.status(process.name)
@@ -54,11 +55,17 @@ def _processes() -> Generator[str]:
             if status["Uid"].split()[0] != str(os.geteuid()) or "Z" in status["State"]:
                 continue
             # PID 1 hides its environment, and is known by its name.
-            if (
-                name in ("cfs", "cfs-ahead")
-                or mark in (process / "environ").read_bytes()
-            ):
+            is_init = name in ("cfs", "cfs-ahead") and int(status["PPid"]) in parents
+            if is_init or mark in (process / "environ").read_bytes():
                 yield f"process {process.name} ({name})"
+
+
+def _ancestors() -> Generator[int]:
+    """Yield our pid, and those of whom we come from: one of them takes orphans in."""
+    pid = os.getpid()
+    while pid:
+        yield pid
+        pid = int(procfs.status(pid)["PPid"])
 
 
 def _groups() -> Generator[str]:
