@@ -19,7 +19,7 @@ from cfslib.images import host_tools
 from cfslib.isolation import mounts
 from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel import procfs, syscalls
-from cfslib.runtime import run
+from cfslib.runtime import direct
 from cfslib.runtime.spec import Spec
 from tests.conftest import (
     ROOT,
@@ -769,7 +769,7 @@ def test_a_mistake_of_ours_is_no_traceback(
     def mistake(_spec: Spec) -> int:
         raise ZeroDivisionError("what now")
 
-    monkeypatch.setattr(run, "run", mistake)
+    monkeypatch.setattr(direct, "run", mistake)
 
     assert entry.execute(["run", "true"]) == OUR_ERROR
     assert capsys.readouterr().err == (
