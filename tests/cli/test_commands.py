@@ -19,7 +19,7 @@ from cfslib.images import host_tools
 from cfslib.isolation import mounts
 from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel import procfs, syscalls
-from cfslib.runtime import direct
+from cfslib.runtime import direct, run
 from cfslib.runtime.spec import Spec
 from tests.conftest import (
     ROOT,
