@@ -8,6 +8,7 @@ directory of PATH, or somebody has another PATH, and it leads to the same progra
 import fcntl
 import os
 import shutil
+import signal
 import tempfile
 import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -19,6 +20,7 @@ from cfslib.images.host_tools import EVERYDAY, Progress
 from cfslib.images.notes import MISSING, UNSURE, Note, Stamp, Stamps
 
 _MOST = 4  # notes that are kept, and the builds that they name
+_STOP = {signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM}
 _TICK = 0.01  # seconds that the kernel's times of changes may be behind
 
 
@@ -26,12 +28,22 @@ def renew(cache: str, search: bytes, show: Progress | None = None) -> Note:
     """Return a note for a search path that is up to date."""
     try:
         os.makedirs(cache, exist_ok=True)
-        with _locked(f"{cache}/lock"):
+        with _stoppable(), _locked(f"{cache}/lock"):
             # Somebody may have done it while we waited for the lock.
             return notes.fresh(cache, search) or _renew(cache, search, show)
     except OSError as error:
         error.add_note(f"Hint: XDG_CACHE_HOME names another place than {cache}.")
         raise
+
+
+@contextmanager
+def _stoppable() -> Generator[None]:
+    """Let signals through: whoever starts a container has them wait until it runs."""
+    before = signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _renew(cache: str, search: bytes, show: Progress | None) -> Note:

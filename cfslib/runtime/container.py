@@ -18,6 +18,7 @@ from cfslib.runtime.steps import Steps
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
     from typing import Self
 
     from cfslib.isolation.cgroups.janitor import Janitor
@@ -33,7 +34,7 @@ class Created:
     def __init__(
         self,
         spec: "Spec",
-        root: str,  # the rootfs; it must stay there as long as this container
+        rootfs: "Callable[[], AbstractContextManager[str]]",  # keeps it where it is
         *,
         streams_follow: bool = False,  # its standard streams come with the word
         janitor: "Callable[[], Janitor] | None" = None,  # of cgroups; or its own
@@ -41,14 +42,14 @@ class Created:
         self.spec = spec
         self._held = Held()  # what is taken down at the end
         try:
-            self._make(root, streams_follow, janitor)
+            self._make(rootfs, streams_follow, janitor)
         except BaseException:
             self.__exit__()
             raise
 
     def _make(
         self,
-        root: str,
+        rootfs: "Callable[[], AbstractContextManager[str]]",
         streams_follow: bool,
         janitor: "Callable[[], Janitor] | None",
     ) -> None:
@@ -60,12 +61,12 @@ class Created:
         # that a process is in, so PID 1 joins its group first and unshares it then.
         pid = syscalls.clone(kinds & ~Namespace.CGROUP)
         if pid == 0:
-            channel.live(lambda: _become(spec, root, kinds, channel))
+            channel.live(lambda: _become(spec, kinds, channel))
         self.pid1, self.channel = self._held.enter(Child(pid)), channel
         libc.move_elsewhere(pid)  # on our processor it would wait until we do
         if Namespace.USER in kinds:
             do(idmaps.write, pid, *ownership.id_maps(spec))  # until then it is nobody
-        channel.say()
+        channel.say(self._held.enter(rootfs()))
         guard = limits.plan(spec.limits, counted_alone=ownership.counts_alone(kinds))
         self._held.enter(guard.made(janitor))
         channel.say(guard.doors, guard.processes)
@@ -91,7 +92,7 @@ class Created:
         self._held.__exit__()
 
 
-def _become(spec: "Spec", root: str, kinds: Namespace, channel: Channel) -> int:
+def _become(spec: "Spec", kinds: Namespace, channel: Channel) -> int:
     """Turn this process, PID 1 in its own world, into the container."""
     # By PID 1 and not before, because its maker does other things meanwhile.
     from cfslib.isolation import capabilities, devices, keyring, masks  # noqa: I001
@@ -100,7 +101,7 @@ def _become(spec: "Spec", root: str, kinds: Namespace, channel: Channel) -> int:
     if spec.terminal:
         from cfslib.runtime import terminal
     do = Steps(spec.leave_out)
-    channel.wait()  # until we are root here
+    (root,) = channel.wait()  # until we are root here
     do(init.let_go_of_the_maker, channel)
     do(keyring.join_new_session)
     do(mounts.keep_private)  # before any mount, or the host sees it

@@ -4,7 +4,6 @@ import posix
 import sys
 
 from cfslib.children import streams
-from cfslib.images.cache import InUse
 from cfslib.runtime import init
 from cfslib.runtime.container import Created
 from cfslib.runtime.lifeline import SignalsKeptBack, SignalsPassedOn
@@ -13,6 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from cfslib.images.cache import InUse
     from cfslib.runtime.spec import Spec
 
 
@@ -28,24 +28,26 @@ def run(
     """
     streams.flush()
     environ = _environ()
+    follow = bool(inside)
     with (
-        rootfs_for(spec, environ) as root,
         SignalsKeptBack() as mask,  # until PID 1 can have them
-        Created(spec, root, streams_follow=bool(inside)) as container,
+        Created(spec, lambda: rootfs_for(spec, environ), streams_follow=follow) as made,
     ):
-        container.start(term=term_in(environ), streams=inside)
-        master = container.channel.hear()  # or raise what went wrong inside
-        with SignalsPassedOn(container.pid1.pid, mask):
+        made.start(term=term_in(environ), streams=inside)
+        master = made.channel.hear()  # or raise what went wrong inside
+        with SignalsPassedOn(made.pid1.pid, mask):
             meanwhile()
             if master is not None:
                 from cfslib.runtime import terminal  # here, because not all have one
 
-                terminal.relay(master, container.pid1.pid)
-            return init.shell_code(container.pid1.wait())
+                terminal.relay(master, made.pid1.pid)
+            return init.shell_code(made.pid1.wait())
 
 
-def rootfs_for(spec: "Spec", environ: "Mapping[bytes, bytes]") -> InUse:
+def rootfs_for(spec: "Spec", environ: "Mapping[bytes, bytes]") -> "InUse":
     """Return the rootfs of a container; raise an `OSError` if it cannot be one."""
+    from cfslib.images.cache import InUse  # here, because PID 1 needs none of it
+
     if spec.rootfs:
         from cfslib.isolation import rootfs  # here, because most name none
 

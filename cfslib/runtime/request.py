@@ -3,7 +3,6 @@
 import marshal
 import posix
 
-from cfslib.kernel.held import Held
 from cfslib.runtime import direct, spec
 from cfslib.runtime.container import Created
 
@@ -12,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Self
 
+    from cfslib.images.cache import InUse
     from cfslib.isolation.cgroups.janitor import Janitor
     from cfslib.runtime.spec import Spec
 
@@ -59,17 +59,13 @@ class Made:
     def __init__(self, request: Request, janitor: "Callable[[], Janitor]") -> None:
         posix.chdir(request.directory)
         self.request = request
-        self._rootfs = direct.rootfs_for(request.spec, request.environ)
-        self._held = Held()
-        root = self._held.enter(self._rootfs)
-        try:
-            self.container = Created(
-                request.spec, root, streams_follow=True, janitor=janitor
-            )
-        except BaseException:
-            self._held.__exit__()
-            raise
-        self._held.enter(self.container)
+        self.container = Created(
+            request.spec, self._find_rootfs, streams_follow=True, janitor=janitor
+        )
+
+    def _find_rootfs(self) -> "InUse":
+        self._rootfs = direct.rootfs_for(self.request.spec, self.request.environ)
+        return self._rootfs
 
     def is_current(self) -> bool:
         """Say if it waits for its word, and one made now would have the same rootfs."""
@@ -80,4 +76,4 @@ class Made:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._held.__exit__()
+        self.container.__exit__()

@@ -1,15 +1,23 @@
 import os
+import signal
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from cfslib.children.in_child import in_child
-from cfslib.images import cache, notes, search
+from cfslib.images import cache, host_tools, notes, search
 from cfslib.isolation.mounts import MountFlag
 from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel import syscalls
-from tests.conftest import needs_namespaces, needs_root, own_world, wait_until
+from tests.conftest import (
+    PATIENCE,
+    needs_namespaces,
+    needs_root,
+    own_world,
+    wait_until,
+)
 from tests.images.conftest import builds, environment, write
 
 pytestmark = pytest.mark.long
@@ -185,3 +193,21 @@ def test_a_draft_that_was_left_is_no_obstacle(tmp_path: Path, place: Path) -> No
 
     assert is_quick(place)
     assert not (tmp_path / "precious").exists()
+
+
+def test_a_build_can_be_stopped_though_signals_wait(
+    tmp_path: Path, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def be_stopped() -> bool:
+        def stop(*_: object) -> None:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(PATIENCE)
+
+        monkeypatch.setattr(host_tools, "build", stop)
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        with pytest.raises(KeyboardInterrupt):
+            used(tmp_path)
+        return signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+    assert in_child(be_stopped)
+    assert builds(place) == []
