@@ -34,12 +34,12 @@ def run(
         Created(spec, lambda: rootfs_for(spec, environ), streams_follow=follow) as made,
     ):
         made.start(term=term_in(environ), streams=inside)
+        if spec.terminal:
+            from cfslib.runtime import terminal  # while PID 1 gets ready
         master = made.channel.hear()  # or raise what went wrong inside
         with SignalsPassedOn(made.pid1.pid, mask):
             meanwhile()
             if master is not None:
-                from cfslib.runtime import terminal  # here, because not all have one
-
                 terminal.relay(master, made.pid1.pid)
             return init.shell_code(made.pid1.wait())
 
