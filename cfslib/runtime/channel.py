@@ -96,10 +96,10 @@ class Channel:
             else:
                 told += message
             message, descriptors = self._receive()
-        if told and (error := _read(told)):
+        if told and (error := errors.unpacked(told)):
             raise error
         if not message and not starts:  # if it starts, its exit code will say more
-            raise _killed()
+            raise errors.killed()
         return descriptors[0] if descriptors else None
 
     def _receive(self) -> "tuple[bytes, list[int]]":
@@ -195,9 +195,7 @@ class Channel:
 
     def _tell(self, error: "BaseException | None") -> None:
         """Tell the maker what went wrong, and which calls were made."""
-        calls = [tracing.as_plain(call) for call in self._calls]
-        text = repr((error and errors.as_plain(error), calls))
-        data = text.encode("utf-8", "surrogateescape")
+        data = errors.packed(error, self._calls)
         for start in range(0, len(data), LARGEST):
             posix.write(self._inside, data[start : start + LARGEST])
 
@@ -210,18 +208,3 @@ def fits(argv: "Sequence[str]") -> bool:
 def too_late() -> TimeoutError:
     """Return the error for a command that does not run after all this time."""
     return TimeoutError(f"the container did not start within {PATIENCE} s")
-
-
-def _killed() -> ChildProcessError:
-    error = ChildProcessError("the container was killed before it started")
-    error.add_note("Hint: --memory may be too low: PID 1 itself takes 2 MB.")
-    return error
-
-
-def _read(told: bytes) -> "BaseException | None":
-    """Record the calls that PID 1 made; return what went wrong there."""
-    from ast import literal_eval  # here, because hardly any container needs it
-
-    error, calls = literal_eval(told.decode("utf-8", "surrogateescape"))
-    tracing.record(map(tracing.from_plain, calls))
-    return errors.from_plain(error) if error else None

@@ -7,20 +7,20 @@ them, and must not be able to have anything run out here.
 
 import builtins
 
-from cfslib.isolation.cgroups.hierarchies import CannotLimit
+from cfslib.kernel import tracing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
+
+    from cfslib.kernel.tracing import Call
 
     Plain = tuple[str, list[int | str], str | None, list[str]]
 
 
 class CannotExecute(OSError):
     """The command itself could not be started: not found, or not executable."""
-
-
-_OURS = {kind.__name__: kind for kind in (CannotExecute, CannotLimit)}
 
 
 def as_plain(error: BaseException) -> "Plain":
@@ -45,9 +45,38 @@ def from_plain(plain: "Plain") -> BaseException:
     return error
 
 
+def packed(error: "BaseException | None", calls: "Iterable[Call]") -> bytes:
+    """Return what went wrong, if anything, and the calls that were made, as text."""
+    plain = as_plain(error) if error else None
+    text = repr((plain, [tracing.as_plain(call) for call in calls]))
+    return text.encode("utf-8", "surrogateescape")
+
+
+def unpacked(data: bytes) -> "BaseException | None":
+    """Record the calls in such a text; return what went wrong."""
+    from ast import literal_eval  # here, because hardly any container needs it
+
+    error, calls = literal_eval(data.decode("utf-8", "surrogateescape"))
+    tracing.record(map(tracing.from_plain, calls))
+    return from_plain(error) if error else None
+
+
+def killed() -> ChildProcessError:
+    """Return the error for a PID 1 that ended and said nothing."""
+    error = ChildProcessError("the container was killed before it started")
+    error.add_note("Hint: --memory may be too low: PID 1 itself takes 2 MB.")
+    return error
+
+
 def _kind(name: str) -> "Any":
     """Return the class of an error of ours, or of Python's own."""
-    found = _OURS.get(name) or getattr(builtins, name, None)
+    if name == "CannotExecute":
+        return CannotExecute
+    if name == "CannotLimit":
+        from cfslib.isolation.cgroups.hierarchies import CannotLimit
+
+        return CannotLimit  # imported here, because PID 1 never raises it
+    found = getattr(builtins, name, None)
     if not (isinstance(found, type) and issubclass(found, Exception)):
         raise LookupError(name)
     return found
