@@ -46,7 +46,7 @@ WHOLE_ROOTFS = """
 from pathlib import Path
 from cfslib.images import cache
 from cfslib.kernel import syscalls
-from cfslib.runtime import container
+from cfslib.runtime.run import capture
 from cfslib.runtime.spec import Spec
 
 ROOT = Path(cache.current())
