@@ -194,11 +194,11 @@ def test_what_a_participant_made_is_there_the_next_time(image: Image) -> None:
     kept = subprocess.run(
         make(image, "shell"),
         cwd=TOP,
-        input="cat notebooks/00-start-here.ipynb; ls notebooks cfslib/cli.py",
+        input="cat notebooks/00-start-here.ipynb; ls notebooks cfslib/cli/entry.py",
         stdout=subprocess.PIPE,
         text=True,
     )
 
     assert kept.stdout.startswith("mine\n")
     assert "05-cfs-run.ipynb" in kept.stdout
-    assert "cfslib/cli.py" in kept.stdout
+    assert "cfslib/cli/entry.py" in kept.stdout
