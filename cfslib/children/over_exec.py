@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _CAPABILITIES = ("CapEff:", "CapPrm:", "CapInh:")
 _GET_DUMPABLE = 3  # may others look into this process?  Values: <linux/prctl.h>
 _SET_DUMPABLE = 4
+# Signals 32 and 33, which its threads use; its posix_spawn leaves them ignored.
+_OF_THE_C_LIBRARY = 3 << 31
 
 
 def of_this_thread() -> str:
@@ -62,7 +64,7 @@ def ignored(status: str) -> int:
     >>> ignored("SigIgn:\t0000000000001001\n") == 1 << 13 - 1 | 1 << 1 - 1
     True
     """
-    return _set(status, "SigIgn:")
+    return _set(status, "SigIgn:") & ~_OF_THE_C_LIBRARY
 
 
 def _capabilities(status: str) -> "list[int]":
