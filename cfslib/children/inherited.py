@@ -30,8 +30,7 @@ _NAMESPACES = (
     *("pid_for_children", "time_for_children"),
 )
 _LIMITS = sorted({n for name, n in vars(resource).items() if name[:7] == "RLIMIT_"})
-_GET_DUMPABLE = 3  # may others look into this process?  Values: <linux/prctl.h>
-_GET_SECUREBITS = 27  # is root more than others?  See capabilities(7)
+_GET_SECUREBITS = 27  # is root more than others?  Values: <linux/prctl.h>
 _GET_TIMERSLACK = 30  # how late a timer may be
 _SIGINT = 1 << 1  # in a set of signals, where the first has number 1
 
@@ -50,7 +49,7 @@ def of_this_thread() -> tuple[object, ...]:
             os.sched_getscheduler(0),
             os.sched_getparam(0).sched_priority,
             os.stat("/")[1:3],  # is it another directory, after chroot(2)?
-            libc.prctl(_GET_DUMPABLE, 0),
+            libc.prctl(over_exec.GET_DUMPABLE, 0),
             libc.prctl(_GET_SECUREBITS, 0),
             libc.prctl(_GET_TIMERSLACK, 0),
         )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _CAPABILITIES = ("CapEff:", "CapPrm:", "CapInh:")
-_GET_DUMPABLE = 3  # may others look into this process?  Values: <linux/prctl.h>
+GET_DUMPABLE = 3  # may others look into this process?  Values: <linux/prctl.h>
 _SET_DUMPABLE = 4
 # Signals 32 and 33, which its threads use; its posix_spawn leaves them ignored.
 _OF_THE_C_LIBRARY = 3 << 31
@@ -32,7 +32,7 @@ def of_this_thread() -> str:
         *_capabilities(status),
         posix.getresuid()[2],
         posix.getresgid()[2],
-        libc.prctl(_GET_DUMPABLE, 0),
+        libc.prctl(GET_DUMPABLE, 0),
         ignored(status),
     )
     return ",".join(map(str, numbers))

@@ -5,7 +5,8 @@ its work that PID 1 waits for, and with the last one what to run:
 
     maker                                 PID 1
     clone                    ------->     begins
-    writes the id maps       - word ->    mounts
+    writes the id maps,
+    finds the rootfs         - word ->    mounts
     makes the cgroups        - word ->    joins them, changes its root, ...
     is told to start         - order ->   says that it starts the command
                              <- STARTS -

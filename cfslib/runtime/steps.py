@@ -30,8 +30,10 @@ class Steps:
         if name in self._left_out:
             return None  # type: ignore[return-value]  # who goes on may fail by it
         tracing.step = name
-        result = step(*arguments, **named)
-        tracing.step = ""
+        try:
+            result = step(*arguments, **named)
+        finally:
+            tracing.step = ""  # or the next container's calls would seem to be of it
         for watch in tracing.after_step:
             watch(name)
         return result

@@ -53,3 +53,12 @@ def test_after_each_step_who_listens_hears_its_name(
     do(change_to, ".")
 
     assert heard == ["change_to"]
+
+
+def test_after_a_step_that_fails_calls_are_of_no_step() -> None:
+    with pytest.raises(FileNotFoundError):
+        Steps(())(change_to, "/no/such/place")
+    with tracing.trace() as calls:
+        syscalls.chdir(".")
+
+    assert [call.step for call in calls] == [""]
