@@ -30,6 +30,7 @@ isolation: the walls of a container, one file a wall
     masks         cover what /proc and /sys tell about the machine
     keyring       a session of its own, without the keys of the host's
     users         who the command runs as
+    network       what a container has that shares no network with anybody
     rootfs        what a container sees at /, and the two ways to get in
     cgroups       how much of the machine a group of processes may use: v1, v2
     limits        what a container may use, and who enforces it
@@ -72,7 +73,8 @@ runtime: the life of one container
     init          become PID 1, start the command, look after it
     channel       what a container's PID 1 and its maker say to each other
     terminal      a terminal for the container, joined to ours
-    container     all of it, in order
+    inside        the story goes on in PID 1, which turns itself into the container
+    container     all of it, in order, as it is seen outside
     direct        run a container to its end, from a process with one thread
     request       what a program with threads asks the server for
     job           a container that runs for a client, and what the client is told
@@ -120,7 +122,7 @@ For notebooks: what their chapters import, besides a lesson and views of their o
     isolation     idmaps, limits, mounts, namespaces, rootfs
     images        cache, host_tools, inventory
     children      in_child
-    runtime       container, init, run, spec
+    runtime       init, inside, run, spec
     observe       pressure, sightings, stages
     doctor        report
 """

@@ -36,16 +36,25 @@ status() { while read -r name value; do [ $name = $2: ] && echo $value; done <$1
 [ -e "$secret" ] && echo "it sees a file of the host"
 [ "$(pwd)" = /tmp ] || echo "it starts somewhere else"
 [ -w / ] && [ $read_only ] && echo "it can write to /"
+[ -e /proc/self ] || echo "its /proc is empty"
 [ -e /sys/kernel ] || echo "its /sys is empty"
 [ -c /dev/null ] || echo "its /dev is empty"
 [ -e /volume ] || [ ! $volume ] || echo "its volume is missing"
 [ -e /dev/pts/0 ] || [ ! $terminal ] || echo "it has no terminal of its own"
 [ "$(status /proc/$$/status CapBnd)" = $rights ] || echo "it has other rights"
+[ "$(status /proc/1/status CapEff)" = $rights ] || [ $ids != 0:0 ] ||
+    echo "its PID 1 has other rights"
+[ "$(cat /sys/class/net/lo/flags)" = 0x9 ] || echo "its lo is down"
+[ "$(cat /proc/sys/user/max_inotify_instances)" = 32 ] || [ ! $user ] ||
+    echo "it takes all that its user may have"
 [ "$(id -u):$(id -g)" = $ids ] || echo "it is another user"
 [ "$(status /proc/1/status NSsid)" = 1 ] || echo "it is of our session"
 [ "$(readlink /proc/1/exe)" ] && echo "it can look into PID 1"
 case "$(cat /proc/self/mountinfo)" in *" /proc/sys ro,"*) ;; *)
     echo "it can change the machine by /proc/sys" ;;
+esac
+case "$mknod $(cat /proc/self/mountinfo)" in "yes "*" /dev rw,nosuid,relatime "*)
+    echo "any device works in its /dev" ;;
 esac
 case "$(cat /proc/self/mountinfo)" in *master:*)
     echo "what the host mounts comes in" ;;
@@ -60,6 +69,7 @@ exit 0
 """
 REFUSED = "it was not made"  # so nothing could get through
 KEY = f"cfs-{os.urandom(4).hex()}"  # not to be taken for one of another test
+SECRET = "/etc/shadow"  # what no rootfs of ours has
 OUTLIVES = "it outlives its maker"
 
 
@@ -95,6 +105,7 @@ tracing.after_step.append(careless)
 A_VOLUME = {"volumes": [Volume("/usr", "/volume")]}
 ALL_KEYS = {"volumes": [Volume("/proc/keys", "/volume")]}  # those in it are masked
 ANOTHER_USER = {"user": "1000:1000"}
+MAY_MAKE_DEVICES = {"capabilities": DEFAULT | {Capability.MKNOD}}
 # Then there are no cgroups, which nobody could remove without the root of the host; and
 # no janitor of theirs, who ends a container too.
 UNLIMITED = {"limits": Limits(pids_max=None)}
@@ -110,21 +121,24 @@ STEPS = {
     "sethostname": Row("it has the name of the host"),
     "detached": Row(REFUSED, A_VOLUME),
     "layer": Row(REFUSED),
-    "make_mount_points": Row(REFUSED),
-    "proc": Row(REFUSED),
+    "proc": Row("its /proc is empty"),
     "sys": Row("its /sys is empty"),
-    "mount_dev": Row("its /dev is empty"),
+    "mount_dev": Row(REFUSED),
+    "leave_some_to_the_user": Row("it takes all that its user may have"),
     "join": Row("it starts as many processes as it likes"),
     "unshare": Row("shares cgroup"),
     "pivot": Row("it sees a file of the host"),
     "import_nothing_more": Row("it has PID 1 import its modules", prelude=IMPORT),
+    "allow_no_others": Row("any device works in its /dev", MAY_MAKE_DEVICES),
     "attach": Row("its volume is missing", A_VOLUME),
     "hide_the_machine": Row("it can change the machine by /proc/sys"),
     "make_read_only": Row("it can write to /", {"read_only": True}),
     "make": Row("it has no terminal of its own", ways=("terminal",)),
-    "chdir": Row("it starts somewhere else"),
+    "start_in": Row("it starts somewhere else"),
+    "be_alone": Row("its lo is down"),
     "let_nobody_look_into_us": Row("it can look into PID 1"),
-    "keep_only": Row("it has other rights"),
+    "bound": Row("it has other rights"),
+    "have_only": Row("its PID 1 has other rights"),
     "become": Row("it is another user", ANOTHER_USER),
     "end_with_the_maker": Row(OUTLIVES, ANOTHER_USER | UNLIMITED),
 }
@@ -139,6 +153,7 @@ NAMES = {
     "USER": Row(REFUSED),
 }
 TABLE = STEPS | NAMES
+ROOT_NEEDS_NOT = {"write", "leave_some_to_the_user", "USER"}  # a user namespace
 
 
 @pytest.fixture(scope="module")
@@ -166,9 +181,11 @@ def spec_for(row: Row, root: Path, way: str, without: str = "") -> Spec:
     ).changed(**row.box)
     kinds = spec.namespaces | (0 if ROOT else Namespace.USER)
     spec.env = {
-        "secret": str(root / "modules/intruder.py"),
+        "secret": SECRET,
         "namespaces": " ".join(os.readlink(link(kind)) for kind in kinds),
-        "rights": f"{sum(1 << right for right in DEFAULT):016x}",
+        "rights": f"{sum(1 << right for right in spec.capabilities):016x}",
+        "mknod": "yes" if Capability.MKNOD in spec.capabilities else "",
+        "user": "yes" if Namespace.USER in kinds else "",
         "ids": row.box.get("user", "0:0"),
         "volume": "yes" if spec.volumes else "",
         "read_only": "yes" if spec.read_only else "",
@@ -264,7 +281,7 @@ def test_of_a_whole_container_all_is_true(row: Row, root: Path) -> None:
 @pytest.mark.parametrize("step", TABLE)
 def test_a_step_that_is_left_out_is_missed(step: str, root: Path) -> None:
     row = TABLE[step]
-    if ROOT and step in ("write", "USER"):
+    if ROOT and step in ROOT_NEEDS_NOT:
         pytest.skip("root needs no user namespace")
     if not may(row):
         pytest.skip("needs root, or other ids of ours in the outer world")
@@ -283,17 +300,18 @@ def test_the_table_names_each_step(root: Path, tmp_path: Path) -> None:
 from cfslib.kernel import tracing
 tracing.after_step.append(note)
 """
-    box = A_VOLUME | {"read_only": True} | (ANOTHER_USER if ROOT else {})
+    box: dict[str, Any] = A_VOLUME | MAY_MAKE_DEVICES | {"read_only": True}
+    box |= ANOTHER_USER if ROOT else {}
     spec = spec_for(Row("", box), root, "terminal")
     done = ways.start("terminal", spec, prelude=notes.prelude + listen)
     taken = set(notes.lines())
 
     assert done.code == 0, done
-    assert taken == set(STEPS) - ({"write"} if ROOT else set())
+    assert taken == set(STEPS) - (ROOT_NEEDS_NOT if ROOT else set())
 
 
 @pytest.mark.parametrize("way", ways.WAYS)
-@pytest.mark.parametrize("step", ["chdir", "UTS", "no-such-step"])
+@pytest.mark.parametrize("step", ["start_in", "UTS", "no-such-step"])
 def test_only_an_outer_world_may_hold_less_than_a_whole_container(
     way: str, step: str, tmp_path: Path
 ) -> None:
@@ -341,12 +359,11 @@ rootfs.pivot = rootfs.enter_by_chroot
 @pytest.mark.parametrize("prelude", ["", CHROOT], ids=["pivot_root", "chroot"])
 def test_there_is_a_way_back_from_chroot_alone(prelude: str, root: Path) -> None:
     """Who enters the mount namespace again is at its very root."""
-    secret = str(root / "modules/intruder.py")
     spec = Spec(
-        ["nsenter", "--mount=/proc/self/ns/mnt", "ls", secret],
+        ["nsenter", "--mount=/proc/self/ns/mnt", "ls", SECRET],
         rootfs=root,
         capabilities=DEFAULT | {Capability.SYS_ADMIN},
     )
     done = outer.around(lambda: ways.start("program", spec, prelude=prelude))
 
-    assert (secret in done.stdout) == bool(prelude)
+    assert (SECRET in done.stdout) == bool(prelude)

@@ -28,6 +28,11 @@ ABOUT = """\
 positional arguments:
   COMMAND [ARG...]      what to run"""
 EPILOG = """\
+rights that are a way out where root of the machine runs the container:
+  SYS_ADMIN           mounts any disk, and uncovers what is hidden in /proc
+  SYS_PTRACE          looks into PID 1, whose program is a file of the host
+  MKNOD               makes device files, but only those that /dev has work
+
 examples:
   cfs run ps          two processes: cfs, which is PID 1, and ps
   cfs run bash        a shell; leave it with Ctrl-D
@@ -68,10 +73,12 @@ def command() -> Command:
             help="memory at most, in bytes or with k, m or g"),
         Option("--cpus", "", "N", values.cpus,
             help="processors' worth of time: 0.5 is half of one"),
+        Option("--storage-opt", "", "size=BYTES", values.storage, default="size=512m",
+            help="memory at most for the files that are written (default: size=512m)"),
         Option("--network", "", "{host,none}", values.network, default="host",
             help="the host's, or none at all (default: host)"),
         Option("--cap-add", "", "CAP", values.capability, many=True,
-            help="a right to leave to root inside, e.g. SYS_ADMIN; may be repeated"),
+            help="a right to leave to root inside; may be repeated"),
         Option("--read-only", help="let nothing be written to /"),
         Option("--interactive", "-i", help="for habit: always so"),
         Option("--tty", "-t",
@@ -107,5 +114,6 @@ def spec_from(typed: "Values", argv: "list[str]", *, terminal: bool = False) -> 
         volumes=typed["--volume"],
         capabilities=capabilities.DEFAULT | set(typed["--cap-add"]),
         read_only=bool(typed["--read-only"]),
+        layer_max=typed["--storage-opt"],
         terminal=terminal,
     )

@@ -49,8 +49,8 @@ def volume(text: str) -> Volume:
     way: list[str] = []
     for name in _names_in(target):
         way = way[:-1] if name == ".." else [*way, name]
-    if way[:1] in ([], ["proc"]):
-        raise Usage(f"a volume cannot cover / or /proc: {text!r}")
+    if way[:1] in ([], ["proc"], ["sys"]):
+        raise Usage(f"a volume cannot cover /, /proc or /sys: {text!r}")
     if not source.startswith("/"):
         source = f"{posix.getcwd()}/{source}"
     source, target = (f"/{'/'.join(_names_in(path))}" for path in (source, target))
@@ -83,6 +83,14 @@ def size(text: str) -> int:
     if not 0 < number < 1 << 63:
         raise Usage(f"not a number of bytes such as 67108864 or 64m: {text!r}")
     return number
+
+
+def storage(text: str) -> int:
+    """Read the one option of storage that there is: size=BYTES."""
+    name, _, number = text.partition("=")
+    if name != "size":
+        raise Usage(f"not size=BYTES: {text!r}")
+    return size(number)
 
 
 def cpus(text: str) -> float:

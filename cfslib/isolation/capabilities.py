@@ -10,14 +10,13 @@ into PID 1.  What is dropped here does not come back, not even by exec.
 Manual page: capabilities(7).
 """
 
-from cfslib.kernel import procfs, syscalls
+from cfslib.kernel import libc, syscalls
 from cfslib.kernel.flags import Number
 from cfslib.kernel.syscalls import Prctl
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
 
 class Capability(Number):
@@ -86,27 +85,63 @@ DEFAULT = frozenset(
 )
 
 
+# The kernel itself is asked what there is and what has come of it.  Its files in /proc
+# say so too, but a path may lead elsewhere when others can change the tree around us.
+
+
+def bound(kept: "Iterable[Capability]") -> None:
+    """See to it that no exec brings back any other capability; keep what we have.
+
+    Nor one of these that we have not got ourselves.
+    """
+    possible = libc.capget()[1] & _bits(kept)
+    number = 0
+    while (there := _in_bounds(number)) is not None:
+        if there and not possible >> number & 1:
+            syscalls.prctl(Prctl.CAPBSET_DROP, Capability(number))
+            if _in_bounds(number):
+                raise PermissionError(f"capability {number} was not given up")
+        number += 1
+
+
+def have_only(kept: "Iterable[Capability]") -> None:
+    """Give up every other capability, for now: an exec may bring some back."""
+    possible = libc.capget()[1] & _bits(kept)
+    syscalls.capset(effective=possible, permitted=possible, inheritable=0)
+    if libc.capget() != (possible, possible, 0):
+        raise PermissionError("some capabilities were not given up")
+
+
 def keep_only(kept: "Iterable[Capability]") -> None:
     """Give up every other capability, for this process and all that come after.
 
     Give it up last: mounting and changing the root need what is dropped here.
     """
-    possible = _bits("CapPrm") & sum(1 << capability for capability in kept)
-    for number in range(last_known() + 1):
-        if not possible >> number & 1:
-            syscalls.prctl(Prctl.CAPBSET_DROP, Capability(number))
-    syscalls.capset(effective=possible, permitted=possible, inheritable=0)
+    kept = frozenset(kept)
+    bound(kept)
+    have_only(kept)
 
 
 def has(capability: Capability) -> bool:
     """Say if this process has a right, in its own user namespace."""
-    return bool(_bits("CapEff") >> capability & 1)
+    return bool(libc.capget()[0] >> capability & 1)
 
 
-def last_known(proc: "str | Path" = procfs.PROC) -> int:
+def last_known() -> int:
     """Return the number of the last capability that this kernel knows."""
-    return int(procfs.read(f"{proc}/sys/kernel/cap_last_cap"))
+    number = 0
+    while _in_bounds(number) is not None:
+        number += 1
+    return number - 1
 
 
-def _bits(field: str) -> int:
-    return int(procfs.status()[field], 16)
+def _in_bounds(number: int) -> "bool | None":
+    """Say if an exec can give a capability; None if the kernel does not know it."""
+    try:
+        return bool(libc.prctl(Prctl.CAPBSET_READ, number))
+    except OSError:
+        return None
+
+
+def _bits(kept: "Iterable[Capability]") -> int:
+    return sum(1 << capability for capability in kept)

@@ -6,6 +6,8 @@ RLIMIT_NPROC counts per user namespace since Linux 5.14, so inside our own it co
 the container's processes alone.  See getrlimit(2).
 """
 
+import posix
+
 from cfslib.kernel import libc, syscalls
 from cfslib.kernel.record import Record
 from cfslib.kernel.syscalls import Resource
@@ -18,6 +20,15 @@ if TYPE_CHECKING:
     from cfslib.isolation.cgroups.group import Group
     from cfslib.isolation.cgroups.janitor import Janitor
 
+# Of what a user may have on the whole machine, this much in one container; see
+# namespaces(7), inotify(7).  Docker has no such bounds.
+OF_THE_USER = {
+    "inotify_instances": 32,  # of 128, which file managers and editors want too
+    "inotify_watches": 8192,
+    "mnt_namespaces": 64,
+    "net_namespaces": 64,  # each takes a megabyte of the kernel's memory
+    "user_namespaces": 64,
+}
 CPU_PERIOD = 100_000  # microseconds: the kernel's default
 
 
@@ -112,6 +123,17 @@ class enforced:  # noqa: N801  it reads as a function
 
     def __exit__(self, *_: object) -> None:
         self._groups.__exit__(None, None, None)
+
+
+def leave_some_to_the_user(proc: str) -> None:
+    """Bound what a user namespace of ours takes of what its user may have.
+
+    `proc` is where a /proc is mounted that nobody else can change.
+    """
+    for name, most in OF_THE_USER.items():
+        file = f"{proc}/sys/user/max_{name}"
+        if posix.access(file, posix.F_OK):  # not every kernel has everything
+            syscalls.write(file, str(most))
 
 
 def join(doors: "Sequence[str]", processes: "int | None") -> None:

@@ -4,6 +4,8 @@ Many of their files belong to no namespace.  Root inside would read and write th
 root outside does.
 """
 
+import posix
+
 from cfslib.isolation.mounts import INERT, MountFlag, bind, make_read_only
 from cfslib.kernel import syscalls
 
@@ -38,7 +40,7 @@ READ_ONLY = (
 def hide_the_machine() -> None:
     """Cover what /proc and /sys tell about the machine; protect what they change.
 
-    Call it in the new root.
+    Call it in the new root, before anything is there that others can change.
     """
     # Which of them there are depends on the machine, so try them all.
     for hide, paths in (
@@ -47,10 +49,8 @@ def hide_the_machine() -> None:
         (_protect, READ_ONLY),
     ):
         for path in paths:
-            try:
+            if posix.access(path, posix.F_OK):
                 hide(path)
-            except FileNotFoundError:
-                pass
 
 
 def _cover_file(path: str) -> None:

@@ -12,8 +12,8 @@ pages: chroot(2), pivot_root(2), and for `layer` the kernel's
 Documentation/filesystems/overlayfs.rst.
 """
 
+import errno
 import posix
-import stat
 
 from cfslib.isolation import idmaps, mounts
 from cfslib.isolation.mounts import MountFlag, UmountFlag
@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MOUNT_POINTS = ("dev", "proc", "sys")
+LAYER = 512 << 20  # bytes of memory for the files that are written
+MOST_FILES = 1 << 16  # of these, each of which takes a kilobyte of the kernel's memory
+# Where a container is put together: a directory in which nobody but root of the host
+# could swap a part of its path for a link, as the owner of a rootfs can.
+PLACE = "/tmp"
 
 
 def check(root: "str | Path") -> None:
@@ -38,41 +43,34 @@ def check(root: "str | Path") -> None:
         raise _unusable(PermissionError, f"rootfs {root} cannot be read") from None
     if not names:
         raise _unusable(FileNotFoundError, f"rootfs {root} is empty")
-    for name in MOUNT_POINTS:
-        # A link here would have us mount wherever it leads, on the host.
-        if name in names and not stat.S_ISDIR(posix.lstat(f"{root}/{name}").st_mode):
-            raise _unusable(NotADirectoryError, f"{root}/{name} is no directory")
 
 
-def layer(root: "str | Path", size: str = "1g") -> None:
-    """Cover `root` with a layer in memory, in our mount namespace.
+def layer(
+    root: "str | Path", place: "str | Path | None" = None, size: int = LAYER
+) -> None:
+    """Show `root` at `place`, under a layer in memory, in our mount namespace.
 
-    The files of `root` show through.  What is written goes into the layer, and is
-    gone with the namespace: a container never changes the directory it started
-    from, and two may use one at the same time.
+    `place` is `root` itself, if no other is given.  What is written goes into the
+    layer, and is gone with the namespace: a container never changes the directory it
+    started from, and two may use one at the same time.
     """
+    place = place or root
     below = syscalls.open_path(root)
-    syscalls.mount("tmpfs", root, "tmpfs", MountFlag.NODEV, f"mode=755,size={size}")
+    bounds = f"mode=755,size={size},nr_inodes={MOST_FILES}"
+    syscalls.mount("tmpfs", place, "tmpfs", MountFlag.NODEV, bounds)
     # Relative names, because in mount options a comma or a colon in a path would
     # end it, and because everybody inside can read them in /proc/mounts.
-    syscalls.chdir(root)
-    syscalls.mkdir("upper")
+    syscalls.chdir(place)
     syscalls.mkdir("work")
+    syscalls.mkdir("upper")
+    for name in MOUNT_POINTS:  # which cover what has this name in `root`, a link or so
+        syscalls.mkdir(f"upper/{name}")
     layers = f"lowerdir=/proc/self/fd/{below},upperdir=upper,workdir=work"
     # The attributes that mark deleted files are root's, or under "user." anybody's.
     if not idmaps.in_initial_namespace():
         layers += ",userxattr"
-    syscalls.mount("overlay", root, "overlay", MountFlag.NODEV, layers)
+    syscalls.mount("overlay", place, "overlay", MountFlag.NODEV, layers)
     syscalls.close(below)
-
-
-def make_mount_points(root: "str | Path") -> None:
-    """Make the directories that a container's own filesystems are mounted on."""
-    for name in MOUNT_POINTS:
-        try:
-            syscalls.mkdir(f"{root}/{name}")
-        except FileExistsError:
-            pass
 
 
 def pivot(root: "str | Path") -> None:
@@ -86,6 +84,20 @@ def pivot(root: "str | Path") -> None:
     syscalls.pivot_root(".", ".")
     syscalls.umount2(".", UmountFlag.DETACH)
     syscalls.chdir("/")
+
+
+def start_in(directory: "str | Path") -> None:
+    """Start our relative paths at a directory of the new root.
+
+    Raise `PermissionError` if it is outside: where /proc/self/fd leads, for one.
+    """
+    syscalls.chdir(directory)
+    try:
+        is_inside = posix.getcwd().startswith("/")
+    except FileNotFoundError:  # from our root, no path leads there
+        is_inside = False
+    if not is_inside:
+        raise PermissionError(errno.EPERM, f"{directory} is not in the container")
 
 
 def enter(root: "str | Path") -> None:

@@ -8,7 +8,7 @@ from the container's root, which is not to be trusted with the rights of PID 1.
 import posix
 import stat
 
-from cfslib.kernel import procfs, syscalls
+from cfslib.kernel import libc, procfs, program, syscalls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,10 +37,17 @@ def look_up(user: str, etc: "str | Path" = "/etc") -> "tuple[int, int]":
     return uid, gid
 
 
-def become(uid: int, gid: int) -> None:
-    """Be this user for good, in no group but its own."""
-    # In a user namespace of an ordinary user this is denied: see idmaps.write.
-    if procfs.read("/proc/self/setgroups") == "allow\n":
+def may_leave_groups() -> bool:
+    """Say if the kernel lets us: not in a user namespace of an ordinary user.
+
+    See `idmaps.write`.  Ask while /proc is the host's.
+    """
+    return procfs.read("/proc/self/setgroups") == "allow\n"
+
+
+def become(uid: int, gid: int, *, leave_groups: bool = True) -> None:
+    """Be this user for good, and in no group but its own if we may."""
+    if leave_groups:
         syscalls.setgroups()
     syscalls.setgid(gid)
     syscalls.setuid(uid)
@@ -55,9 +62,14 @@ def _entry(file: str, name: str) -> "list[str]":
 
 
 def _read(file: str) -> str:
-    """Read a file, unless it is one that we would wait for, such as a FIFO."""
+    """Read a file of the container's, unless it is another kind, such as a FIFO."""
+    flags = posix.O_RDONLY | posix.O_NONBLOCK | posix.O_NOCTTY
     try:
-        is_file = stat.S_ISREG(posix.stat(file).st_mode)
+        fd = libc.openat2(file, flags, program.NO_MAGIC_LINKS)
     except (FileNotFoundError, NotADirectoryError):
         return ""
-    return procfs.read(file) if is_file else ""
+    try:
+        is_file = stat.S_ISREG(posix.fstat(fd).st_mode)
+        return procfs.text_of(fd) if is_file else ""
+    finally:
+        posix.close(fd)

@@ -4,6 +4,10 @@ The source of a volume has to be looked up before the root changes, its place
 afterwards, where no symbolic link of the rootfs can lead to the host.  In between, the
 kernel keeps it as a detached tree of mounts, behind a file descriptor.
 
+Who owns a volume can swap its directories for links while we look.  So its place is
+opened once, and what is mounted on is what was looked at, whatever its path leads to by
+then.
+
 Linux 5.2 brought these calls, 5.12 the last.  See open_tree(2), move_mount(2),
 mount_setattr(2).
 """
@@ -13,7 +17,7 @@ import posix
 import stat
 
 from cfslib.isolation.mounts import MountFlag
-from cfslib.kernel import syscalls
+from cfslib.kernel import libc, program, syscalls
 from cfslib.kernel.syscalls import TreeFlag
 
 TYPE_CHECKING = False
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
         read_only: bool
 
 
+OURS = ("/proc/", "/sys/")  # what is masked there stays so
 MOST_LINKS = 40  # on the way to a file; the kernel follows no more either
 
 
@@ -44,10 +49,12 @@ def detached(volumes: "Sequence[Volume]") -> "list[int]":
 def attach(trees: "Sequence[int]", volumes: "Sequence[Volume]") -> None:
     """Hang the mounts at the targets of volumes, which are made if need be.
 
-    Close the descriptors.
+    What is below another comes after it, in whatever order they are.  Close the
+    descriptors.
     """
-    for tree, volume in zip(trees, volumes, strict=True):
-        _attach(tree, volume.target)
+    pairs = zip(trees, volumes, strict=True)
+    for tree, volume in sorted(pairs, key=lambda pair: _depth(pair[1].target)):
+        _attach(tree, volume)
 
 
 def _detached(source: str, read_only: bool) -> int:
@@ -64,19 +71,39 @@ def _detached(source: str, read_only: bool) -> int:
     return tree
 
 
-def _attach(tree: int, target: str) -> None:
-    # A link in a hostile rootfs could lead it over files that PID 1 still trusts.
+def _attach(tree: int, volume: "Volume") -> None:
+    is_directory = stat.S_ISDIR(posix.fstat(tree).st_mode)
+    place = _opened(volume.target, is_directory)
+    # No volume ever covers this /proc, so we may believe what it says.
+    found = posix.readlink(f"/proc/self/fd/{place}")
+    if found == "/" or f"{found}/".startswith(OURS):
+        raise PermissionError(errno.EPERM, f"a volume cannot cover {found}")
+    if stat.S_ISDIR(posix.fstat(place).st_mode) != is_directory:
+        kinds = "a directory on a file" if is_directory else "a file on a directory"
+        raise OSError(errno.ENOTDIR, f"{volume.source}:{found} puts {kinds}")
+    syscalls.move_mount(tree, place, TreeFlag.FROM_FD | TreeFlag.TO_FD)
+    posix.close(place)
+    posix.close(tree)
+
+
+def _opened(target: str, is_directory: bool) -> int:
+    """Return a descriptor of the place for a volume, which is made if need be."""
+    try:
+        return libc.openat2(target, posix.O_PATH, program.NO_MAGIC_LINKS)
+    except FileNotFoundError:
+        pass
     target = resolved(target)
-    if target == "/" or f"{target}/".startswith("/proc/"):
-        raise PermissionError(errno.EPERM, f"a volume cannot cover {target}")
-    if stat.S_ISDIR(posix.fstat(tree).st_mode):
+    if is_directory:
         _make_directory(target)
     else:
         _make_directory(_parent(target))
-        if not _is_there(target):
-            syscalls.mknod(target, 0o666 | stat.S_IFREG)  # an empty file to mount on
-    syscalls.move_mount(tree, target, TreeFlag.FROM_FD)
-    posix.close(tree)
+        syscalls.mknod(target, 0o666 | stat.S_IFREG)  # an empty file to mount on
+    return libc.openat2(target, posix.O_PATH, program.NO_MAGIC_LINKS)
+
+
+def _depth(path: str) -> int:
+    """Return how many directories are around a file."""
+    return len([name for name in path.split("/") if name not in ("", ".")])
 
 
 def resolved(path: str) -> str:

@@ -57,11 +57,11 @@ class PairOfInts(_ctypes.Array):  # type: ignore[type-arg]
     _length_ = 2
 
 
-class PairOfUnsignedLongs(_ctypes.Array):  # type: ignore[type-arg]
-    """unsigned long[2]."""
+class UnsignedLongs(_ctypes.Array):  # type: ignore[type-arg]
+    """unsigned long[3]."""
 
     _type_ = UnsignedLong
-    _length_ = 2
+    _length_ = 3
 
 
 class Function(_ctypes.CFuncPtr):

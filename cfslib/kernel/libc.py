@@ -14,11 +14,11 @@ from cfslib.kernel.ffi import (
     Int,
     KeepsTheLock,
     PairOfInts,
-    PairOfUnsignedLongs,
     Pointer,
     Text,
     UnsignedInt,
     UnsignedLong,
+    UnsignedLongs,
     declare,
     syscall,
 )
@@ -40,6 +40,8 @@ _SOCK_SEQPACKET = 5
 _SOL_SOCKET = 1
 _SO_RCVTIMEO = 20
 _ENOSYS = 38
+_SET_SECCOMP = 22
+MODE_FILTER = 2  # <linux/seccomp.h>
 
 unshare = declare("unshare", Int, Int)
 setns = declare("setns", Int, Int, Int)
@@ -48,6 +50,7 @@ umount2 = declare("umount2", Int, Text, Int)
 pivot_root = declare("pivot_root", Int, Text, Text)
 _sethostname = declare("sethostname", Int, Text, UnsignedLong)
 _prctl = declare("prctl", Int, Int, Pointer, *[UnsignedLong] * 3)
+_capget = declare("capget", Int, Text, Pointer)
 _capset = declare("capset", Int, Text, Text)
 _getrlimit = declare("getrlimit", Int, Int, Pointer)
 _setrlimit = declare("setrlimit", Int, Int, Text)
@@ -70,7 +73,6 @@ _mount_setattr = syscall(Int, Text, Int, Text, UnsignedLong)
 
 chdir = posix.chdir
 chroot = posix.chroot
-chmod = posix.chmod
 close = posix.close
 mkdir = posix.mkdir
 mknod = posix.mknod
@@ -109,22 +111,44 @@ def prctl(option: int, value: "int | bytes") -> int:
     return _prctl(option, value, 0, 0, 0)
 
 
+def filter_calls(program: bytes) -> int:
+    """Have the kernel run a filter for each system call of ours from now on."""
+    # struct sock_fprog: how many instructions of 8 bytes, and where they are.
+    whole = _packed(8, len(program) // 8, _address(program))
+    return _prctl(_SET_SECCOMP, MODE_FILTER, _address(whole), 0, 0)
+
+
+def capget() -> "tuple[int, int, int]":
+    """Return the capabilities of this process, one bit each.
+
+    That is: the effective ones, the permitted ones, the inheritable ones.
+    """
+    buffer = UnsignedLongs()
+    _capget(_CAPABILITY_HEADER, buffer)
+    data = bytes(buffer)
+    halves = [data[at : at + 4] for at in range(0, 24, 4)]
+    effective, permitted, inheritable = (
+        int.from_bytes(low, sys.byteorder) | int.from_bytes(high, sys.byteorder) << 32
+        for low, high in zip(halves[:3], halves[3:], strict=True)
+    )
+    return effective, permitted, inheritable
+
+
 def capset(effective: int, permitted: int, inheritable: int) -> int:
     """Set the capabilities of this process, one bit each."""
-    # Version 3 of the format: two structs of 32 bits, the low halves first.
     halves = [
         bits >> shift & 0xFFFF_FFFF
         for shift in (0, 32)
         for bits in (effective, permitted, inheritable)
     ]
-    return _capset(_packed(4, 0x2008_0522, 0), _packed(4, *halves))
+    return _capset(_CAPABILITY_HEADER, _packed(4, *halves))
 
 
 def getrlimit(resource: int) -> "tuple[int, int]":
     """Return what this process may take of something, and at most ask for."""
-    pair = PairOfUnsignedLongs()
-    _getrlimit(resource, pair)
-    return pair[0], pair[1]
+    limits = UnsignedLongs()
+    _getrlimit(resource, limits)
+    return limits[0], limits[1]
 
 
 def setrlimit(resource: int, soft: int, hard: int) -> int:
@@ -169,9 +193,10 @@ def open_tree(path: bytes, flags: int) -> int:
     return _open_tree(_NR_OPEN_TREE, _AT_FDCWD, path, flags)
 
 
-def move_mount(tree: int, target: bytes, flags: int) -> int:
-    """Hang the mounts behind a file descriptor at `target`."""
-    return _move_mount(_NR_MOVE_MOUNT, tree, b"", _AT_FDCWD, target, flags)
+def move_mount(tree: int, target: "bytes | int", flags: int) -> int:
+    """Hang the mounts behind a file descriptor at `target`, maybe one itself."""
+    place, path = (_AT_FDCWD, target) if isinstance(target, bytes) else (target, b"")
+    return _move_mount(_NR_MOVE_MOUNT, tree, b"", place, path, flags)
 
 
 def mount_setattr(tree: int, flags: int, attributes: int) -> int:
@@ -232,5 +257,14 @@ def _number(call: str, numbers: "dict[str, int]") -> int:
     return numbers[machine]
 
 
+def _address(data: bytes) -> int:
+    """Return where bytes are in memory, as long as they are there."""
+    return int.from_bytes(bytes(Text(data)), sys.byteorder)
+
+
 def _packed(size: int, *numbers: int) -> bytes:
     return b"".join(number.to_bytes(size, sys.byteorder) for number in numbers)
+
+
+# Version 3 of the format: two structs of 32 bits each, the low halves first.
+_CAPABILITY_HEADER = _packed(4, 0x2008_0522, 0)

@@ -157,10 +157,15 @@ def read(file: "str | Path") -> str:
     """Return the text of a file in which names of files appear as they are."""
     fd = posix.open(file, posix.O_RDONLY | posix.O_CLOEXEC)
     try:
-        pieces = []
-        while piece := posix.read(fd, _PIECE):
-            pieces.append(piece)
+        return text_of(fd)
     finally:
         posix.close(fd)
+
+
+def text_of(fd: int) -> str:
+    """Return the text of a file that is open."""
+    pieces = []
+    while piece := posix.read(fd, _PIECE):
+        pieces.append(piece)
     # As `os.fsdecode` does it, with carriage returns as they are.
     return b"".join(pieces).decode(sys.getfilesystemencoding(), "surrogateescape")

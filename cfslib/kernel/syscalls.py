@@ -34,6 +34,8 @@ class Prctl(Number):
     SET_PDEATHSIG = 1  # the signal to get when our parent ends
     SET_DUMPABLE = 4  # 0: processes with our user id may not look into us
     SET_NAME = 15  # the process name that ps shows
+    SET_SECCOMP = 22  # what is asked of the kernel from now on, a filter sees first
+    CAPBSET_READ = 23  # is there a capability that exec can give?
     CAPBSET_DROP = 24  # a capability that exec can never bring back
     SET_CHILD_SUBREAPER = 36  # adopt the orphans among our descendants
 
@@ -63,6 +65,7 @@ class TreeFlag(Flag):
 
     CLONE = 0x1  # OPEN_TREE_CLONE: a copy, as a bind mount is
     FROM_FD = 0x4  # MOVE_MOUNT_F_EMPTY_PATH: the source is the descriptor
+    TO_FD = 0x40  # MOVE_MOUNT_T_EMPTY_PATH: the target is one, too
     EMPTY_PATH = 0x1000  # AT_EMPTY_PATH: the descriptor itself
     RECURSIVE = 0x8000  # AT_RECURSIVE: with all mounts below
     CLOEXEC = posix.O_CLOEXEC
@@ -148,11 +151,6 @@ def mknod(path: "str | Path", mode: int, device: int = 0) -> None:
     ask("mknod", libc.mknod, path=path, mode=Mode(mode), device=device)
 
 
-def chmod(path: "str | Path", mode: int) -> None:
-    """Set the permissions of a file."""
-    ask("chmod", libc.chmod, path=path, mode=Mode(mode))
-
-
 def open_path(path: "str | Path") -> int:
     """Return a file descriptor that stands for a place: see O_PATH in open(2)."""
     flags = OpenFlag.PATH | OpenFlag.CLOEXEC
@@ -172,6 +170,19 @@ def sethostname(name: str) -> None:
 def prctl(option: Prctl, value: "int | str") -> None:
     """Change one property of this process."""
     ask("prctl", libc.prctl, option=option, value=value)
+
+
+def filter_calls(program: bytes) -> None:
+    """Have the kernel ask a filter about each of our calls: see seccomp(2).
+
+    `program` is a row of struct sock_filter.
+    """
+    ask(
+        "prctl",
+        lambda option, mode: libc.filter_calls(program),
+        option=Prctl.SET_SECCOMP,
+        mode=libc.MODE_FILTER,
+    )
 
 
 def capset(effective: int, permitted: int, inheritable: int) -> None:
@@ -215,8 +226,11 @@ def open_tree(path: "str | Path", flags: int) -> int:
     return ask("open_tree", libc.open_tree, path=path, flags=flags)
 
 
-def move_mount(tree: int, target: "str | Path", flags: int) -> None:
-    """Hang the mounts behind the file descriptor `tree` at `target`."""
+def move_mount(tree: int, target: "str | Path | int", flags: int) -> None:
+    """Hang the mounts behind the file descriptor `tree` at `target`.
+
+    With TO_FD in `flags`, that is a file descriptor too.
+    """
     ask("move_mount", libc.move_mount, tree=tree, target=target, flags=flags)
 
 

@@ -97,7 +97,7 @@ def record(calls: "Iterable[Call]") -> None:
 def ask(name: str, function: "Callable[..., Any]", /, **arguments: object) -> int:
     """Make one call, note it down, and raise with text and hint if it fails."""
     plain = [for_c(value) for value in arguments.values()]
-    started = time.perf_counter_ns()
+    started = time.perf_counter_ns() if _listeners else 0
     result, error = 0, 0
     try:
         result = function(*plain) or 0
@@ -141,11 +141,13 @@ def _shown(value: object) -> str:
 
 def for_c(value: object) -> object:
     """Turn text into the bytes that C wants, and refuse what C would cut short."""
+    if isinstance(value, int):
+        return int(value)
     if isinstance(value, str) or hasattr(value, "__fspath__"):
         value = encoded(str(value))
         if b"\0" in value:
             raise ValueError(f"a NUL byte in {value!r}: the kernel would stop there")
-    return int(value) if isinstance(value, int) else value
+    return value
 
 
 def encoded(text: str) -> bytes:

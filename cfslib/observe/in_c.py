@@ -128,7 +128,8 @@ def _open_tree(values: Sequence[object]) -> str:
 
 def _move_mount(values: Sequence[object]) -> str:
     tree, target, flags = map(value, values)
-    return f'syscall(SYS_move_mount, {tree}, "", AT_FDCWD, {target}, {flags});'
+    place = f'{target}, ""' if isinstance(values[1], int) else f"AT_FDCWD, {target}"
+    return f'syscall(SYS_move_mount, {tree}, "", {place}, {flags});'
 
 
 def _mount_setattr(values: Sequence[object]) -> str:

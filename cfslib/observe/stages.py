@@ -70,11 +70,11 @@ _STEPS = {
         "detach",
         "The old root is taken away, and with it every mount of the host.",
     ),
-    "attach": ("volume", "A directory of the host is shown inside."),
     "hide_the_machine": (
         "mask",
         "What /proc and /sys tell about the machine is covered or made read-only.",
     ),
+    "attach": ("volume", "A directory of the host is shown inside."),
     "make_read_only": ("read-only", "Nothing can be written to / now."),
 }
 

@@ -1,7 +1,7 @@
 """container: all of it, in order.
 
 This is the story that the notebooks tell chapter by chapter.  `Created` stands outside,
-on the host; `_become` is the same program a moment later, as PID 1 of a world of its
+on the host; `inside` is the same program a moment later, as PID 1 of a world of its
 own.  The order of the steps is what matters, and each line says why it stands there.
 If one of them fails, the command is not run, and nothing is left behind.
 """
@@ -10,7 +10,7 @@ from cfslib.isolation import idmaps, limits
 from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel import libc, syscalls
 from cfslib.kernel.held import Held
-from cfslib.runtime import init, ownership
+from cfslib.runtime import ownership
 from cfslib.runtime.channel import Channel
 from cfslib.runtime.lifeline import Child
 from cfslib.runtime.steps import Steps
@@ -95,44 +95,6 @@ class Created:
 def _become(spec: "Spec", kinds: Namespace, channel: Channel) -> int:
     """Turn this process, PID 1 in its own world, into the container."""
     # By PID 1 and not before, because its maker does other things meanwhile.
-    from cfslib.isolation import capabilities, devices, keyring, masks  # noqa: I001
-    from cfslib.isolation import mounts, rootfs, users, volumes
+    from cfslib.runtime import inside
 
-    if spec.terminal:
-        from cfslib.runtime import terminal
-    do = Steps(spec.leave_out)
-    (root,) = channel.wait()  # until we are root here
-    do(init.let_go_of_the_maker, channel)
-    do(keyring.join_new_session)
-    do(mounts.keep_private)  # before any mount, or the host sees it
-    do(syscalls.sethostname, spec.hostname)
-    trees = do(volumes.detached, spec.volumes)
-    do(rootfs.layer, root)
-    do(rootfs.make_mount_points, root)
-    # A user namespace may mount /proc and bind devices only while it sees the host's.
-    do(mounts.proc, f"{root}/proc")
-    do(mounts.sys, f"{root}/sys")
-    do(devices.mount_dev, f"{root}/dev", may_make_devices=Namespace.USER not in kinds)
-    do(limits.join, *channel.wait())  # as late as the host's cgroups are in sight
-    do(syscalls.unshare, kinds & Namespace.CGROUP)  # which starts at our group
-    do(rootfs.pivot, root)  # from here on the host's files are gone
-    do(init.import_nothing_more)
-    do(volumes.attach, trees, spec.volumes)
-    do(masks.hide_the_machine)  # after the volumes, so that none uncovers it
-    if spec.read_only:
-        do(mounts.make_read_only, "/")  # after the last directory was made in it
-    uid, gid = users.look_up(spec.user)
-    master = do(terminal.make, owner=uid) if spec.terminal else None
-    do(syscalls.chdir, spec.workdir)
-    do(init.let_nobody_look_into_us)
-    # Last, because all of the above takes root's rights.
-    do(capabilities.keep_only, spec.capabilities)
-    do(users.become, uid, gid)
-    do(init.end_with_the_maker)  # once more: a new uid has cleared it
-    argv, term = channel.wait_for_order()
-    return init.run_as_init(
-        argv or spec.argv,
-        spec.environment(term),
-        starts=channel.say_starts,
-        runs=lambda: channel.say_runs(master),
-    )
+    return inside.become(spec, kinds, channel)

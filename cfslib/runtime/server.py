@@ -19,20 +19,15 @@ import select
 import time
 
 from cfslib.children import retirement, streams
-from cfslib.isolation import (  # noqa: F401  what PID 1 imports, once for all of them
-    capabilities,
-    devices,
-    keyring,
-    masks,
-    mounts,
-    rootfs,
-    users,
-    volumes,
-)
 from cfslib.isolation.cgroups.janitor import Janitor
 from cfslib.kernel import libc, messages, tracing
 from cfslib.kernel.syscalls import Resource
-from cfslib.runtime import direct, init, request
+from cfslib.runtime import (
+    direct,
+    init,
+    inside,  # noqa: F401  what PID 1 imports, once for all of them
+    request,
+)
 from cfslib.runtime.ahead import Ahead
 from cfslib.runtime.job import Job, tell
 from cfslib.runtime.request import Made, Request

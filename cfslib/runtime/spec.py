@@ -10,6 +10,7 @@ from cfslib.images.search import PATH
 from cfslib.isolation.capabilities import DEFAULT, Capability
 from cfslib.isolation.limits import Limits
 from cfslib.isolation.namespaces import Namespace
+from cfslib.isolation.rootfs import LAYER
 from cfslib.kernel.record import Record
 
 TYPE_CHECKING = False
@@ -55,6 +56,7 @@ class Spec(Record):
         volumes: "Sequence[Volume]" = (),
         capabilities: "Collection[Capability]" = DEFAULT,
         read_only: bool = False,
+        layer_max: int = LAYER,  # bytes of files that are written, and in memory
         terminal: bool = False,  # a pty of its own, joined to our terminal
         leave_out: "Collection[str]" = (),  # steps not to take, to see what comes of it
     ) -> None:
@@ -69,6 +71,7 @@ class Spec(Record):
         self.volumes = list(volumes)
         self.capabilities = frozenset(capabilities)
         self.read_only = read_only
+        self.layer_max = layer_max
         self.terminal = terminal
         self.leave_out = frozenset(leave_out)
 

@@ -21,7 +21,6 @@ _FAR = 4  # so many times as long as the next: such a bar is cut
 _HEAD = ("process", "µs", "how long", "call, and the same in C", "manual")
 _PATH = re.compile(r'(?:/[^/",:=\s]+){2,}')
 _MANY = 3  # so many calls of one kind in a row are folded
-_OF_DEVICES = ("mknod", "chmod")  # or mknod, and a mount of the host's
 # What we call by a name that has no page of its own.
 _PAGES = {"posix_spawn": "man3/posix_spawn.3", "prctl": "man2/prctl.2"}
 
@@ -56,7 +55,7 @@ def _kind(call: Call) -> tuple[int, str]:
         return call.pid, "give up one right each"
     if call.name == "mount" and target.startswith(("/proc/", "/sys/")):
         return call.pid, "cover or protect one file each"
-    if call.name in _OF_DEVICES or first.startswith("/dev/"):
+    if call.name == "mknod" or first.startswith("/dev/"):
         return call.pid, "put devices into /dev"
     if call.name == "symlink":
         return call.pid, "make links"

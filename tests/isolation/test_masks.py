@@ -44,7 +44,6 @@ def test_a_part_of_proc_that_changes_the_machine_is_read_only(
 def enter(root: Path) -> None:
     """Make `root` our root, with a /proc, a /sys and a /dev."""
     rootfs.layer(root)
-    rootfs.make_mount_points(root)
     mounts.proc(root / "proc")
     mounts.sys(root / "sys")
     devices.mount_dev(root / "dev", may_make_devices=False)

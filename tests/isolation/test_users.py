@@ -68,7 +68,7 @@ def test_becoming_somebody_leaves_every_group() -> None:
 def test_becoming_somebody_who_is_not_mapped_is_refused_with_a_hint() -> None:
     def become() -> None:
         idmaps.unshare_as_root(0)
-        users.become(7, 0)
+        users.become(7, 0, leave_groups=users.may_leave_groups())
 
     with pytest.raises(OSError, match="setuid") as caught:
         in_child(become)

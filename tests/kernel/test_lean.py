@@ -18,7 +18,18 @@ PACKAGE = Path(cfslib.__file__).parent
 ROOMS = ("kernel", "isolation")
 FILES = sorted(file for room in ROOMS for file in (PACKAGE / room).rglob("*.py"))
 LIGHT = {
-    *("_ctypes", "_signal", "_socket", "abc", "errno", "gc", "marshal", "posix", "pwd"),
+    *(
+        "_ctypes",
+        "_signal",
+        "_socket",
+        "abc",
+        "errno",
+        "fcntl",
+        "gc",
+        "marshal",
+        "posix",
+        "pwd",
+    ),
     *("stat", "sys", "time"),
     "cfslib",
 }
@@ -79,7 +90,6 @@ with tracing.trace():
     mounts.keep_private()
     trees = volumes.detached([Volume])
     rootfs.layer({root!r})
-    rootfs.make_mount_points({root!r})
     mounts.proc({root!r} + "/proc")
     devices.mount_dev({root!r} + "/dev", may_make_devices=False)
     before = set(sys.modules)
@@ -89,7 +99,7 @@ with tracing.trace():
     mounts.make_read_only("/")
     uid, gid = users.look_up("root:root")
     capabilities.keep_only(capabilities.DEFAULT)
-    users.become(uid, gid)
+    users.become(uid, gid, leave_groups=False)
     try:
         syscalls.chdir("/no/such/place")
     except OSError as error:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from cfslib.isolation import rootfs
 from cfslib.kernel import procfs, tracing
 from cfslib.observe import stages
 from cfslib.runtime.spec import Spec, Volume
@@ -33,7 +34,7 @@ def test_every_step_is_taken_in_the_order_of_the_story(
     order = "the host, clone, make private, layer, proc, sys, dev, pivot_root, detach"
 
     assert ", ".join(stage.step for stage in told) == (
-        f"{order}, volume, mask, read-only"
+        f"{order}, mask, volume, read-only"
     )
 
 
@@ -53,14 +54,12 @@ def test_nothing_is_shared_from_the_first_step_on(told: list[stages.Stage]) -> N
     assert kinds <= {"private", "unbindable"}
 
 
-def test_the_layer_covers_the_rootfs(
-    told: list[stages.Stage], rootfs_dir: Path
-) -> None:
+def test_the_layer_is_two_mounts_at_one_place(told: list[stages.Stage]) -> None:
     new = table(told, "layer")[len(table(told, "make private")) :]
 
     assert [(mount.fstype, mount.target) for mount in new] == [
-        ("tmpfs", str(rootfs_dir)),
-        ("overlay", str(rootfs_dir)),
+        ("tmpfs", rootfs.PLACE),
+        ("overlay", rootfs.PLACE),
     ]
 
 

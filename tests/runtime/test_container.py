@@ -16,10 +16,11 @@ import pytest
 from cfslib.children.in_child import in_child
 from cfslib.children.pipes import Finished
 from cfslib.images import host_tools
-from cfslib.isolation import capabilities, idmaps
+from cfslib.isolation import capabilities, devices, idmaps, rootfs
+from cfslib.isolation.capabilities import DEFAULT, Capability
 from cfslib.isolation.limits import Limits
 from cfslib.isolation.namespaces import Namespace, inode
-from cfslib.kernel import tracing
+from cfslib.kernel import procfs, tracing
 from cfslib.runtime import client
 from cfslib.runtime.errors import CannotExecute
 from cfslib.runtime.run import capture, run
@@ -516,9 +517,86 @@ def test_a_link_to_a_place_that_only_the_host_has_leads_nowhere(
 
 def test_a_volume_does_not_uncover_what_is_masked(tmp_path: Path) -> None:
     volumes = [Volume(Path("/proc"), Path("/sys/firmware"))]
-    done = capture(Spec(["ls", "/sys/firmware"], volumes=volumes))
 
-    assert done.stdout == ""
+    with pytest.raises(PermissionError, match="cannot cover /sys/firmware"):
+        capture(Spec(["ls", "/sys/firmware"], volumes=volumes))
+
+
+# Flags of mounts, and what they take of the machine.
+
+MAY_MAKE_DEVICES = DEFAULT | {Capability.MKNOD}
+OPTIONS = {
+    "none": Spec(["cat", "/proc/self/mountinfo"]),
+    "read_only": Spec(["cat", "/proc/self/mountinfo"], read_only=True),
+    "mknod": Spec(["cat", "/proc/self/mountinfo"], capabilities=MAY_MAKE_DEVICES),
+    "user": Spec(["cat", "/proc/self/mountinfo"], user="0:7" if ROOT else "0"),
+}
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_an_option_takes_no_flag_off_a_mount(option: str) -> None:
+    whole, changed = (_flags(OPTIONS[name]) for name in ("none", option))
+    taken = {place: whole[place] - changed[place] for place in whole}
+
+    assert {place: flags for place, flags in taken.items() if flags} == (
+        {"/": {"rw"}} if option == "read_only" else {}
+    )
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_devices_work_in_dev_alone(option: str) -> None:
+    flags = _flags(OPTIONS[option])
+    places = {place for place in flags if "nodev" not in flags[place]}
+
+    assert {place for place in places if not place.startswith("/proc/")} <= (
+        {"/dev", "/dev/pts"} if option != "mknod" else {"/dev/pts"}
+    ) | {f"/dev/{name}" for name in devices.DEVICES}
+
+
+def _flags(spec: Spec) -> dict[str, set[str]]:
+    mounts = procfs.parse_mountinfo(capture(spec).stdout)
+    return {mount.target: set(mount.options.split(",")) for mount in mounts}
+
+
+@needs_root
+def test_a_device_that_is_made_inside_does_not_work() -> None:
+    program = "mknod /dev/new c 1 5 && head -c 1 /dev/zero && head -c 1 /dev/new"
+    done = capture(Spec(["sh", "-c", program], capabilities=MAY_MAKE_DEVICES))
+
+    assert done.stdout == "\0"
+    assert "/dev/new" in done.stderr
+    assert "Permission denied" in done.stderr
+
+
+def test_what_is_kept_in_memory_has_bounds() -> None:
+    mounts = procfs.parse_mountinfo(capture(OPTIONS["none"]).stdout)
+    memory = [mount for mount in mounts if mount.fstype == "tmpfs"]
+
+    assert memory
+    for mount in memory:
+        assert "size=" in mount.super_options, mount
+        assert "nr_inodes=" in mount.super_options, mount
+
+
+@pytest.mark.parametrize("size", [1 << 20, 4 << 20])
+def test_files_that_are_written_have_a_bound(size: int) -> None:
+    program = ["dd", "if=/dev/zero", "of=/file", "bs=64k", "count=100"]
+    done = capture(Spec(program, layer_max=size))
+
+    assert "No space left" in done.stderr
+    assert f"\n{size} bytes" in done.stderr
+
+
+@pytest.mark.skipif(ROOT, reason="root of the machine has no user namespace here")
+def test_a_container_leaves_inotify_to_its_user(python_inside: Spec) -> None:
+    program = """
+import ctypes, os
+libc, made = ctypes.CDLL(None), 0
+while libc.inotify_init() >= 0:
+    made += 1
+print(made)
+"""
+    assert 0 < int(_told(python_inside, program)) <= 32
 
 
 # The rootfs.
@@ -729,3 +807,36 @@ def test_a_link_to_proc_in_the_rootfs_leads_no_volume_there(tmp_path: Path) -> N
 
     with pytest.raises(PermissionError, match="cannot cover /proc"):
         run(Spec(["true"], rootfs=root, volumes=[Volume(zero, Path("/link"))]))
+
+
+@pytest.mark.parametrize("name", rootfs.MOUNT_POINTS)
+def test_a_link_in_the_place_of_a_mount_point_is_covered(
+    name: str, tmp_path: Path
+) -> None:
+    root, elsewhere = tmp_path / "root", tmp_path / "elsewhere"
+    host_tools.build(root, ["ls"])
+    elsewhere.mkdir()
+    (root / name).rmdir()
+    (root / name).symlink_to(elsewhere)
+    (root / str(elsewhere).lstrip("/")).mkdir(parents=True)
+    done = capture(Spec(["ls", str(elsewhere)], rootfs=root))
+
+    assert (done.code, done.stdout) == (0, "")
+    assert os.listdir(elsewhere) == []
+
+
+def test_a_volume_that_leads_out_of_the_container_is_no_place_to_start(
+    tmp_path: Path,
+) -> None:
+    """A link of this kind leads past all mounts, to a directory that we have open."""
+    (tmp_path / "link").symlink_to("/proc/self/fd/0")
+    spec = Spec(
+        ["ls"], workdir="/volume/link", volumes=[Volume(tmp_path, Path("/volume"))]
+    )
+
+    def start() -> int:
+        os.dup2(os.open("/etc", os.O_RDONLY), 0)
+        return run(spec)
+
+    with pytest.raises(PermissionError, match="not in the container"):
+        in_child(start)
