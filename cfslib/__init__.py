@@ -122,7 +122,7 @@ For notebooks: what their chapters import, besides a lesson and views of their o
     isolation     idmaps, limits, mounts, namespaces, rootfs
     images        cache, host_tools, inventory
     children      in_child
-    runtime       init, inside, run, spec
+    runtime       container, init, inside, run, spec
     observe       pressure, sightings, stages
     doctor        report
 """

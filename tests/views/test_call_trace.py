@@ -82,10 +82,10 @@ def test_what_puts_devices_in_place_is_one_row_for_root_and_for_others() -> None
     def call(name: str, **arguments: object) -> Call:
         return Call(name, arguments, 0, 0, 3, 1)
 
-    made = [call("mknod", target="/r/dev/null"), call("chmod", target="/r/dev/null")]
+    made = [call("mknod", target="/r/dev/null"), call("mknod", target="/r/dev/zero")]
     bound = [made[0], call("mount", source="/dev/null", target="/r/dev/null")]
 
-    assert "4 calls of mknod and chmod that put" in call_trace.to_html(made * 2)
+    assert "4 calls of mknod that put" in call_trace.to_html(made * 2)
     assert "4 calls of mknod and mount that put" in call_trace.to_html(bound * 2)
 
 
