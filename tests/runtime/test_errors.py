@@ -2,6 +2,7 @@ import errno
 import marshal
 import os
 import subprocess
+import sys
 
 import pytest
 
@@ -62,6 +63,16 @@ def test_no_kind_is_anything_but_an_error(kind: str) -> None:
     again = errors.from_plain((kind, ["1 + 1"], None, []))
 
     assert type(again) is ChildProcessError
+
+
+@pytest.mark.parametrize(
+    "kind", ["xml.dom.DOMException", "DOMException", "xml.dom", "xml"]
+)
+def test_no_module_is_imported_for_an_error(kind: str) -> None:
+    sys.modules.pop("xml.dom", None)
+    errors.from_plain((kind, ["word"], None, []))
+
+    assert "xml.dom" not in sys.modules
 
 
 def test_one_that_needs_other_arguments_tells_its_kind_too() -> None:
