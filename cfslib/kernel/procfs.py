@@ -14,6 +14,7 @@ from cfslib.kernel.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
 PROC = "/proc"
@@ -72,9 +73,21 @@ class CgroupEntry(Record):
         self.path = path
 
 
-def mounts(pid: "int | str" = "self", proc: "str | Path" = PROC) -> "list[Mount]":
-    """Return the mounts that a process sees, in the order they cover each other."""
-    return parse_mountinfo(read(f"{proc}/{pid}/mountinfo"))
+def mounts(
+    pid: "int | str" = "self",
+    proc: "str | Path" = PROC,
+    fstypes: "Collection[str]" = (),
+) -> "list[Mount]":
+    """Return the mounts that a process sees, in the order they cover each other.
+
+    All, or those of some kinds of filesystem.
+    """
+    text = read(f"{proc}/{pid}/mountinfo")
+    if fstypes:  # before each line is taken apart: there may be hundreds
+        ends = tuple(f" - {fstype} " for fstype in fstypes)
+        lines = text.split("\n")
+        text = "\n".join([line for line in lines if any(end in line for end in ends)])
+    return parse_mountinfo(text)
 
 
 def parse_mountinfo(text: str) -> "list[Mount]":

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from cfslib.kernel.procfs import CgroupEntry, Mount
 
 
+KINDS = {"cgroup": "v1", "cgroup2": "v2"}  # of trees, by the name of the filesystem
+
+
 class CannotLimit(OSError):
     """This user can set no such limit on this machine; the text says why."""
 
@@ -48,8 +51,7 @@ def homes_of(
     if not controllers:
         return {}
     entries = procfs.cgroup_entries(proc=proc)
-    kinds = ("cgroup", "cgroup2")
-    trees = [mount for mount in procfs.mounts(proc=proc) if mount.fstype in kinds]
+    trees = procfs.mounts(proc=proc, fstypes=KINDS)
     trees.reverse()  # what is mounted later covers what is there
     return {name: _home(name, trees, entries) for name in sorted(controllers)}
 
@@ -84,9 +86,8 @@ def advice(controllers: "Collection[str]", for_users: str) -> str:
 
 def version(proc: "str | Path" = procfs.PROC) -> str:
     """Say in a word or two which cgroups this machine has: "v1", "v2", "v1 and v2"."""
-    kinds = {mount.fstype for mount in procfs.mounts(proc=proc)}
-    names = {"cgroup": "v1", "cgroup2": "v2"}
-    return " and ".join(names[kind] for kind in sorted(kinds & set(names))) or "none"
+    kinds = {mount.fstype for mount in procfs.mounts(proc=proc, fstypes=KINDS)}
+    return " and ".join(KINDS[kind] for kind in sorted(kinds)) or "none"
 
 
 def _controllers(directory: str) -> "list[str]":
