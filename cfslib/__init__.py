@@ -38,8 +38,9 @@ isolation: the walls of a container, one file a wall
 images: where the files at / come from
 
     search        where programs of this machine are looked for
-    host_tools    a rootfs made of this machine's own programs
     elf           what a program file says about itself
+    below         write below a directory, and nowhere else
+    host_tools    a rootfs made of this machine's own programs
     needs         what a program needs to run, and whether a rootfs has it
     inventory     what is in a rootfs, and what programs will look for in vain
     progress      how far long work has come, on one line of a terminal

@@ -10,13 +10,17 @@ and the program runs there:
 Symbolic links are kept as links.  The few files in /etc are ours, not the host's.
 """
 
+import errno
+import io
 import os
 import re
+import shlex
 import subprocess
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from cfslib.images import search
+from cfslib.images import elf, search
+from cfslib.images.below import Tree
 
 Progress = Callable[[int, int], None]  # takes how much is done, and of how much
 
@@ -35,16 +39,20 @@ EVERYDAY = tuple(
     """.split()  # noqa: SIM905  words in rows are read faster than a list
 )
 
-_ETC = {
-    "passwd": "root:x:0:0:root:/root:/bin/sh\n"
+_FILES = {
+    "/etc/passwd": "root:x:0:0:root:/root:/bin/sh\n"
     "nobody:x:65534:65534:nobody:/nonexistent:/bin/false\n",
-    "group": "root:x:0:\ntty:x:5:\nnogroup:x:65534:\n",
-    "hosts": "127.0.0.1 localhost\n::1 localhost\n",
-    "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
-    "os-release": 'ID=cfs\nNAME="Containers from scratch"\n',
+    "/etc/group": "root:x:0:\ntty:x:5:\nnogroup:x:65534:\n",
+    "/etc/hosts": "127.0.0.1 localhost\n::1 localhost\n",
+    "/etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
+    "/etc/os-release": 'ID=cfs\nNAME="Containers from scratch"\n',
+    "/root/.bashrc": "PS1='\\u@\\h:\\w\\$ '\n",
 }
 _DIRECTORIES = ("dev", "proc", "sys", "etc", "home", "mnt", "root", "run", "var")
 _TERMINALS = ("linux", "vt100", "xterm", "xterm-256color", "screen", "tmux-256color")
+_LIBRARIES = Path("/etc/ld.so.cache")  # where the loader finds those in unusual places
+_LONGEST_LINE = 256  # the kernel reads no more of a `#!` line: BINPRM_BUF_SIZE
+_MOST_LINKS = 40  # on the way to a file; the kernel follows no more either
 _AT_ONCE = 20  # programs: `ldd` takes a while to start, and people want to see progress
 
 
@@ -65,27 +73,57 @@ def build(
     """Fill the directory `root`, and return the files of the host that it came from.
 
     Programs are named as in a shell, or by path.  The everyday tools are those that
-    are here; a tool asked for by name has to be.
+    are here and that we may read; a tool asked for by name has to be.  A library that
+    is not here is missing there too: see `needs.missing`.
     """
-    found = {tool: find(tool, path) for tool in tools}
-    missing = [tool for tool, program in found.items() if program is None]
-    if missing and tools is not EVERYDAY:
-        error = MissingTool(f"not on this machine: {', '.join(missing)}")
+    programs = found(tools, path)
+    if tools is not EVERYDAY:
+        _refuse_what_cannot_be_copied(tools, path)
+    wanted = _with_interpreters(programs, path)
+    others = [*loaders(wanted), *_other_files()]
+    sources: list[Path] = []
+    with Tree(root) as tree:
+        for start in range(0, len(wanted), _AT_ONCE):
+            some = wanted[start : start + _AT_ONCE]
+            sources += [*some, *libraries(some)]
+            progress(start + len(some), len(wanted))
+        sources = list(dict.fromkeys([*sources, *others]))
+        for source in filter(is_readable, sources):
+            _copy(source, tree)
+        _link_top_level(tree)
+        _furnish(tree)
+        _link_into_path(wanted, tree)
+    return sources
+
+
+def found(tools: Iterable[str], path: str | None = None) -> list[Path]:
+    """Return where those tools are that this machine has."""
+    return [program for tool in tools if (program := find(tool, path))]
+
+
+def _refuse_what_cannot_be_copied(tools: Sequence[str], path: str | None) -> None:
+    if missing := [tool for tool in tools if not find(tool, path)]:
+        error: OSError = MissingTool(f"not on this machine: {', '.join(missing)}")
         error.add_note("Hint: install them here first, or name them by path.")
         raise error
-    programs = [program for program in found.values() if program]
-    root.mkdir(parents=True, exist_ok=True)
-    wanted, sources = [*programs, *interpreters(programs)], _terminal_descriptions()
-    for start in range(0, len(wanted), _AT_ONCE):
-        some = wanted[start : start + _AT_ONCE]
-        sources += [*some, *libraries(some)]
-        progress(start + len(some), len(wanted))
-    for source in dict.fromkeys(sources):
-        copy(source, root)
-    _link_top_level(root)
-    _furnish(root)
-    _link_into_path(programs, root)
-    return sources
+    if closed := [file for file in found(tools, path) if not is_readable(file)]:
+        error = PermissionError(f"we may not read {', '.join(map(str, closed))}")
+        error.add_note(f"Hint: {to_make_readable(closed)}")
+        raise error
+
+
+def is_readable(file: Path) -> bool:
+    """Say if a file can be copied: some programs may be executed, but not read."""
+    try:
+        file.open("rb").close()
+    except OSError:
+        return False
+    return True
+
+
+def to_make_readable(files: Iterable[Path]) -> str:
+    """Return what to type for files that we may not read."""
+    return shlex.join(["sudo", "chmod", "a+r", *map(str, files)])
 
 
 def find(tool: str, path: str | None = None) -> Path | None:
@@ -111,80 +149,107 @@ def places(tool: str, path: str | None = None) -> list[Path]:
 
 def libraries(programs: Iterable[Path]) -> list[Path]:
     """Return the shared libraries that programs need, with the loader, each once."""
-    done = subprocess.run(
-        ["ldd", *programs], capture_output=True, text=True, env={"PATH": PATH}
-    )
+    # By their real names, because a program may look beside itself for libraries.
+    names = map(os.path.realpath, programs)
+    done = subprocess.run(["ldd", *names], capture_output=True, env={"PATH": PATH})
     # A script or a static program is no error; ldd says so and goes on.
-    paths = re.findall(r"(?:=> |^\s+)(/\S+) \(0x", done.stdout, re.MULTILINE)
-    return [Path(path) for path in dict.fromkeys(paths)]
+    lines = re.findall(rb"^\t(?:.+? => )?(/.+) \(0x", done.stdout, re.MULTILINE)
+    return [Path(os.fsdecode(path)) for path in dict.fromkeys(lines)]
 
 
-def interpreters(programs: Iterable[Path]) -> list[Path]:
+def loaders(programs: Iterable[Path]) -> list[Path]:
+    """Return what the kernel starts in the place of programs, and brings them along."""
+    read = (elf.read(program) for program in programs if is_readable(program))
+    paths = [Path(found.loader) for found in read if found and found.loader]
+    return [path for path in dict.fromkeys(paths) if path.is_file()]
+
+
+def interpreters(programs: Iterable[Path], path: str | None = None) -> list[Path]:
     """Return what runs those programs that are scripts: the `#!` line says."""
-    found = []
-    for program in programs:
-        with program.open("rb") as file:
-            line = file.readline(256)
-        if line.startswith(b"#!") and (words := line[2:].split()):
-            found.append(Path(os.fsdecode(words[0])))
-    return [path for path in dict.fromkeys(found) if path.exists()]
+    paths = [Path(name) for program in programs for name in run_by(program, path)]
+    return [p for p in dict.fromkeys(paths) if p.is_absolute() and p.is_file()]
+
+
+def run_by(script: Path, path: str | None = None) -> list[str]:
+    """Return what the `#!` line of a script names; if that is `env`, also its tool."""
+    if not is_readable(script):
+        return []
+    with script.open("rb") as file:
+        line = file.readline(_LONGEST_LINE).rstrip(b"\n")
+    words = [os.fsdecode(word) for word in re.split(rb"[ \t]+", line[2:]) if word]
+    if not line.startswith(b"#!") or not words:
+        return []
+    first, *rest = words
+    names = [word for word in rest if not word.startswith("-") and "=" not in word]
+    if os.path.basename(first) != "env" or not names:
+        return [first]
+    return [first, str(find(names[0], path) or names[0])]
+
+
+def _with_interpreters(programs: Iterable[Path], path: str | None) -> list[Path]:
+    """Add what runs scripts, and what runs that if it is a script itself."""
+    every = list(dict.fromkeys(programs))
+    for program in every:  # which grows meanwhile
+        every += [new for new in interpreters([program], path) if new not in every]
+    return every
 
 
 def copy(source: Path, root: Path) -> None:
     """Copy a file to the same place below `root`, with every link on the way to it."""
-    for place in (*reversed(source.parents), source):
-        if place.is_symlink():
-            _copy_link(place, root)
-            destination = Path(os.path.normpath(place.parent / place.readlink()))
-            copy(destination / source.relative_to(place), root)
-            return
-    target = root / source.relative_to("/")
-    if not target.exists():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(source.read_bytes())
+    with Tree(root) as tree:
+        _copy(source, tree)
+
+
+def _copy(source: Path, tree: Tree) -> None:
+    """Go to a file as the kernel does, one name after the other."""
+    here, ahead, links = Path("/"), list(source.parts[1:]), 0
+    while ahead:
+        name = ahead.pop(0)
+        place = here / name
+        if name == "..":
+            tree.make_directory(here)  # whoever goes this way passes through it
+            here = here.parent
+        elif place.is_symlink():
+            links += 1
+            if links > _MOST_LINKS:
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(source))
+            target = place.readlink()
+            tree.link(place, target)
+            ahead = [part for part in target.parts if part != "/"] + ahead
+            here = Path("/") if target.is_absolute() else here
+        else:
+            here = place
+    with here.open("rb") as content:
         # Never setuid: inside, that would be our own rights, not root's.
-        target.chmod(0o755 if os.access(source, os.X_OK) else 0o644)
+        tree.write(here, content, 0o755 if os.access(here, os.X_OK) else 0o644)
 
 
-def _copy_link(link: Path, root: Path) -> None:
-    target = root / link.relative_to("/")
-    if not target.is_symlink():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.symlink_to(link.readlink())
-
-
-def _link_top_level(root: Path) -> None:
+def _link_top_level(tree: Tree) -> None:
     """Let /bin lead to /usr/bin, as on the host: scripts begin with `#!/bin/sh`."""
     for link in map(Path, ("/bin", "/sbin", "/lib", "/lib64")):
-        there = root / link.resolve().relative_to("/")
-        if link.is_symlink() and there.is_dir():
-            _copy_link(link, root)
+        if link.is_symlink() and tree.is_directory(link.resolve()):
+            tree.link(link, link.readlink())
 
 
-def _link_into_path(programs: Iterable[Path], root: Path) -> None:
+def _link_into_path(programs: Iterable[Path], tree: Tree) -> None:
     """Make programs from unusual places, such as a home directory, easy to call."""
     for program in programs:
         if str(program.parent) not in PATH.split(":"):
-            link = root / "usr/local/bin" / program.name
-            link.parent.mkdir(parents=True, exist_ok=True)
-            if not link.is_symlink():
-                link.symlink_to(program)
+            tree.link(Path("/usr/local/bin", program.name), program)
 
 
-def _terminal_descriptions() -> list[Path]:
-    """Return the terminfo files that less, top and vi look for."""
+def _other_files() -> list[Path]:
+    """Return what the loader knows of libraries, and `less` and `vi` of terminals."""
     places = (Path("/etc/terminfo"), Path("/lib/terminfo"), Path("/usr/share/terminfo"))
-    files = (place / name[0] / name for name in _TERMINALS for place in places)
-    return [file for file in files if file.exists()]
+    files = [place / name[0] / name for name in _TERMINALS for place in places]
+    return [file for file in [_LIBRARIES, *files] if file.exists()]
 
 
-def _furnish(root: Path) -> None:
+def _furnish(tree: Tree) -> None:
     """Add the directories and the few files of /etc that programs expect."""
     for name in _DIRECTORIES:
-        (root / name).mkdir(exist_ok=True)
-    for path in (root / "tmp", root / "var/tmp"):
-        path.mkdir(exist_ok=True)
-        path.chmod(0o1777)
-    for name, text in _ETC.items():
-        (root / "etc" / name).write_text(text)
-    (root / "root/.bashrc").write_text("PS1='\\u@\\h:\\w\\$ '\n")
+        tree.make_directory(Path("/", name))
+    for name in ("/tmp", "/var/tmp"):
+        tree.make_directory(Path(name), 0o1777)
+    for name, text in _FILES.items():
+        tree.write(Path(name), io.BytesIO(text.encode()))

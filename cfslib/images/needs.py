@@ -1,6 +1,6 @@
 """needs: what a program needs to run, and whether a rootfs has it.
 
-`building` copies what `ldd` lists.  Here is the same list as the tree that it is: the
+`host_tools` copies what `ldd` lists.  Here is the same list as the tree that it is: the
 program asks for its loader and some libraries, and these ask for others.
 
     >>> sh = of(Path("/bin/sh"), Path("/"))
@@ -13,10 +13,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from cfslib.images import elf, host_tools
+from cfslib.images import below, elf, host_tools
 
 _LIBRARY_PLACES = ("lib", "lib64", "usr/lib", "usr/lib64", "usr/local/lib")
-_LINKS = 40  # more on one way are a circle: path_resolution(7)
 
 
 @dataclass(frozen=True)
@@ -89,12 +88,14 @@ def _library_places() -> Iterator[Path]:
 
 def _wanted_by(file: Path, *, executed: bool) -> Iterator[str]:
     """Yield what a file asks for: paths of a loader or interpreter, library names."""
+    if not host_tools.is_readable(file):
+        return
     if found := elf.read(file):
         if found.loader and executed:
             yield found.loader
         yield from found.libraries
     else:
-        yield from map(str, host_tools.interpreters([file]))
+        yield from host_tools.run_by(file)
 
 
 def resolve(root: Path, place: Path | None) -> Path | None:
@@ -104,18 +105,14 @@ def resolve(root: Path, place: Path | None) -> Path | None:
     """
     if place is None:
         return None
-    ahead, here, links = list(place.parts[1:]), root, 0
-    while ahead and links < _LINKS:
-        name = ahead.pop(0)
-        if name == "..":
-            here = root if here == root else here.parent
-        elif (here / name).is_symlink():
-            links += 1
-            target = (here / name).readlink()
-            ahead = [part for part in target.parts if part != "/"] + ahead
-            here = root if target.is_absolute() else here
-        elif os.path.lexists(here / name):
-            here = here / name
-        else:
-            return None
-    return None if ahead else here
+    try:
+        top = os.open(root, os.O_PATH)
+    except OSError:
+        return None
+    try:
+        with below.found(top, place) as fd:
+            return Path(os.readlink(f"/proc/self/fd/{fd}"))
+    except OSError:
+        return None
+    finally:
+        os.close(top)

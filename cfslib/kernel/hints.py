@@ -51,6 +51,9 @@ HINTS = {
     ),
     ("setuid", errno.EINVAL): "this id has no place in the container's uid_map.",
     ("setgid", errno.EINVAL): "this id has no place in the container's gid_map.",
+    ("open", errno.ENOSPC): "the disk is full: `df -h` and `df -i` say which one.",
+    ("open", errno.EDQUOT): "this user's share of the disk is used up.",
+    ("open", errno.EFBIG): "files may only be so long here: see `ulimit -f`.",
     ("write", errno.EPERM): (
         "uid_map and gid_map take one write each, of ids that are ours to give; "
         "gid_map only after `deny` in setgroups; else ask `cfs doctor`."

@@ -180,12 +180,14 @@ def write(path: bytes, text: bytes) -> int:
         posix.close(fd)
 
 
-def openat2(path: "str | bytes", flags: int, resolve: int) -> int:
+def openat2(
+    path: "str | bytes", flags: int, resolve: int, directory: int = _AT_FDCWD
+) -> int:
     """Open a file, and say which links may be on the way to it; closed on exec."""
     if isinstance(path, str):
         path = path.encode("utf-8", "surrogateescape")
     how = _packed(8, flags | posix.O_CLOEXEC, 0, resolve)
-    return _openat2(_NR_OPENAT2, _AT_FDCWD, path, how, len(how))
+    return _openat2(_NR_OPENAT2, directory, path, how, len(how))
 
 
 def open_tree(path: bytes, flags: int) -> int:

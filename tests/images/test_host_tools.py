@@ -1,15 +1,24 @@
 import os
+import shutil
 import stat
 import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from cfslib.children.in_child import in_child
 from cfslib.images import host_tools
 from cfslib.images.host_tools import MissingTool
-from cfslib.isolation import rootfs
-from tests.conftest import ROOT, needs_namespaces, own_world
+from cfslib.isolation import mounts, rootfs
+from cfslib.isolation.mounts import MountFlag
+from cfslib.kernel import syscalls
+from cfslib.kernel.syscalls import TreeFlag
+from tests.conftest import ROOT, in_own_mounts, needs_namespaces, own_world
+
+T = TypeVar("T")
 
 
 def output_in(root: Path, *argv: str) -> str:
@@ -213,5 +222,192 @@ def test_building_twice_gives_the_same(tmp_path: Path) -> None:
     assert listing(tmp_path) == before
 
 
-def listing(root: Path) -> list[tuple[str, int]]:
-    return sorted((str(path), path.lstat().st_mode) for path in root.rglob("*"))
+def listing(root: Path, above: Path = Path("/")) -> list[tuple[str, int]]:
+    found = ((path, path.lstat().st_mode) for path in root.rglob("*"))
+    return sorted((str(path.relative_to(above)), mode) for path, mode in found)
+
+
+ELSEWHERE = ("root", "tmp", "etc", "usr/local")  # links to /disk, on some machines
+
+
+def on_another_host(func: Callable[[], None], scratch: Path) -> None:
+    """Call `func` where the directories in ELSEWHERE are absolute links."""
+
+    def child() -> None:
+        everything = TreeFlag.EMPTY_PATH | TreeFlag.RECURSIVE
+        syscalls.mount_setattr(syscalls.open_path("/"), everything, MountFlag.RDONLY)
+        syscalls.mount("tmpfs", scratch, "tmpfs")
+        for name in ELSEWHERE:
+            (scratch / "disk" / name).mkdir(parents=True)
+            (scratch / "disk" / name).chmod(0o711)
+            (scratch / name).parent.mkdir(exist_ok=True)
+            (scratch / name).symlink_to(f"/disk/{name}")
+        (scratch / "disk/root/.bashrc").write_text("mine")
+        make_script(scratch / "disk/tmp/hello")
+        for place in [*Path("/").iterdir(), *Path("/usr").iterdir()]:
+            if place.is_symlink():
+                (scratch / place.relative_to("/")).symlink_to(place.readlink())
+            elif {"proc", "dev", "bin", "lib", "lib64"} & {*place.parts[-2:]}:
+                there = scratch / place.relative_to("/")
+                there.mkdir(exist_ok=True)
+                mounts.bind(place, there)
+        rootfs.enter_by_chroot(scratch)
+        func()
+
+    in_own_mounts(child)
+
+
+@needs_namespaces
+def test_where_the_hosts_directories_are_links_nothing_is_written_outside(
+    tmp_path: Path,
+) -> None:
+    def build() -> None:
+        before = listing(Path("/disk"))
+        host_tools.build(Path("/new"), ["sh", "/tmp/hello"])
+
+        assert listing(Path("/disk")) == before
+        assert Path("/root/.bashrc").read_text() == "mine"
+        assert Path("/new/tmp").readlink() == Path("/disk/tmp")
+        assert Path("/new/disk/tmp/hello").is_file()
+        assert Path("/new/usr/local/bin/hello").readlink() == Path("/tmp/hello")
+        assert Path("/new/root").is_dir()
+
+    on_another_host(build, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["root", "var", "usr", "usr/local", "etc"])
+def test_a_link_that_is_there_already_leads_nowhere_else(
+    name: str, tmp_path: Path
+) -> None:
+    root, outside = tmp_path / "root", tmp_path / "outside"
+    outside.mkdir(mode=0o700)
+    (root / name).parent.mkdir(parents=True)
+    (root / name).symlink_to(outside)
+    before = listing(outside), outside.stat().st_mode
+    script = str(make_script(tmp_path / "tools/hello"))
+
+    with pytest.raises(FileExistsError, match=str(root)):
+        host_tools.build(root, ["sh", script])  # inside, that link leads nowhere
+    (root / outside.relative_to("/")).mkdir(parents=True)
+    host_tools.build(root, ["sh", script])
+
+    assert (listing(outside), outside.stat().st_mode) == before
+    assert listing(root / outside.relative_to("/"))
+
+
+def test_nobody_leads_us_outside_by_swapping_directories(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    swap = """
+import os, sys
+os.symlink(sys.argv[1], "link")
+while os.getppid() == int(sys.argv[2]):
+    try:
+        os.rename("usr", "kept")
+        os.rename("link", "usr")
+        os.rename("usr", "link")
+        os.rename("kept", "usr")
+    except OSError:
+        pass
+"""
+    root = tmp_path / "root"
+    root.mkdir()
+    words = [sys.executable, "-c", swap, str(outside), str(os.getpid())]
+    with subprocess.Popen(words, cwd=root) as swapper:
+        refused = 0
+        for _ in range(40):
+            try:
+                host_tools.build(root, ["true"])
+            except OSError:
+                refused += 1
+            shutil.rmtree(root / "usr", ignore_errors=True)
+        swapper.kill()
+
+    print("refused:", refused)
+    assert listing(outside) == []
+
+
+def test_a_link_is_followed_as_the_kernel_does(tmp_path: Path) -> None:
+    host, root = tmp_path / "host", tmp_path / "root"
+    (host / "long/way").mkdir(parents=True)
+    (host / "long/prog").write_text("the right one")
+    (host / "prog").write_text("the wrong one")
+    (host / "short").symlink_to("long/way")
+    (host / "tool").symlink_to("short/../prog")
+
+    host_tools.copy(host / "tool", root)
+    host_tools.copy(host / "short/../../long/prog", root)
+
+    there = root / host.relative_to("/")
+    assert (there / "tool").read_text() == "the right one"
+    assert not (there / "prog").exists()
+
+
+def test_links_in_a_circle_are_an_error(tmp_path: Path) -> None:
+    (tmp_path / "one").symlink_to("two")
+    (tmp_path / "two").symlink_to("one")
+
+    with pytest.raises(OSError, match="Too many levels of symbolic links"):
+        host_tools.copy(tmp_path / "one", tmp_path / "root")
+
+
+@pytest.mark.parametrize("umask", [0, 0o027, 0o077, 0o777], ids=oct)
+def test_modes_are_the_same_whatever_the_umask(umask: int, tmp_path: Path) -> None:
+    script = make_script(tmp_path / "tools/hello")
+    host_tools.build(tmp_path / "usual", ["sh", str(script)])
+    (tmp_path / "other").mkdir()
+
+    def build() -> None:
+        os.umask(umask)
+        host_tools.build(tmp_path / "other/root", ["sh", str(script)])
+
+    in_child(build)
+    here, there = tmp_path / "usual", tmp_path / "other/root"
+
+    assert listing(there, there) == listing(here, here)
+    assert stat.S_IMODE(there.stat().st_mode) == 0o755
+
+
+@pytest.fixture
+def closed(tmp_path: Path) -> Path:
+    """Return a tool that may not be read, not even by root `without_rights`."""
+    closed = tmp_path / "closed/cat"
+    closed.parent.mkdir()
+    shutil.copy(host_tools.find("cat") or "", closed)
+    if ROOT:
+        os.chown(closed, 65534, 65534)
+    closed.chmod(0o4711 if ROOT else 0o111)
+    return closed
+
+
+def without_rights(func: Callable[[], T]) -> T:
+    """Call a function in a child that may not read what others keep to themselves."""
+
+    def child() -> T:
+        syscalls.capset(0, 0, 0)
+        return func()
+
+    return in_child(child)
+
+
+def test_an_everyday_tool_that_we_may_not_read_is_left_out(
+    closed: Path, tmp_path: Path
+) -> None:
+    path = f"{closed.parent}:{host_tools.PATH}"
+    root = tmp_path / "root"
+    sources = without_rights(lambda: host_tools.build(root, path=path))
+
+    assert closed in sources  # so that the cache notices when it is opened
+    assert (root / "bin/sh").exists()
+    assert not (root / closed.relative_to("/")).exists()
+
+
+def test_a_tool_that_was_asked_for_has_to_be_readable(
+    closed: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "root"
+    with pytest.raises(PermissionError, match=str(closed)) as caught:
+        without_rights(lambda: host_tools.build(root, ["sh", str(closed)]))
+
+    assert f"sudo chmod a+r {closed}" in caught.value.__notes__[0]
+    assert not root.exists()
