@@ -5,9 +5,14 @@ that.
 """
 
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 
 from cfslib.cli.parser import Asked, Command, Option, parse
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pathlib import Path
 
 VERSION = "0.1.0"
 
@@ -50,7 +55,12 @@ _BUILD = Command(
     "cfs rootfs build",
     "[-h] DIR [TOOL ...]",
     least=["DIR"],
-    about="positional arguments:\n  DIR\n  TOOL",
+    about="""\
+positional arguments:
+  DIR       must be empty, if it is there
+  TOOL      a name, or a path; the everyday tools if none is given
+
+Libraries come along.  The exit status is 1 if a program needs what is not here.""",
 )
 
 
@@ -116,23 +126,60 @@ def list_namespaces(line: Sequence[str]) -> int:
 def build_rootfs(line: Sequence[str]) -> int:
     """`cfs rootfs build DIR [TOOL...]`: make a root out of programs of this machine."""
     _, (place, *tools) = parse(_BUILD, line)
-    import shutil
     from pathlib import Path
 
     from cfslib.images import host_tools
     from cfslib.images import progress as bar
 
     directory = Path(place)
-    if directory.exists() and any(directory.iterdir()):
+    is_there = directory.exists()
+    if is_there and any(directory.iterdir()):
         raise FileExistsError(f"{directory} is not empty")
     try:
         with bar.in_terminal("Copying programs") as shown:
             host_tools.build(directory, tools or host_tools.EVERYDAY, shown)
     except BaseException:  # a full disk, or Ctrl-C: half a root is none
-        shutil.rmtree(directory, ignore_errors=True)
+        _clear_away(place, keep=is_there)
         raise
-    print(f"built {directory}; try: cfs run --rootfs {directory} COMMAND")
-    return 0
+    programs = host_tools.found(tools or host_tools.EVERYDAY)
+    is_any_missing = _say_what_is_missing(programs, directory)
+    text = f"built {directory}; try: cfs run --rootfs {directory} COMMAND\n"
+    sys.stdout.buffer.write(os.fsencode(text))  # a name need not be UTF-8
+    return 1 if is_any_missing else 0
+
+
+def _clear_away(directory: str, *, keep: bool) -> None:
+    """Remove what was built, with its directory unless that was there before."""
+    import shutil
+
+    if os.path.isdir(directory):
+        for entry in os.scandir(directory):
+            if entry.is_dir(follow_symlinks=False):
+                shutil.rmtree(entry.path, ignore_errors=True)
+            else:
+                os.unlink(entry.path)
+        if not keep:
+            os.rmdir(directory)
+
+
+def _say_what_is_missing(programs: "Sequence[Path]", root: "Path") -> bool:
+    """Say what was left out, and what is missing; return whether anything is."""
+    from cfslib.images import host_tools, needs
+
+    is_any_missing = False
+    for program in programs:
+        if not host_tools.is_readable(program):
+            cause = f"left out, because we may not read it: {program}"
+            _warn(cause, host_tools.to_make_readable([program]))
+        elif missing := needs.of(program, root).missing():
+            is_any_missing = True
+            cause = f"{program} cannot run there; not here: {', '.join(missing)}"
+            _warn(cause, "install what is missing, and build anew.")
+    return is_any_missing
+
+
+def _warn(cause: str, advice: str) -> None:
+    print(f"cfs: {cause}\n  Hint: {advice}", file=sys.stderr)
 
 
 def check(line: Sequence[str]) -> int:

@@ -54,6 +54,7 @@ def _findings() -> Iterator[Finding]:
         yield extras.process_limit()
         yield extras.other_limits()
         yield extras.user_ids()
+    yield trials.tools()
     yield trials.whole()
 
 

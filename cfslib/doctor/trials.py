@@ -16,7 +16,7 @@ from pathlib import Path
 from cfslib.children.in_child import in_child
 from cfslib.doctor import machine, obstacles
 from cfslib.doctor.obstacles import Obstacle
-from cfslib.images import cache, notes, search
+from cfslib.images import host_tools, search
 from cfslib.isolation import idmaps, mounts, rootfs
 from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel import syscalls
@@ -142,29 +142,24 @@ def whole() -> Finding:
     return Finding("a container", "was made, ran `true`, and is gone")
 
 
-def run_true(user: str = "0") -> OSError | None:
-    """Run `true` in a container; return what went wrong."""
-    try:
-        if _has_rootfs():
-            code = capture(Spec(["true"], user=user)).code
-        else:
-            from cfslib.images import host_tools  # here, because most have a rootfs
+def tools() -> Finding:
+    """Say which everyday tools containers do without, because we may not read them."""
+    path = os.fsdecode(search.path(os.environb))
+    found = host_tools.found(host_tools.EVERYDAY, path)
+    closed = [program for program in found if not host_tools.is_readable(program)]
+    if not closed:
+        return Finding("everyday tools", "all that are here can be copied")
+    state = f"left out, because we may not read it: {', '.join(map(str, closed))}"
+    return Finding("everyday tools", state, host_tools.to_make_readable(closed))
 
-            with tempfile.TemporaryDirectory(prefix="cfs-doctor-") as root:
-                host_tools.build(Path(root), ["true"])
-                code = capture(Spec(["true"], rootfs=root, user=user)).code
+
+def run_true(user: str = "0") -> OSError | None:
+    """Run `true` in a container as `cfs run` makes them; return what went wrong."""
+    try:
+        code = capture(Spec(["true"], user=user)).code
     except OSError as error:
         return error
     return None if code == 0 else OSError(f"`true` ended with {code}")
-
-
-def _has_rootfs() -> bool:
-    """Say if there is one for `cfs run`: to make that takes longer than all trials."""
-    try:
-        place = cache.directory(os.environb)
-    except OSError:
-        return False  # there is no place for it either
-    return notes.fresh(place, search.path(os.environb)) is not None
 
 
 def _tried(

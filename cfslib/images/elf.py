@@ -7,7 +7,7 @@ the loader; another lists the libraries that the loader has to bring.  Format: e
     >>> found is not None and any(name.startswith("libc.") for name in found.libraries)
     True
 
-Only the files of 64-bit little-endian machines are read: x86-64, ARM, RISC-V, POWER.
+Only the files of little-endian machines are read: x86, ARM, RISC-V, POWER.
 """
 
 import mmap
@@ -17,9 +17,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-_MAGIC = b"\x7fELF\x02\x01"  # 64 bits, the low byte first
+_MAGIC = b"\x7fELF"
+_KIND = slice(4, 6)  # of file: see _FORMATS
 _LOAD, _DYNAMIC, _INTERP = 1, 2, 3  # kinds of parts: PT_LOAD, PT_DYNAMIC, PT_INTERP
 _END, _NEEDED, _STRINGS = 0, 1, 5  # kinds of dynamic entries: DT_NULL, ...
+
+
+class _Format(NamedTuple):
+    """Where the numbers stand, in the words of the module `struct`."""
+
+    head: str  # where the table of parts is, the size of a row, the number of rows
+    part: str  # a row
+    entry: str  # of the table of libraries
+
+
+_FORMATS = {  # by the bytes for 32 or 64 bits, and for the low byte first
+    b"\x01\x01": _Format("<28xI10xHH", "<III4xI", "<II"),
+    b"\x02\x01": _Format("<32xQ14xHH", "<I4xQQ8xQ", "<QQ"),
+}
 
 
 @dataclass(frozen=True)
@@ -48,27 +63,30 @@ def read(file: Path) -> Program | None:
 
 def parse(data: bytes | mmap.mmap) -> Program | None:
     """Return what the bytes of a file ask for; None if they make no sense."""
-    if data[: len(_MAGIC)] != _MAGIC:
+    form = _FORMATS.get(data[_KIND])
+    if data[: len(_MAGIC)] != _MAGIC or not form:
         return None
     try:
-        parts = list(_parts(data))
+        parts = list(_parts(data, form))
         names = [_text(data, part.offset) for part in parts if part.kind == _INTERP]
-        return Program(names[0] if names else None, tuple(_libraries(data, parts)))
-    except (struct.error, ValueError, OverflowError):
+        libraries = tuple(_libraries(data, form, parts))
+        return Program(names[0] if names else None, libraries)
+    except (struct.error, ValueError, OverflowError, IndexError):
         return None  # cut short, or not what it says it is
 
 
-def _parts(data: bytes | mmap.mmap) -> Iterator[_Part]:
-    start, each, count = struct.unpack_from("<32xQ14xHH", data)
+def _parts(data: bytes | mmap.mmap, form: _Format) -> Iterator[_Part]:
+    start, each, count = struct.unpack_from(form.head, data)
     for number in range(count):
-        fields = struct.unpack_from("<I4xQQ8xQ", data, start + number * each)
-        yield _Part(*fields)
+        yield _Part(*struct.unpack_from(form.part, data, start + number * each))
 
 
-def _libraries(data: bytes | mmap.mmap, parts: list[_Part]) -> Iterator[str]:
+def _libraries(
+    data: bytes | mmap.mmap, form: _Format, parts: list[_Part]
+) -> Iterator[str]:
     for part in parts:
         if part.kind == _DYNAMIC:
-            entries = list(_entries(data, part))
+            entries = list(_entries(data, form, part))
             # The names are in a table that is given by its place in memory.
             tables = [value for tag, value in entries if tag == _STRINGS]
             for tag, value in entries:
@@ -76,9 +94,12 @@ def _libraries(data: bytes | mmap.mmap, parts: list[_Part]) -> Iterator[str]:
                     yield _text(data, _in_file(tables[0], parts) + value)
 
 
-def _entries(data: bytes | mmap.mmap, part: _Part) -> Iterator[tuple[int, int]]:
-    for place in range(part.offset, part.offset + part.size, 16):
-        tag, value = struct.unpack_from("<QQ", data, place)
+def _entries(
+    data: bytes | mmap.mmap, form: _Format, part: _Part
+) -> Iterator[tuple[int, int]]:
+    each = struct.calcsize(form.entry)
+    for place in range(part.offset, part.offset + part.size, each):
+        tag, value = struct.unpack_from(form.entry, data, place)
         if tag == _END:
             return
         yield tag, value

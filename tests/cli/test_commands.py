@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import pytest
 from cfslib.children.in_child import in_child
 from cfslib.cli import entry, options
 from cfslib.images import host_tools
-from cfslib.isolation import mounts
+from cfslib.isolation import capabilities, mounts
 from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel import procfs, syscalls
 from cfslib.runtime import direct, run
@@ -30,6 +31,7 @@ from tests.conftest import (
     own_world,
     wait_until,
 )
+from tests.images.conftest import closed_tool
 from tests.lessons.test_rehearsal import notebook
 
 CFS = [sys.executable, "-m", "cfslib.cli.entry"]
@@ -751,16 +753,81 @@ def test_a_rootfs_of_tools_that_are_not_here_is_not_built(tmp_path: Path) -> Non
     assert not (tmp_path / "root").exists()
 
 
-def test_a_rootfs_that_does_not_fit_leaves_nothing(tmp_path: Path) -> None:
-    def on_a_tiny_disk() -> tuple[CompletedProcess[str], list[str]]:
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_rootfs_that_does_not_fit_leaves_what_was_there(
+    is_there: bool, tmp_path: Path
+) -> None:
+    root = tmp_path / "root"
+
+    def on_a_tiny_disk() -> tuple[CompletedProcess[str], list[Path]]:
         own_world(Namespace.MNT)
         syscalls.mount("tmpfs", tmp_path, "tmpfs", options="size=400k")
-        return cfs("rootfs", "build", tmp_path / "root"), os.listdir(tmp_path)
+        if is_there:
+            root.mkdir()
+        return cfs("rootfs", "build", root), [*tmp_path.rglob("*")]
 
     done, left = in_child(on_a_tiny_disk)
 
-    assert "No space left on device" in complaint(done)
-    assert not left
+    assert re.search(f"{root}/.*: No space left on device", complaint(done))
+    assert "df -h" in done.stderr
+    assert left == [root] * is_there
+
+
+def test_a_rootfs_of_files_that_may_not_be_long_is_not_built(tmp_path: Path) -> None:
+    (tmp_path / "root").mkdir()
+
+    def limited() -> CompletedProcess[str]:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+        return cfs("rootfs", "build", tmp_path / "root")
+
+    done = in_child(limited)
+
+    assert complaint(done).endswith(": File too large")
+    assert "ulimit -f" in done.stderr
+    assert not [*(tmp_path / "root").iterdir()]
+
+
+def test_a_rootfs_that_lacks_something_is_built_and_said(tmp_path: Path) -> None:
+    script = tmp_path / "script"
+    script.write_text("#!/no/such/interpreter -x\n")
+    script.chmod(0o755)
+    done = cfs("rootfs", "build", tmp_path / "root", "sh", script)
+
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        f"cfs: {script} cannot run there; not here: /no/such/interpreter",
+        "  Hint: install what is missing, and build anew.",
+    ]
+    assert printed("run", "--rootfs", tmp_path / "root", "sh", "-c", "echo well")
+
+
+def test_a_rootfs_without_an_everyday_tool_is_built_and_said(tmp_path: Path) -> None:
+    cat, closed = host_tools.find("cat"), closed_tool("cat", tmp_path / "closed")
+    assert cat
+
+    def without_cat() -> CompletedProcess[str]:
+        mounts.bind(closed, cat)
+        capabilities.keep_only([])
+        return cfs("rootfs", "build", tmp_path / "root")
+
+    done = in_own_mounts(without_cat)
+
+    assert done.returncode == 0
+    assert done.stderr.splitlines() == [
+        f"cfs: left out, because we may not read it: {cat}",
+        f"  Hint: sudo chmod a+r {cat}",
+    ]
+
+
+@pytest.mark.parametrize("name", [b"n\xff", b"sp ace", "ä".encode()])
+def test_a_rootfs_may_have_any_name(name: bytes, tmp_path: Path) -> None:
+    root = tmp_path / os.fsdecode(name)
+    strict = {"PYTHONIOENCODING": "ascii:strict"}
+    words = [*CFS, "rootfs", "build", str(root), "true"]
+    done = subprocess.run(words, stdout=subprocess.PIPE, env=os.environ | strict)
+
+    assert done.returncode == 0
+    assert os.fsencode(root) in done.stdout
 
 
 def test_a_mistake_of_ours_is_no_traceback(

@@ -36,6 +36,7 @@ def test_every_part_is_looked_at() -> None:
         "process limit",
         "cgroups",
         "user ids",
+        "everyday tools",
         "a container",
     ):
         assert part in looked_at

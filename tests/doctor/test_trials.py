@@ -13,6 +13,8 @@ from cfslib.images import cache, host_tools
 from cfslib.isolation import idmaps, mounts
 from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel import syscalls
+from tests.conftest import in_own_mounts, needs_namespaces
+from tests.images.conftest import closed_tool
 
 
 def test_user_namespaces_that_a_limit_forbids_are_found() -> None:
@@ -100,20 +102,37 @@ def test_a_kernel_that_has_all_we_use_is_well(release: str, version: str) -> Non
 WELL = Finding("a container", "was made, ran `true`, and is gone")
 
 
-def test_a_whole_container_is_made_where_nobody_has_made_one(
+def test_the_container_that_is_tried_is_the_default_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    first = trials.whole()
+    Path(cache.current(), "bin/true").unlink()
+    second = trials.whole()
 
-    assert trials.whole() == WELL
-    assert not list(tmp_path.iterdir())
+    assert first == WELL
+    assert second.fatal
+    assert second.state.startswith("failed: true: No such file")
 
 
-def test_a_rootfs_that_is_there_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    cache.current()
-    monkeypatch.delattr(host_tools, "build")
+@needs_namespaces
+def test_a_tool_that_we_may_not_read_is_left_out_and_told(tmp_path: Path) -> None:
+    cat, closed = host_tools.find("cat"), closed_tool("cat", tmp_path / "closed")
+    assert cat
 
-    assert trials.whole() == WELL
+    def examined() -> tuple[Finding, bool]:
+        mounts.bind(closed, cat)
+        syscalls.capset(0, 0, 0)
+        root = Path(cache.current(tmp_path / "cache"))
+        return trials.tools(), (root / cat.relative_to("/")).exists()
+
+    told, is_there = in_own_mounts(examined)
+
+    assert trials.tools().remedy == ""
+    assert str(cat) in told.state
+    assert told.remedy == f"sudo chmod a+r {cat}"
+    assert not told.fatal
+    assert not is_there
 
 
 def _refuse_unshare() -> None:

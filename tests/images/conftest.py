@@ -1,11 +1,19 @@
 """A cache, and tools that come and go beside it."""
 
 import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
+from cfslib.children.in_child import in_child
 from cfslib.images import host_tools
+from cfslib.kernel import syscalls
+from tests.conftest import ROOT
+
+T = TypeVar("T")
 
 ABSENT = [name for name in host_tools.EVERYDAY if not host_tools.find(name)]
 
@@ -44,3 +52,23 @@ def write(tool: Path, text: str) -> Path:
 def builds(place: Path) -> list[str]:
     """Return all builds that are in a cache."""
     return sorted(map(str, place.glob("rootfs-*")))
+
+
+def closed_tool(name: str, directory: Path) -> Path:
+    """Copy a tool that may be executed and not read, even by root `without_rights`."""
+    directory.mkdir()
+    closed = Path(shutil.copy(host_tools.find(name) or "", directory / name))
+    if ROOT:
+        os.chown(closed, 65534, 65534)
+    closed.chmod(0o4711 if ROOT else 0o111)
+    return closed
+
+
+def without_rights(func: Callable[[], T]) -> T:
+    """Call a function in a child that may read no more than anybody."""
+
+    def child() -> T:
+        syscalls.capset(0, 0, 0)
+        return func()
+
+    return in_child(child)

@@ -5,20 +5,20 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
 from cfslib.children.in_child import in_child
-from cfslib.images import host_tools
+from cfslib.images import host_tools, needs
 from cfslib.images.host_tools import MissingTool
 from cfslib.isolation import mounts, rootfs
 from cfslib.isolation.mounts import MountFlag
 from cfslib.kernel import syscalls
 from cfslib.kernel.syscalls import TreeFlag
 from tests.conftest import ROOT, in_own_mounts, needs_namespaces, own_world
+from tests.images.conftest import closed_tool, without_rights
 
-T = TypeVar("T")
+needs_gcc = pytest.mark.skipif(not shutil.which("gcc"), reason="needs gcc")
 
 
 def output_in(root: Path, *argv: str) -> str:
@@ -125,9 +125,9 @@ def test_no_link_leads_nowhere(tmp_path: Path) -> None:
     assert dangling == []
 
 
-def make_script(path: Path) -> Path:
+def make_script(path: Path, first_line: str = "#!/bin/sh") -> Path:
     path.parent.mkdir(exist_ok=True)
-    path.write_text("#!/bin/sh\necho hello\n")
+    path.write_bytes(f"{first_line}\necho hello\n".encode())
     path.chmod(0o755)
     return path
 
@@ -368,31 +368,8 @@ def test_modes_are_the_same_whatever_the_umask(umask: int, tmp_path: Path) -> No
     assert stat.S_IMODE(there.stat().st_mode) == 0o755
 
 
-@pytest.fixture
-def closed(tmp_path: Path) -> Path:
-    """Return a tool that may not be read, not even by root `without_rights`."""
-    closed = tmp_path / "closed/cat"
-    closed.parent.mkdir()
-    shutil.copy(host_tools.find("cat") or "", closed)
-    if ROOT:
-        os.chown(closed, 65534, 65534)
-    closed.chmod(0o4711 if ROOT else 0o111)
-    return closed
-
-
-def without_rights(func: Callable[[], T]) -> T:
-    """Call a function in a child that may not read what others keep to themselves."""
-
-    def child() -> T:
-        syscalls.capset(0, 0, 0)
-        return func()
-
-    return in_child(child)
-
-
-def test_an_everyday_tool_that_we_may_not_read_is_left_out(
-    closed: Path, tmp_path: Path
-) -> None:
+def test_an_everyday_tool_that_we_may_not_read_is_left_out(tmp_path: Path) -> None:
+    closed = closed_tool("cat", tmp_path / "closed")
     path = f"{closed.parent}:{host_tools.PATH}"
     root = tmp_path / "root"
     sources = without_rights(lambda: host_tools.build(root, path=path))
@@ -402,12 +379,145 @@ def test_an_everyday_tool_that_we_may_not_read_is_left_out(
     assert not (root / closed.relative_to("/")).exists()
 
 
-def test_a_tool_that_was_asked_for_has_to_be_readable(
-    closed: Path, tmp_path: Path
-) -> None:
+def test_a_tool_that_was_asked_for_has_to_be_readable(tmp_path: Path) -> None:
+    closed = closed_tool("cat", tmp_path / "closed")
     root = tmp_path / "root"
     with pytest.raises(PermissionError, match=str(closed)) as caught:
         without_rights(lambda: host_tools.build(root, ["sh", str(closed)]))
 
     assert f"sudo chmod a+r {closed}" in caught.value.__notes__[0]
     assert not root.exists()
+
+
+def test_what_a_tool_needs_and_we_may_not_read_is_left_out_too(tmp_path: Path) -> None:
+    closed = closed_tool("sh", tmp_path / "closed")
+    script = make_script(tmp_path / "tools/hello", f"#!{closed} -e")
+    root = tmp_path / "root"
+    without_rights(lambda: host_tools.build(root, ["sh", str(script)]))
+
+    assert needs.of(script, root).missing() == [str(closed)]
+
+
+def compiled(place: Path, source: str, *options: str | Path) -> Path:
+    """Compile a program, or a library, from a line of C."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    words = ["gcc", "-x", "c", "-", "-x", "none", *options, "-o", place]
+    subprocess.run(words, input=source, text=True, check=True)
+    return place
+
+
+def library(place: Path) -> Path:
+    return compiled(place, "int seven() { return 7; }", "-shared", "-fPIC")
+
+
+def program(place: Path, *options: str | Path) -> Path:
+    source = "int seven(); int main() { return seven(); }"
+    return compiled(place, source, *options, "-Wl,--enable-new-dtags")
+
+
+@needs_namespaces
+@needs_gcc
+def test_a_link_to_a_program_finds_the_libraries_beside_the_program(
+    tmp_path: Path,
+) -> None:
+    beside = library(tmp_path / "app/lib/libseven.so")
+    program(tmp_path / "app/bin/prog", beside, "-Wl,-rpath,$ORIGIN/../lib")
+    (tmp_path / "link").symlink_to("app/bin/prog")
+    root = tmp_path / "root"
+    host_tools.build(root, ["sh", str(tmp_path / "link")])
+
+    assert needs.of(tmp_path / "link", root).missing() == []
+    assert output_in(root, "sh", "-c", "link; echo $?") == "7\n"
+
+
+@needs_namespaces
+@needs_gcc
+@pytest.mark.parametrize("name", ["spa ce", "=> x (0x1)", "\udcff", "ä"], ids=ascii)
+def test_a_library_is_found_whatever_the_name_of_its_directory(
+    name: str, tmp_path: Path
+) -> None:
+    place = tmp_path / name / "libseven.so"
+    library(place)
+    tool = program(tmp_path / "prog", f"-L{place.parent}", "-lseven",
+                   f"-Wl,-rpath,{place.parent}")  # fmt: skip
+    root = tmp_path / "root"
+    host_tools.build(root, ["sh", str(tool)])
+
+    assert needs.of(tool, root).missing() == []
+    assert output_in(root, "sh", "-c", "prog; echo $?") == "7\n"
+
+
+@needs_namespaces
+@needs_gcc
+def test_a_library_that_the_machine_was_told_of_is_found(tmp_path: Path) -> None:
+    place = library(tmp_path / "lib/libseven.so")
+    tool = program(tmp_path / "prog", f"-L{place.parent}", "-lseven")
+    (tmp_path / "conf").write_text(f"{place.parent}\n")
+    words: list[str | Path] = [
+        "/sbin/ldconfig",
+        "-X",
+        "-C",
+        tmp_path / "cache",
+        "-f",
+        tmp_path / "conf",
+    ]
+    subprocess.run(words, check=True)
+
+    def build_and_run() -> str:
+        mounts.bind(tmp_path / "cache", "/etc/ld.so.cache")
+        host_tools.build(tmp_path / "root", ["sh", str(tool)])
+        syscalls.umount2("/etc/ld.so.cache")
+        return output_in(tmp_path / "root", "sh", "-c", "prog; echo $?")
+
+    assert in_own_mounts(build_and_run) == "7\n"
+
+
+@needs_namespaces
+@needs_gcc
+def test_a_program_brings_its_own_loader(tmp_path: Path) -> None:
+    usual = host_tools.loaders([Path("/bin/sh")])[0]
+    own = Path(shutil.copy(usual, tmp_path / "ld.so"))
+    library(tmp_path / "libseven.so")
+    tool = program(tmp_path / "prog", tmp_path / "libseven.so",
+                   f"-Wl,--dynamic-linker,{own}")  # fmt: skip
+    host_tools.build(tmp_path / "root", ["sh", str(tool)])
+
+    assert output_in(tmp_path / "root", "sh", "-c", "prog; echo $?") == "7\n"
+
+
+@needs_namespaces
+@pytest.mark.parametrize("name", [b"sp ace", b"n\xff", b"\xc3\xa4", b"-x", b"a\nb"])
+def test_a_tool_may_have_any_name(name: bytes, tmp_path: Path) -> None:
+    script = make_script(tmp_path / "tools" / os.fsdecode(name))
+    host_tools.build(tmp_path / "root", ["sh", str(script)])
+
+    assert output_in(tmp_path / "root", os.fsdecode(name)) == "hello\n"
+
+
+FIRST_LINES = {
+    "#!/bin/sh -e": [],
+    "#! \t /bin/sh\t-e": [],
+    "#!/usr/bin/env sh": [],
+    "#!/usr/bin/env -S LANG=C sh -e": [],
+    "#!{chain} -x": [],
+    "#!/no/such -x": ["/no/such"],
+    "#!/bin/sh\r": ["/bin/sh\r"],
+    "#!/usr/bin/env nosuchtool": ["nosuchtool"],
+}
+
+
+@needs_namespaces
+@pytest.mark.parametrize("line", FIRST_LINES)
+def test_a_script_gets_what_its_first_line_names(line: str, tmp_path: Path) -> None:
+    chain = make_script(tmp_path / "tools/chain", "#!/bin/sh")
+    script = make_script(tmp_path / "tools/hello", line.format(chain=chain))
+    root = tmp_path / "root"
+    host_tools.build(root, ["true", str(script)])
+    missing = needs.of(script, root).missing()
+
+    assert missing == FIRST_LINES[line]
+    if missing:
+        with pytest.raises((OSError, subprocess.CalledProcessError)):
+            output_in(root, "hello")
+    else:
+        assert output_in(root, "hello") == "hello\n"
