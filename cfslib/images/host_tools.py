@@ -49,7 +49,14 @@ _FILES = {
     "/root/.bashrc": "PS1='\\u@\\h:\\w\\$ '\n",
 }
 _DIRECTORIES = ("dev", "proc", "sys", "etc", "home", "mnt", "root", "run", "var")
-_TERMINALS = ("linux", "vt100", "xterm", "xterm-256color", "screen", "tmux-256color")
+# Those that this machine knows of.  In a container the others are xterm-256color.
+_TERMINALS = tuple(
+    """
+    alacritty ansi dumb foot linux rxvt rxvt-unicode rxvt-unicode-256color screen
+    screen-256color screen.xterm-256color st-256color tmux tmux-256color vt100 vt220
+    wezterm xterm xterm-256color xterm-color xterm-ghostty xterm-kitty
+    """.split()  # noqa: SIM905  as above
+)
 _LIBRARIES = Path("/etc/ld.so.cache")  # where the loader finds those in unusual places
 _LONGEST_LINE = 256  # the kernel reads no more of a `#!` line: BINPRM_BUF_SIZE
 _MOST_LINKS = 40  # on the way to a file; the kernel follows no more either

@@ -29,6 +29,8 @@ WAITED_FOR = signal.valid_signals() - FAULTS
 KEYS = {signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP, signal.SIGWINCH}
 NAME = "cfs"
 WAITING = "cfs-ahead"  # the name of a PID 1 that waits to be told its command
+TERMINFO = ("/etc/terminfo", "/lib/terminfo", "/usr/share/terminfo")
+USUAL_TERMINALS = ("xterm-256color", "xterm")  # nearly all others understand these
 CHANNEL = 3  # the descriptor by which PID 1 speaks to its maker
 _arguments: "list[tuple[int, int]]" = []  # once we know
 
@@ -69,6 +71,17 @@ def start(argv: "Sequence[str]", environment: "Mapping[str, str] | None" = None)
         )
         cannot.__notes__ = getattr(error, "__notes__", [])
         raise cannot from None
+
+
+def known_terminal(term: str) -> str:
+    """Return a kind of terminal that programs in here know: this one, if they do.
+
+    Where they know none, and for what is hardly a terminal, we stay with the truth.
+    """
+    for name in (term, *USUAL_TERMINALS) if term != "dumb" else ():
+        if any(os.access(f"{place}/{name[:1]}/{name}", os.F_OK) for place in TERMINFO):
+            return name
+    return term
 
 
 def look_after(main: int) -> int:

@@ -88,7 +88,7 @@ def _be_init(spec: "Spec", channel: "Channel", master: "int | None") -> int:
     argv, term = channel.wait_for_order()
     return init.run_as_init(
         argv or spec.argv,
-        spec.environment(term),
+        spec.environment(init.known_terminal(term)),
         starts=channel.say_starts,
         runs=lambda: channel.say_runs(master),
     )

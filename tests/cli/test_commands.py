@@ -3,6 +3,7 @@
 import os
 import re
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -359,6 +360,32 @@ def test_other_names_in_the_environment_mean_nothing_to_us() -> None:
     env = os.environ | {"CONTAINER_NAME": "theirs", "HOSTNAME": "theirs", "ROOTFS": "/"}
 
     assert printed("run", "hostname", env=env) == "cfs-container\n"
+
+
+@pytest.mark.parametrize("term", ["xterm-kitty", "no-such", "../../x", "ä", "vt100"])
+def test_programs_inside_know_the_kind_of_terminal(term: str) -> None:
+    env = os.environ | {"TERM": term}
+    inside, columns = printed(
+        "run", "sh", "-c", "echo $TERM; tput cols", env=env
+    ).split()
+
+    assert inside in (term, "xterm-256color")
+    assert inside == term or not Path("/lib/terminfo", term[:1], term).exists()
+    assert columns == "80"
+    # What is typed is meant.
+    words = ["-e", f"TERM={term}", "printenv", "TERM"]
+    assert printed("run", *words, env=env) == f"{term}\n"
+
+
+@pytest.mark.parametrize("term", ["dumb", "xterm-kitty", ""])
+def test_where_no_terminal_is_known_its_kind_stays(term: str, tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    host_tools.build(root, ["sh"])
+    for found in (*root.glob("usr/*/terminfo"), *root.glob("etc/terminfo")):
+        shutil.rmtree(found)
+    words = ["run", "--rootfs", str(root), "sh", "-c", "echo $TERM"]
+
+    assert printed(*words, env=os.environ | {"TERM": term}) == f"{term}\n"
 
 
 def test_the_environment_inside_is_made_of_four_and_ours() -> None:
