@@ -130,6 +130,7 @@ def build_rootfs(line: Sequence[str]) -> int:
 
     from cfslib.images import host_tools
     from cfslib.images import progress as bar
+    from cfslib.kernel.hints import hint_for
 
     directory = Path(place)
     is_there = directory.exists()
@@ -138,8 +139,11 @@ def build_rootfs(line: Sequence[str]) -> int:
     try:
         with bar.in_terminal("Copying programs") as shown:
             host_tools.build(directory, tools or host_tools.EVERYDAY, shown)
-    except BaseException:  # a full disk, or Ctrl-C: half a root is none
+    except BaseException as error:  # a full disk, or Ctrl-C: half a root is none
         _clear_away(place, keep=is_there)
+        code = getattr(error, "errno", None) or 0
+        if hint := hint_for("open", code):
+            error.add_note(f"Hint: {hint}")
         raise
     programs = host_tools.found(tools or host_tools.EVERYDAY)
     is_any_missing = _say_what_is_missing(programs, directory)

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import IO, Self
 
 from cfslib.kernel import libc
-from cfslib.kernel.hints import hint_for
 
 _IN_ROOT, _NO_MAGIC_LINKS = 0x10, 0x02  # <linux/openat2.h>
 _DIRECTORY = os.O_PATH | os.O_DIRECTORY
@@ -109,15 +108,13 @@ class Tree:
 
     @contextmanager
     def _named(self, place: Path) -> Generator[None]:
-        """Have errors name a place, and say what to do."""
+        """Have errors name a place."""
         try:
             yield
         except OSError as error:
             code = error.errno or 0
-            named = OSError(code, os.strerror(code), f"{self._root}{place}")
-            if hint := hint_for("open", code):
-                named.add_note(f"Hint: {hint}")
-            raise named from None
+            where = f"{self._root}{place}"
+            raise OSError(code, os.strerror(code), where) from None
 
 
 def _set_mode(fd: int, mode: int) -> None:

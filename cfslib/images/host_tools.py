@@ -57,7 +57,9 @@ _TERMINALS = tuple(
     wezterm xterm xterm-256color xterm-color xterm-ghostty xterm-kitty
     """.split()  # noqa: SIM905  as above
 )
-_LIBRARIES = Path("/etc/ld.so.cache")  # where the loader finds those in unusual places
+# Where the loader looks for libraries, and its list of those that are elsewhere.
+_USUAL_PLACE = re.compile(r"(/usr)?/lib(64|32)?(/[^/]+-linux-[^/]+)?")
+_LIST = Path("/etc/ld.so.cache")
 _LONGEST_LINE = 256  # the kernel reads no more of a `#!` line: BINPRM_BUF_SIZE
 _MOST_LINKS = 40  # on the way to a file; the kernel follows no more either
 _AT_ONCE = 20  # programs: `ldd` takes a while to start, and people want to see progress
@@ -81,20 +83,19 @@ def build(
 
     Programs are named as in a shell, or by path.  The everyday tools are those that
     are here and that we may read; a tool asked for by name has to be.  A library that
-    is not here is missing there too: see `needs.missing`.
+    is not here is missing there too: see `needs`.
     """
     programs = found(tools, path)
     if tools is not EVERYDAY:
         _refuse_what_cannot_be_copied(tools, path)
     wanted = _with_interpreters(programs, path)
-    others = [*loaders(wanted), *_other_files()]
-    sources: list[Path] = []
+    needed = loaders(wanted)
     with Tree(root) as tree:
         for start in range(0, len(wanted), _AT_ONCE):
-            some = wanted[start : start + _AT_ONCE]
-            sources += [*some, *libraries(some)]
-            progress(start + len(some), len(wanted))
-        sources = list(dict.fromkeys([*sources, *others]))
+            needed += libraries(wanted[start : start + _AT_ONCE])
+            progress(min(start + _AT_ONCE, len(wanted)), len(wanted))
+        others = [*_list_of_libraries(needed), *_terminal_descriptions()]
+        sources = list(dict.fromkeys([*wanted, *needed, *others]))
         for source in filter(is_readable, sources):
             _copy(source, tree)
         _link_top_level(tree)
@@ -245,11 +246,18 @@ def _link_into_path(programs: Iterable[Path], tree: Tree) -> None:
             tree.link(Path("/usr/local/bin", program.name), program)
 
 
-def _other_files() -> list[Path]:
-    """Return what the loader knows of libraries, and `less` and `vi` of terminals."""
+def _list_of_libraries(libraries: Iterable[Path]) -> list[Path]:
+    """Return the loader's list, if it may have found one of these by it."""
+    places = {str(library.parent) for library in libraries}
+    usual = all(map(_USUAL_PLACE.fullmatch, places))
+    return [_LIST] if not usual and _LIST.exists() else []
+
+
+def _terminal_descriptions() -> list[Path]:
+    """Return the terminfo files that less, top and vi look for."""
     places = (Path("/etc/terminfo"), Path("/lib/terminfo"), Path("/usr/share/terminfo"))
-    files = [place / name[0] / name for name in _TERMINALS for place in places]
-    return [file for file in [_LIBRARIES, *files] if file.exists()]
+    files = (place / name[0] / name for name in _TERMINALS for place in places)
+    return [file for file in files if file.exists()]
 
 
 def _furnish(tree: Tree) -> None:
