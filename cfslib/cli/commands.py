@@ -4,6 +4,7 @@ Each imports what it needs when it is called, because the others should not wait
 that.
 """
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -130,23 +131,19 @@ def build_rootfs(line: Sequence[str]) -> int:
 
     from cfslib.images import host_tools
     from cfslib.images import progress as bar
-    from cfslib.kernel.hints import hint_for
 
     directory = Path(place)
     is_there = directory.exists()
     if is_there and any(directory.iterdir()):
         raise FileExistsError(f"{directory} is not empty")
+    wanted = tools or host_tools.EVERYDAY
     try:
         with bar.in_terminal("Copying programs") as shown:
-            host_tools.build(directory, tools or host_tools.EVERYDAY, shown)
+            host_tools.build(directory, wanted, shown)
+        is_any_missing = _say_what_is_missing(host_tools.found(wanted), directory)
     except BaseException as error:  # a full disk, or Ctrl-C: half a root is none
         _clear_away(place, keep=is_there)
-        code = getattr(error, "errno", None) or 0
-        if hint := hint_for("open", code):
-            error.add_note(f"Hint: {hint}")
-        raise
-    programs = host_tools.found(tools or host_tools.EVERYDAY)
-    is_any_missing = _say_what_is_missing(programs, directory)
+        raise _told(error, place) from None
     text = f"built {directory}; try: cfs run --rootfs {directory} COMMAND\n"
     sys.stdout.buffer.write(os.fsencode(text))  # a name need not be UTF-8
     return 1 if is_any_missing else 0
@@ -164,6 +161,19 @@ def _clear_away(directory: str, *, keep: bool) -> None:
                 os.unlink(entry.path)
         if not keep:
             os.rmdir(directory)
+
+
+def _told(error: BaseException, place: str) -> BaseException:
+    """Have an error name what it is about, and say what to do."""
+    from cfslib.kernel.hints import hint_for
+
+    if isinstance(error, OSError) and error.errno:
+        error.filename = error.filename or place
+        # Without a name it was no file, but the start of `ldd`.
+        call = "posix_spawn" if error.errno == errno.EAGAIN else "open"
+        if hint := hint_for(call, error.errno):
+            error.add_note(f"Hint: {hint}")
+    return error
 
 
 def _say_what_is_missing(programs: "Sequence[Path]", root: "Path") -> bool:

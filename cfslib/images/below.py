@@ -6,6 +6,7 @@ Everything goes by descriptor, so that nobody can lead us out by swapping a dire
 for a link meanwhile.  Modes are ours, whatever the umask.
 """
 
+import errno
 import os
 import shutil
 import stat
@@ -19,6 +20,7 @@ from cfslib.kernel import libc
 _IN_ROOT, _NO_MAGIC_LINKS = 0x10, 0x02  # <linux/openat2.h>
 _DIRECTORY = os.O_PATH | os.O_DIRECTORY
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+_ATTEMPTS = 1000  # where everything is renamed all the time, two or three are needed
 _MODE = 0o755  # of directories
 
 
@@ -33,12 +35,13 @@ def found(root: int, place: Path) -> Generator[int]:
 
 
 def _find(root: int, place: Path) -> int:
-    while True:
+    resolve = _IN_ROOT | _NO_MAGIC_LINKS
+    for _ in range(_ATTEMPTS):
         try:
-            resolve = _IN_ROOT | _NO_MAGIC_LINKS
             return libc.openat2(str(place), os.O_PATH, resolve, root)
         except BlockingIOError:
             pass  # there was a `..`, and somebody has renamed something anywhere
+    raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN), str(place))
 
 
 class Tree:

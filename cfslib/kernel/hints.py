@@ -53,6 +53,8 @@ HINTS = {
     ("setgid", errno.EINVAL): "this id has no place in the container's gid_map.",
     ("open", errno.ENOSPC): "the disk is full: `df -h` and `df -i` say which one.",
     ("open", errno.EDQUOT): "this user's share of the disk is used up.",
+    ("open", errno.EMFILE): "a limit on open files was reached: see `ulimit -n`.",
+    ("open", errno.ENOMEM): "memory is short, or limited: see `ulimit -v`.",
     ("open", errno.EFBIG): "files may only be so long here: see `ulimit -f`.",
     ("write", errno.EPERM): (
         "uid_map and gid_map take one write each, of ids that are ours to give; "

@@ -2,7 +2,6 @@
 
 import os
 import re
-import resource
 import shutil
 import signal
 import subprocess
@@ -800,18 +799,30 @@ def test_a_rootfs_that_does_not_fit_leaves_what_was_there(
     assert left == [root] * is_there
 
 
-def test_a_rootfs_of_files_that_may_not_be_long_is_not_built(tmp_path: Path) -> None:
-    (tmp_path / "root").mkdir()
+@pytest.mark.parametrize(
+    ("limit", "cause"),
+    [("ulimit -f 0", "File too large"), ("ulimit -n 7", "Too many open files")],
+)
+def test_a_rootfs_that_limits_forbid_is_not_built(
+    limit: str, cause: str, tmp_path: Path
+) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    words = [
+        "sh",
+        "-c",
+        f'{limit}; exec "$@"',
+        "sh",
+        *CFS,
+        "rootfs",
+        "build",
+        str(root),
+    ]
+    done = subprocess.run(words, capture_output=True, text=True)
 
-    def limited() -> CompletedProcess[str]:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-        return cfs("rootfs", "build", tmp_path / "root")
-
-    done = in_child(limited)
-
-    assert complaint(done).endswith(": File too large")
-    assert "ulimit -f" in done.stderr
-    assert not [*(tmp_path / "root").iterdir()]
+    assert re.fullmatch(f"cfs: {root}.*: {cause}", complaint(done))
+    assert limit[:9] in done.stderr
+    assert not [*root.iterdir()]
 
 
 def test_a_rootfs_that_lacks_something_is_built_and_said(tmp_path: Path) -> None:
