@@ -17,7 +17,7 @@ import signal
 from collections.abc import Callable
 
 from cfslib.children import answers, streams
-from cfslib.kernel import procfs, syscalls
+from cfslib.kernel import libc, procfs, syscalls
 from cfslib.kernel.syscalls import Prctl
 
 TYPE_CHECKING = False
@@ -51,7 +51,7 @@ def _fork_and_ask(func: "Callable[[], T]") -> "T":
     __tracebackhide__ = True
     reader, writer = os.pipe()
     streams.flush()
-    pid = os.fork()
+    pid = libc.fork_quietly()
     if pid == 0:
         os.close(reader)
         _report(func, writer)
@@ -60,9 +60,9 @@ def _fork_and_ask(func: "Callable[[], T]") -> "T":
         data = _read_until_end_of(pid, reader)
     except BaseException:  # such as Ctrl-C: nobody waits any more
         os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
+        libc.wait_for(pid)
         raise
-    _, status = os.waitpid(pid, 0)
+    status = libc.wait_for(pid)
     try:
         answer = pickle.loads(data)
     except (EOFError, pickle.UnpicklingError):

@@ -4,6 +4,7 @@
 --help and what is said about errors are imported when they are needed.
 """
 
+import _signal
 import posix
 import sys
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 def main() -> int:
     """Do what was typed, and return the exit status."""
+    _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)  # or how a child ends is not told
     have_all_three()  # before we open a file, which would be one of them
     line = sys.argv[1:]
     code = execute(line)

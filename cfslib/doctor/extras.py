@@ -5,6 +5,7 @@ Like `trials`, each thing in a child; but what is refused here is a remark, no f
 
 import os
 import shutil
+import signal
 from collections.abc import Callable
 
 from cfslib.children.in_child import in_child
@@ -39,6 +40,7 @@ def _forks_under(join: Callable[[], None], limit: int) -> int:
     if not ownership.may_do_it_alone():
         idmaps.unshare_as_root(Namespace(0))
     join()
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # or there are no zombies
     for forks in range(limit + 1):
         try:
             pid = os.fork()

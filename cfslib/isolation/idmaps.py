@@ -145,6 +145,9 @@ def _ask_newidmap(program: str, pid: "int | str", maps: "Sequence[IdMap]") -> No
     os.close(writer)
     with open(reader) as pipe:
         said = pipe.read()
-    _, status = os.waitpid(child, 0)
+    try:
+        _, status = os.waitpid(child, 0)
+    except ChildProcessError:  # our caller ignores SIGCHLD
+        status = len(said)
     if status != 0:
         raise PermissionError(f"{program}: {said.strip()}")

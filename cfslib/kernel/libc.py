@@ -42,6 +42,7 @@ _SO_RCVTIMEO = 20
 _ENOSYS = 38
 _SET_SECCOMP = 22
 MODE_FILTER = 2  # <linux/seccomp.h>
+WALL = 0x4000_0000  # for waitpid(2) and waitid(2): also children that end quietly
 
 unshare = declare("unshare", Int, Int)
 setns = declare("setns", Int, Int, Int)
@@ -80,20 +81,46 @@ open = posix.open
 symlink = posix.symlink
 
 
-def clone(flags: int) -> int:
-    """Fork, with the child in new namespaces; return its pid here and 0 there."""
+def clone(flags: int, at_its_end: int = _SIGCHLD) -> int:
+    """Fork, with the child in new namespaces; return its pid here and 0 there.
+
+    At its end we get a signal.
+    """
     number = _number("clone", _NR_CLONE)
     # What os.fork does around its own call: <Python.h>, "PyOS_BeforeFork".
     _before_fork()
     pid = -1
     try:
-        pid = _clone(number, flags | _SIGCHLD, None, None, None, None)
+        pid = _clone(number, flags | at_its_end, None, None, None, None)
     finally:
         if pid == 0:
             _after_fork_child()
         else:
             _after_fork_parent()
     return pid
+
+
+def clone_quietly(flags: int) -> int:
+    """Fork, with a child that ends without a signal; see `wait_for`.
+
+    Whoever ignores SIGCHLD would never hear how a child ended, and a handler for it may
+    wait for all the children there are.  This one is not among them: see clone(2).
+    """
+    return clone(flags, at_its_end=0)
+
+
+def fork_quietly() -> int:
+    """Fork as `posix.fork` does, and say what is wrong as it does; see above."""
+    try:
+        return clone_quietly(0)
+    except OSError as error:
+        code = error.errno or 0
+        raise OSError(code, posix.strerror(code)) from None
+
+
+def wait_for(pid: int) -> int:
+    """Wait for the end of a child, quiet or not; return its wait status."""
+    return posix.waitpid(pid, WALL)[1]
 
 
 def keyctl(operation: int, name: "bytes | None") -> None:

@@ -83,13 +83,14 @@ def unshare(flags: int) -> None:
     ask("unshare", libc.unshare, flags=flags)
 
 
-def clone(flags: int) -> int:
+def clone(flags: int, *, quiet: bool = False) -> int:
     """Fork, with the child in new namespaces; return its pid here and 0 there.
 
     The difference to `unshare` and `os.fork` is that the caller stays where it is.
-    A process with threads must not do this, for the reasons in fork(2).
+    A process with threads must not do this, for the reasons in fork(2).  A `quiet`
+    child ends without SIGCHLD: see `libc.clone_quietly`.
     """
-    return ask("clone", libc.clone, flags=flags)
+    return ask("clone", libc.clone_quietly if quiet else libc.clone, flags=flags)
 
 
 def setns(fd: int, flags: int = 0) -> None:

@@ -59,7 +59,7 @@ class Created:
         channel = self._held.enter(Channel(streams_follow or spec.terminal))
         # One call for all namespaces but one: a cgroup namespace starts at the group
         # that a process is in, so PID 1 joins its group first and unshares it then.
-        pid = syscalls.clone(kinds & ~Namespace.CGROUP)
+        pid = syscalls.clone(kinds & ~Namespace.CGROUP, quiet=True)
         if pid == 0:
             channel.live(lambda: _become(spec, kinds, channel))
         self.pid1, self.channel = self._held.enter(Child(pid)), channel

@@ -48,6 +48,7 @@ def run_as_init(
     started, and `runs` when it runs.
     """
     syscalls.prctl(Prctl.SET_NAME, NAME)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, it would never come
     signal.pthread_sigmask(signal.SIG_BLOCK, WAITED_FOR)
     starts()
     main = start(argv, environment)

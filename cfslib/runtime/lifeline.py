@@ -7,6 +7,8 @@ killed.  The other direction is the kernel's work: see `init.end_with_the_maker`
 import _signal as signal
 import posix as os
 
+from cfslib.kernel import libc
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Self
@@ -36,7 +38,7 @@ class Child:
     def wait(self) -> int:
         """Wait for its end; return its wait status."""
         if self._status is None:
-            _, self._status = os.waitpid(self.pid, 0)
+            self._status = libc.wait_for(self.pid)
         return self._status
 
     def __enter__(self) -> "Self":

@@ -1,6 +1,7 @@
 import errno
 import os
 import resource
+import signal
 
 import pytest
 
@@ -97,3 +98,27 @@ def test_limits_are_what_python_says() -> None:
         theirs = [number % 2**64 for number in resource.getrlimit(name)]
 
         assert list(libc.getrlimit(name)) == theirs
+
+
+def test_a_quiet_child_is_waited_for_by_who_knows_it() -> None:
+    def ask() -> tuple[int, int]:
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        pid = libc.fork_quietly()
+        if pid == 0:
+            os._exit(7)
+        with pytest.raises(ChildProcessError):  # it is not among all the children
+            os.waitpid(-1, 0)
+        return libc.wait_for(pid), len(signal.sigpending())
+
+    assert in_child(ask) == (7 << 8, 0)
+
+
+def test_a_fork_that_is_refused_says_so() -> None:
+    def ask() -> None:
+        if os.geteuid() == 0:  # who has no such limit
+            os.setuid(54329)
+        resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+        libc.fork_quietly()
+
+    with pytest.raises(BlockingIOError, match="temporarily unavailable"):
+        in_child(ask)

@@ -28,7 +28,7 @@ class Janitor:
         maker = posix.getpid()
         # Before the fork, so that no signal ends it before it is ready.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-        self._pid = posix.fork()
+        self._pid = libc.fork_quietly()
         if self._pid == 0:
             try:
                 self._sleep_until_the_end_of(maker)
@@ -60,7 +60,7 @@ class Janitor:
         """Need it no more."""
         posix.close(self._list)
         posix.kill(self._pid, signal.SIGKILL)
-        posix.waitpid(self._pid, 0)
+        libc.wait_for(self._pid)
 
     def finish(self) -> None:
         """Remove all that is on the list, and need it no more.
@@ -76,7 +76,7 @@ class Janitor:
         posix.pwrite(self._list, NOW, self._size)
         posix.close(self._list)
         posix.kill(self._pid, signal.SIGTERM)
-        _, status = posix.waitpid(self._pid, 0)
+        status = libc.wait_for(self._pid)
         if status != 0:  # somebody killed it
             for group in reversed(self._places):
                 remove(group)
