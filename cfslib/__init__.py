@@ -10,6 +10,7 @@ kernel: what the kernel is asked, and what it says
     flags         numbers of the kernel's that print as their names
     record        values with named parts
     held          what has to be taken down again, the last of it first
+    kept_back     signals that wait while something is made or taken down
     hints         what a refused call usually means, and what to do about it
     procfs        what the kernel says about processes and mounts, read from /proc
     ffi           functions of the C library, declared without ctypes
@@ -73,6 +74,7 @@ runtime: the life of one container
     ownership     what we own here, and what a container can therefore be made of
     init          become PID 1, start the command, look after it
     channel       what a container's PID 1 and its maker say to each other
+    relay         stand between our terminal and a container, and copy
     terminal      a terminal for the container, joined to ours
     inside        the story goes on in PID 1, which turns itself into the container
     container     all of it, in order, as it is seen outside

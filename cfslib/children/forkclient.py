@@ -9,8 +9,8 @@ import os
 import pickle
 import socket
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from cfslib.children import answers
@@ -18,6 +18,7 @@ from cfslib.children.answers import Answer
 from cfslib.children.helper import Helper
 from cfslib.children.printing import print_until_answered
 from cfslib.children.worker import Request
+from cfslib.kernel.kept_back import HandlersKeptBack
 
 _PROGRAM = """
 import sys
@@ -36,28 +37,43 @@ def ask(func: Callable[[], object]) -> Any:
     import cloudpickle  # here, because only programs with threads need it
 
     environment = pickle.dumps(dict(os.environ))
-    request = pickle.dumps(
-        Request(os.getcwd(), environment, sys.path, cloudpickle.dumps(func))
-    )
+    request = pickle.dumps(Request(environment, sys.path, cloudpickle.dumps(func)))
+    with HandlersKeptBack() as kept:
+        data = _asked(request, kept)
+    return _open(data)
+
+
+def _asked(request: bytes, kept: HandlersKeptBack) -> bytearray:
+    """Send a request; print what the child prints, and return its answer."""
     ours, theirs = socket.socketpair()
     reader, writer = os.pipe()
     # Leaving this block early, as Ctrl-C does, closes `ours`: the server sees that
     # nobody waits any more, and kills the child.
     with ours, open(reader, "rb", buffering=0) as output:
-        try:
+        with theirs, open(writer, "wb") as printed, _directory() as here:
             # As much as a socket takes: the child finds it there, and need not wait.
             sent = ours.send(request, socket.MSG_DONTWAIT)
-            server.ask([theirs.fileno(), writer])
-        finally:
-            theirs.close()
-            os.close(writer)
-        with suppress(BrokenPipeError):  # it was killed just now: `_open` says so
-            ours.sendall(request[sent:])
-        data = print_until_answered(output, ours)
-    return _open(data)
+            server.ask([theirs.fileno(), printed.fileno(), here])
+
+        def rest() -> bytearray:
+            with suppress(BrokenPipeError):  # it was killed just now: `_open` says so
+                ours.sendall(request[sent:])
+            return print_until_answered(output, ours)
+
+        return kept.wait(rest)
 
 
-def _open(data: bytes) -> Any:
+@contextmanager
+def _directory() -> Iterator[int]:
+    """Open where we are: it may have been removed, and then no path leads there."""
+    here = os.open(".", os.O_PATH | os.O_CLOEXEC)
+    try:
+        yield here
+    finally:
+        os.close(here)
+
+
+def _open(data: bytearray) -> Any:
     """Return or raise what is in the answer; without one, say how the child died."""
     __tracebackhide__ = True
     try:

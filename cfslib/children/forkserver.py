@@ -55,7 +55,7 @@ class _Child:
     orders: socket.socket
 
     def took(self, descriptors: list[int]) -> bool:
-        """Hand over the client's socket and pipe; False if it has been killed."""
+        """Hand over what comes from the client; False if it has been killed."""
         # It sleeps, and will wake on another processor: on ours it would wait while we
         # fork the next one.  Then it takes them all back.
         with suppress(OSError):  # there is but one
@@ -143,32 +143,34 @@ class _Server:
 
     def _accept(self) -> None:
         """Have a child for the next request, or hear that there is none to come."""
-        data, descriptors, _, _ = socket.recv_fds(self._requests, 1, maxfds=2)
+        data, descriptors, _, _ = socket.recv_fds(self._requests, 1, maxfds=3)
         if not data:
             self._retired = True
             if self._ahead:
                 self._ahead.dismiss()
-        elif len(descriptors) < 2:  # too many are open for more to be taken
+        elif len(descriptors) < 3:  # too many are open for more to be taken
             for descriptor in descriptors:
                 os.close(descriptor)
         else:
-            if job := self._give_to(self._ahead, *descriptors):
+            if job := self._give_to(self._ahead, descriptors):
                 self._jobs[job.pidfd] = job
             self._ahead = self._child_ahead()
             # It gets ready here; when the other has ended, we need not wait for it.
             with suppress(OSError):
                 libc.move_elsewhere(0)
 
-    def _give_to(self, child: _Child | None, client: int, output: int) -> _Job | None:
+    def _give_to(self, child: _Child | None, descriptors: list[int]) -> _Job | None:
         """Have a child do what a client wants; None if there can be no child."""
+        client, *others = descriptors
         try:
-            while not (child and child.took([client, output])):
+            while not (child and child.took(descriptors)):
                 child = self._child()
         except OSError:
             os.close(client)  # which says it all: no answer, and no wait status
             return None
         finally:
-            os.close(output)
+            for descriptor in others:
+                os.close(descriptor)
         return _Job(child.pid, child.pidfd, client)
 
     def _child_ahead(self) -> _Child | None:

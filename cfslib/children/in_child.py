@@ -18,6 +18,7 @@ from collections.abc import Callable
 
 from cfslib.children import answers, streams
 from cfslib.kernel import libc, procfs, syscalls
+from cfslib.kernel.kept_back import KeptBack
 from cfslib.kernel.syscalls import Prctl
 
 TYPE_CHECKING = False
@@ -49,20 +50,9 @@ def on_one_thread(func: "Callable[[], T]") -> "T":
 
 def _fork_and_ask(func: "Callable[[], T]") -> "T":
     __tracebackhide__ = True
-    reader, writer = os.pipe()
     streams.flush()
-    pid = libc.fork_quietly()
-    if pid == 0:
-        os.close(reader)
-        _report(func, writer)
-    os.close(writer)
-    try:
-        data = _read_until_end_of(pid, reader)
-    except BaseException:  # such as Ctrl-C: nobody waits any more
-        os.kill(pid, signal.SIGKILL)
-        libc.wait_for(pid)
-        raise
-    status = libc.wait_for(pid)
+    with KeptBack() as kept:
+        data, status = _asked(func, kept)
     try:
         answer = pickle.loads(data)
     except (EOFError, pickle.UnpicklingError):
@@ -70,9 +60,32 @@ def _fork_and_ask(func: "Callable[[], T]") -> "T":
     return answer.open()  # type: ignore[no-any-return]
 
 
-def _report(func: Callable[[], object], writer: int) -> "NoReturn":
+def _asked(func: Callable[[], object], kept: KeptBack) -> tuple[bytearray, int]:
+    """Call `func` in a child; return its answer and its wait status."""
+    reader, writer = os.pipe()
+    with open(reader, "rb", buffering=0):
+        try:
+            pid = libc.fork_quietly()
+            if pid == 0:
+                os.close(reader)
+                _report(func, writer, kept)
+        finally:
+            os.close(writer)
+        try:
+            with open(os.pidfd_open(pid), "rb", buffering=0) as end:
+                data = kept.wait(lambda: _read_until(end.fileno(), reader))
+        except BaseException:  # such as Ctrl-C: nobody waits any more
+            os.kill(pid, signal.SIGKILL)
+            raise
+        finally:
+            status = libc.wait_for(pid)
+    return data, status
+
+
+def _report(func: Callable[[], object], writer: int, kept: KeptBack) -> "NoReturn":
     """Be the child: call `func`, write down how it went, and end."""
     try:
+        kept.__exit__()
         # Nobody may wait for us any more: the notebook's user has interrupted it.
         syscalls.prctl(Prctl.SET_PDEATHSIG, signal.SIGKILL)
         data = answers.packed(answers.answer(func))
@@ -83,16 +96,17 @@ def _report(func: Callable[[], object], writer: int) -> "NoReturn":
         os._exit(0)  # on every path: a child must never run on into its parent's code
 
 
-def _read_until_end_of(pid: int, reader: int) -> bytes:
+def _read_until(end: int, reader: int) -> bytearray:
     """Read what a child writes until it ends, even if its own children live on."""
-    end = os.pidfd_open(pid)
-    data = b""
-    try:
-        while reader in select.select([reader, end], [], [])[0]:
-            if not (chunk := os.read(reader, 1 << 16)):
-                break
+    data = bytearray()
+    events = select.poll()
+    for fd in (reader, end):
+        events.register(fd, select.POLLIN)
+    while True:
+        ready = {fd for fd, _ in events.poll()}
+        if reader in ready and (chunk := os.read(reader, 1 << 16)):
             data += chunk
-        return data
-    finally:
-        os.close(end)
-        os.close(reader)
+        elif end in ready:
+            return data
+        else:
+            events.unregister(reader)

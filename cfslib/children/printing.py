@@ -7,10 +7,10 @@ import socket
 import sys
 
 
-def print_until_answered(output: io.FileIO, answer: socket.socket) -> bytes:
+def print_until_answered(output: io.FileIO, answer: socket.socket) -> bytearray:
     """Print what the child prints; return all that came through the socket."""
     decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
-    data = b""
+    data = bytearray()
     events = select.poll()
     for source in (output, answer):
         events.register(source, select.POLLIN)

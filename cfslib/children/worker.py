@@ -21,7 +21,6 @@ INHERITED = pickle.dumps(dict(os.environ))  # the environment that a child has f
 class Request:
     """What a child needs to know to stand in for the process that asked."""
 
-    directory: str
     environment: bytes  # pickled, so that equal ones are seen at once
     path: list[str]  # sys.path
     func: bytes  # pickled by value, so that functions of a notebook travel
@@ -32,8 +31,9 @@ def wait_and_serve(
 ) -> None:
     """Answer one request, for the client whose descriptors come with the orders.
 
-    `server` is the pid of our parent, and `processors` are those that it may use.
-    `ignored` are the signals that the client ignores, one bit each.
+    They are its socket, the pipe to print into, and its directory.  `server` is the pid
+    of our parent, and `processors` are those that it may use.  `ignored` are the
+    signals that the client ignores, one bit each.
     """
     syscalls.prctl(Prctl.SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != server:
@@ -44,15 +44,17 @@ def wait_and_serve(
     _packed(answers.answer(lambda: None))
 
     with orders:
-        data, descriptors, _, _ = socket.recv_fds(orders, 1, maxfds=2)
+        data, descriptors, _, _ = socket.recv_fds(orders, 1, maxfds=3)
     if not data:
         return  # the server has ended
     with suppress(OSError):  # we woke where the server is not, and now may go anywhere
         os.sched_setaffinity(0, processors)
-    client, output = descriptors
+    client, output, directory = descriptors
     for number in (1, 2):
         os.dup2(output, number)
     os.close(output)
+    os.fchdir(directory)
+    os.close(directory)
     os.set_inheritable(client, False)  # it is not for programs that the child starts
     with open(client, "rb", closefd=False) as stream:
         request = pickle.load(stream)
@@ -99,7 +101,6 @@ def _stand_in(request: Request) -> Callable[[], object]:
         if request.environment != INHERITED:
             os.environ.clear()
             os.environ.update(pickle.loads(request.environment))
-        os.chdir(request.directory)
         return pickle.loads(request.func)()
 
     return call

@@ -9,14 +9,18 @@ import os
 import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from cfslib.children.helper import Helper
 from cfslib.children.pipes import Pipes
 from cfslib.children.printing import print_until_answered
 from cfslib.kernel import tracing
+from cfslib.kernel.kept_back import HandlersKeptBack
 from cfslib.runtime import errors, init
 from cfslib.runtime.request import Request
 from cfslib.runtime.spec import Spec
+
+T = TypeVar("T")
 
 # Started like `cfs` itself, without site packages: the less it imports, the faster it
 # can be cloned.
@@ -36,18 +40,21 @@ VARIABLES = (b"HOME", b"PATH", b"TERM", b"XDG_CACHE_HOME")
 def run(spec: Spec) -> int:
     """Run a container to its end, and print what it prints; return its exit code."""
     __tracebackhide__ = True
-    reader, writer = os.pipe()
-    with (
-        open(os.devnull, "rb") as nothing,
-        open(reader, "rb", buffering=0) as output,
-        open(writer, "wb") as inside,
-    ):
+    with HandlersKeptBack() as kept:
+        reader, writer = os.pipe()
+        with (
+            open(os.devnull, "rb") as nothing,
+            open(reader, "rb", buffering=0) as output,
+            open(writer, "wb") as inside,
+        ):
 
-        def copy(answer: socket.socket) -> bytes:
-            inside.close()
-            return print_until_answered(output, answer)
+            def copy(answer: socket.socket) -> bytearray:
+                inside.close()
+                return kept.wait(lambda: print_until_answered(output, answer))
 
-        return _ask(spec, [nothing.fileno(), inside.fileno(), inside.fileno()], copy)
+            streams = [nothing.fileno(), inside.fileno(), inside.fileno()]
+            answer = _ask(spec, streams, copy)
+    return _open(answer)
 
 
 def capture(spec: Spec, pipes: Pipes) -> int:
@@ -55,17 +62,20 @@ def capture(spec: Spec, pipes: Pipes) -> int:
     __tracebackhide__ = True
 
     def read(answer: socket.socket) -> bytes:
-        pipes.read()
+        pipes.let_go()
+        kept.wait(pipes.read)
         with answer.makefile("rb") as stream:
-            return stream.read()
+            return kept.wait(stream.read)
 
-    return _ask(spec, pipes.inside(), read)
+    with HandlersKeptBack() as kept, pipes:
+        answer = _ask(spec, pipes.inside(), read)
+    return _open(answer)
 
 
 def _ask(
-    spec: Spec, streams: Sequence[int], meanwhile: Callable[[socket.socket], bytes]
-) -> int:
-    """Have the server run a container with these standard streams.
+    spec: Spec, streams: Sequence[int], meanwhile: Callable[[socket.socket], T]
+) -> T:
+    """Have the server run a container with these standard streams; return its answer.
 
     `meanwhile` is called with a socket, and returns what has come from it at the end.
     """
@@ -78,10 +88,7 @@ def _ask(
     with ours:
         with theirs, _Written(_request(spec)) as request:
             server.ask([theirs.fileno(), request.fd, *streams])
-        answer = meanwhile(ours)
-    if not answer:
-        raise ChildProcessError("the server was killed, the container with it")
-    return _open(answer)
+        return meanwhile(ours)
 
 
 def _request(spec: Spec) -> bytes:
@@ -93,9 +100,11 @@ def _request(spec: Spec) -> bytes:
     return Request(spec, environ, directory, tracing.is_on()).packed()
 
 
-def _open(answer: bytes) -> int:
+def _open(answer: bytes | bytearray) -> int:
     """Return the exit code that an answer tells, or raise what went wrong."""
     __tracebackhide__ = True
+    if not answer:
+        raise ChildProcessError("the server was killed, the container with it")
     status, error, calls = marshal.loads(answer)
     tracing.record(map(tracing.from_plain, calls))
     if error:

@@ -4,43 +4,47 @@ import posix
 import sys
 
 from cfslib.children import streams
+from cfslib.kernel.held import Held
+from cfslib.kernel.kept_back import KeptBack
 from cfslib.runtime import init
 from cfslib.runtime.container import Created
-from cfslib.runtime.lifeline import SignalsKeptBack, SignalsPassedOn
+from cfslib.runtime.lifeline import SignalsPassedOn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping
 
+    from cfslib.children.pipes import Pipes
     from cfslib.images.cache import InUse
     from cfslib.runtime.spec import Spec
 
 
-def run(
-    spec: "Spec",
-    inside: "Sequence[int]" = (),
-    meanwhile: "Callable[[], object]" = lambda: None,
-) -> int:
+def run(spec: "Spec", caught: "Pipes | None" = None) -> int:
     """Run a container; return its exit code as a shell would show it.
 
-    `inside` are descriptors for its standard input, output and error, if they are not
-    ours; `meanwhile` is called while it runs.
+    It has our standard streams, or what it prints is `caught`.
     """
     streams.flush()
     environ = _environ()
-    follow = bool(inside)
-    with (
-        SignalsKeptBack() as mask,  # until PID 1 can have them
-        Created(spec, lambda: rootfs_for(spec, environ), streams_follow=follow) as made,
-    ):
+    pipes = caught
+    with KeptBack() as kept, Held() as held:  # signals wait until PID 1 can have them
+        if pipes:
+            held.enter(pipes)
+        inside = pipes.inside() if pipes else ()
+        follow = pipes is not None
+        made = held.enter(
+            Created(spec, lambda: rootfs_for(spec, environ), streams_follow=follow)
+        )
         made.start(term=term_in(environ), streams=inside)
         if spec.terminal:
             from cfslib.runtime import terminal  # while PID 1 gets ready
         master = made.channel.hear()  # or raise what went wrong inside
-        with SignalsPassedOn(made.pid1.pid, mask):
-            meanwhile()
+        with SignalsPassedOn(made.pid1.pid):
+            if pipes:
+                pipes.join(made.pid1.pid, kept)
             if master is not None:
-                terminal.relay(master, made.pid1.pid)
+                terminal.relay(master, made.pid1.pid, kept)
+            kept.wait(made.pid1.see_its_end)
             return init.shell_code(made.pid1.wait())
 
 

@@ -8,19 +8,11 @@ import _signal as signal
 import posix as os
 
 from cfslib.kernel import libc
+from cfslib.kernel.kept_back import PASSED_ON
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Self
-
-PASSED_ON = (
-    signal.SIGHUP,
-    signal.SIGINT,
-    signal.SIGQUIT,
-    signal.SIGTERM,
-    signal.SIGUSR1,
-    signal.SIGUSR2,
-)
 
 
 class Child:
@@ -34,6 +26,11 @@ class Child:
         """End it now."""
         if self._status is None:  # until then nobody else can have its pid
             os.kill(self.pid, signal.SIGKILL)
+
+    def see_its_end(self) -> None:
+        """Wait for its end, and leave it there, so that its pid is still its own."""
+        if self._status is None:
+            os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT | libc.WALL)
 
     def wait(self) -> int:
         """Wait for its end; return its wait status."""
@@ -49,33 +46,16 @@ class Child:
         self.wait()
 
 
-class SignalsKeptBack:
-    """Let signals wait, so that none falls between our start and the command's.
-
-    As a context, it is the mask of signals that there was before.
-    """
-
-    def __enter__(self) -> "set[int]":
-        before: set[int] = signal.pthread_sigmask(signal.SIG_BLOCK, PASSED_ON)
-        self._before = before
-        return before
-
-    def __exit__(self, *_: object) -> None:
-        signal.pthread_sigmask(signal.SIG_SETMASK, self._before)
-
-
 class SignalsPassedOn:
     """Give PID 1 what is sent to us: whoever signals us means the container."""
 
-    def __init__(self, pid: int, mask: "set[int]") -> None:
+    def __init__(self, pid: int) -> None:
         self._pidfd = os.pidfd_open(pid)  # a pid may belong to somebody else by then
-        self._mask = mask
 
     def __enter__(self) -> None:
         # What our caller ignores we do too: nohup(1) must keep its word.
         heard = [n for n in PASSED_ON if signal.getsignal(n) != signal.SIG_IGN]
         self._before = {n: signal.signal(n, self._pass_on) for n in heard}
-        signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():

@@ -5,6 +5,7 @@ made by a server next door, for the reasons in `children`; and that goes the sam
 """
 
 from cfslib.children import streams
+from cfslib.children.pipes import MOST, Pipes
 from cfslib.kernel import procfs
 from cfslib.runtime import direct
 
@@ -29,17 +30,18 @@ def run(spec: "Spec") -> int:
     return direct.run(spec)
 
 
-def capture(spec: "Spec") -> "Finished":
-    """Run a container to its end; return its exit code and what it printed."""
+def capture(spec: "Spec", most: "int | None" = MOST) -> "Finished":
+    """Run a container to its end; return its exit code and what it printed.
+
+    If that is more than `most` bytes, it is ended, and an `OSError` raised.
+    """
     __tracebackhide__ = True
-    from cfslib.children.pipes import Pipes
-
     streams.have_all_three()
-    with Pipes() as pipes:
-        if procfs.thread_count() > 1:
-            from cfslib.runtime import client
+    pipes = Pipes(most)
+    if procfs.thread_count() > 1:
+        from cfslib.runtime import client
 
-            code = client.capture(spec, pipes)
-        else:
-            code = direct.run(spec, pipes.inside(), pipes.read)
-        return pipes.finished(code)
+        code = client.capture(spec, pipes)
+    else:
+        code = direct.run(spec, pipes)
+    return pipes.finished(code)

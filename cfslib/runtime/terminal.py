@@ -7,16 +7,18 @@ copy what is typed in, and what is printed out.  See pty(7), tty_ioctl(2).
 """
 
 import _signal as signal
-import errno
 import fcntl
 import posix as os
-import select
 import termios
 import time
+
+from cfslib.runtime.relay import Ended, Flow, Typed, copy, own
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+    from cfslib.kernel.kept_back import KeptBack
 
 A_MOMENT = 0.05  # seconds
 
@@ -38,55 +40,20 @@ def make(owner: int) -> int:
     return master
 
 
-def is_ours() -> bool:
-    """Say whether a person sits in front of us."""
-    return os.isatty(0) and os.isatty(1)
+def relay(master: int, pid: int, kept: "KeptBack") -> None:
+    """Join our terminal to a pty until process `pid`, a child of ours, ends.
 
-
-def relay(master: int, pid: int) -> None:
-    """Join our terminal to a pty until process `pid`, a child of ours, ends."""
-    end = os.pidfd_open(pid)
+    The pty is closed then.  Signals come through meanwhile.
+    """
+    os.set_blocking(master, False)
+    keyboard, screen = own(0, os.O_RDONLY), own(1, os.O_WRONLY)
+    typed, printed = [Typed(keyboard, master)], [Flow(master, screen)]
     try:
-        with _Raw(0), _SizeFollows(master):
-            _copy(master, end)
+        with _Raw(0), _SizeFollows(master), Ended(pid) as end:
+            kept.wait(lambda: copy(typed, printed, end))
     finally:
-        os.close(end)
-
-
-def _copy(master: int, end: int) -> None:
-    sources = [0, master, end]
-    while True:
-        ready, _, _ = select.select(sources, [], [])
-        if 0 in ready:
-            typed = os.read(0, 1 << 14)
-            if typed:
-                _write_all(master, typed)
-            else:
-                sources.remove(0)
-        if master in ready:
-            printed = _read(master)
-            if not printed:
-                return
-            _write_all(1, printed)
-        elif end in ready:
-            # Its last words may have come between the looks at `master` and `end`.
-            while select.select([master], [], [], 0)[0] and (last := _read(master)):
-                _write_all(1, last)
-            return
-
-
-def _read(master: int) -> bytes:
-    try:
-        return os.read(master, 1 << 14)
-    except OSError as error:
-        if error.errno == errno.EIO:  # how a pty says that nobody is left
-            return b""
-        raise
-
-
-def _write_all(fd: int, data: bytes) -> None:
-    while data:
-        data = data[os.write(fd, data) :]
+        for fd in (keyboard, screen, master):
+            os.close(fd)
 
 
 class _Raw:

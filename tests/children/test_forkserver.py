@@ -50,11 +50,13 @@ class Client:
         """Ask for a call; return where the answer comes, and what is printed."""
         ours, theirs = socket.socketpair()
         reader, writer = os.pipe()
-        socket.send_fds(self.requests, [b"!"], [theirs.fileno(), writer])
+        here = os.open(".", os.O_PATH)
+        socket.send_fds(self.requests, [b"!"], [theirs.fileno(), writer, here])
+        os.close(here)
         theirs.close()
         os.close(writer)
         environment = pickle.dumps(dict(os.environ))
-        request = Request("/", environment, sys.path, cloudpickle.dumps(func))
+        request = Request(environment, sys.path, cloudpickle.dumps(func))
         with suppress(BrokenPipeError):  # there was no child to read it
             ours.sendall(pickle.dumps(request))
         return ours, reader

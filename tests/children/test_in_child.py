@@ -503,3 +503,66 @@ def test_many_threads_can_ask_at_once() -> None:
 
     assert [number for number, _ in answers] == list(range(24))
     assert len({pid for _, pid in answers}) == 24
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_child_is_in_our_directory_though_that_was_removed(
+    way: str, tmp_path: Path
+) -> None:
+    program = f"""
+        import os
+
+        os.makedirs("{tmp_path}/gone")
+        os.chdir("{tmp_path}/gone")
+        os.rmdir("{tmp_path}/gone")
+        print(in_child(lambda: os.stat(".").st_ino) == os.stat(".").st_ino)
+        """
+
+    assert output(way, program) == "True\n"
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_so_it_is_if_its_path_leads_elsewhere_now(way: str, tmp_path: Path) -> None:
+    program = f"""
+        import os
+
+        os.makedirs("{tmp_path}/here")
+        os.chdir("{tmp_path}/here")
+        os.rename("{tmp_path}/here", "{tmp_path}/there")
+        os.makedirs("{tmp_path}/here")
+        print(in_child(os.getcwd) == "{tmp_path}/there")
+        """
+
+    assert output(way, program) == "True\n"
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_child_may_have_a_thousand_open_files_beside_it(way: str) -> None:
+    program = """
+        import os, resource
+
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, most), most))
+        files = [open("/dev/null") for _ in range(1100)]
+        print(in_child(lambda: 42))
+        """
+
+    assert output(way, program) == "42\n"
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_time_that_a_result_takes_grows_with_its_size_only(way: str) -> None:
+    program = """
+        import time
+
+        def time_of(size):
+            start = time.monotonic()
+            assert len(in_child(lambda: bytes(size))) == size
+            return time.monotonic() - start
+
+        in_child(lambda: None)
+        small = min(time_of(4_000_000) for _ in range(3))
+        print(min(time_of(40_000_000) for _ in range(2)) < 30 * small)
+        """
+
+    assert output(way, program) == "True\n"

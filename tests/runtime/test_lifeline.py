@@ -5,6 +5,7 @@ from contextlib import suppress
 import pytest
 
 from cfslib.children.in_child import in_child
+from cfslib.kernel.kept_back import PASSED_ON, KeptBack
 from cfslib.runtime import lifeline
 from tests.conftest import is_alive
 
@@ -40,12 +41,12 @@ def test_a_child_that_has_ended_is_waited_for_once_and_not_killed() -> None:
     assert in_child(wait) == [7, 7]
 
 
-@pytest.mark.parametrize("number", lifeline.PASSED_ON)
+@pytest.mark.parametrize("number", PASSED_ON)
 def test_a_signal_to_us_is_one_to_the_child(number: signal.Signals) -> None:
     def send() -> int:
         signal.signal(number, signal.SIG_DFL)
         pid = child_that_waits()
-        with lifeline.SignalsPassedOn(pid, set()):
+        with lifeline.SignalsPassedOn(pid):
             os.kill(os.getpid(), number)
             _, status = os.waitpid(pid, 0)
         return os.waitstatus_to_exitcode(status)
@@ -55,14 +56,14 @@ def test_a_signal_to_us_is_one_to_the_child(number: signal.Signals) -> None:
 
 def test_a_signal_that_comes_early_waits_for_the_child() -> None:
     def send() -> int:
-        with lifeline.SignalsKeptBack() as mask:
+        with KeptBack() as kept:
             os.kill(os.getpid(), signal.SIGTERM)
             pid = os.fork()
             if pid == 0:
-                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+                kept.__exit__()
                 signal.pause()
-            with lifeline.SignalsPassedOn(pid, mask):
-                _, status = os.waitpid(pid, 0)
+            with lifeline.SignalsPassedOn(pid):
+                _, status = kept.wait(lambda: os.waitpid(pid, 0))
         return os.waitstatus_to_exitcode(status)
 
     assert in_child(send) == -signal.SIGTERM
@@ -73,7 +74,7 @@ def test_a_signal_for_a_child_that_has_ended_is_dropped() -> None:
         pid = child_that_waits()
         os.kill(pid, signal.SIGKILL)
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-        with lifeline.SignalsPassedOn(pid, set()):
+        with lifeline.SignalsPassedOn(pid):
             os.waitpid(pid, 0)
             os.kill(os.getpid(), signal.SIGTERM)
         return "still here"
@@ -85,7 +86,7 @@ def test_what_our_caller_ignores_is_ignored() -> None:
     def send() -> bool:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         pid = child_that_waits()
-        with lifeline.SignalsPassedOn(pid, set()):
+        with lifeline.SignalsPassedOn(pid):
             os.kill(os.getpid(), signal.SIGHUP)
             alive = is_alive(pid)
         os.kill(pid, signal.SIGKILL)
@@ -96,8 +97,8 @@ def test_what_our_caller_ignores_is_ignored() -> None:
 
 def test_handlers_are_put_back() -> None:
     def handlers() -> bool:
-        before = {number: signal.getsignal(number) for number in lifeline.PASSED_ON}
-        with lifeline.SignalsPassedOn(os.getpid(), set()):
+        before = {number: signal.getsignal(number) for number in PASSED_ON}
+        with lifeline.SignalsPassedOn(os.getpid()):
             pass
         return {number: signal.getsignal(number) for number in before} == before
 
