@@ -228,7 +228,7 @@ def test_of_an_odd_caller_a_container_has_what_a_child_has(
     monkeypatch.setenv("TERM", "xterm")
     box, gone = BOXES["a right to look in"], str(tmp_path / "gone")
     odd = {
-        way: probe(way, box, Oddly((2,) if way == "terminal" else (0, 2), gone))
+        way: probe(way, box, Oddly(() if way == "terminal" else (0, 2), gone))
         for way in ways.WAYS
     }
 

@@ -8,7 +8,7 @@ import _signal
 import posix
 import sys
 
-from cfslib.children.streams import have_all_three
+from cfslib.children import streams
 from cfslib.cli import parser
 from cfslib.cli.parser import Asked, Usage
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def main() -> int:
     """Do what was typed, and return the exit status."""
     _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)  # or how a child ends is not told
-    have_all_three()  # before we open a file, which would be one of them
+    streams.have_all_three()  # before we open a file, which would be one of them
     line = sys.argv[1:]
     code = execute(line)
     if line[:1] == ["run"]:
@@ -63,7 +63,7 @@ def _run(line: "Sequence[str]") -> int:
     typed, argv = parser.parse(options.command(), line)
     if typed["--tty"] and not posix.isatty(0):
         raise Usage("--tty: standard input is no terminal")
-    terminal = typed["--tty"] or (posix.isatty(0) and posix.isatty(1))
+    terminal = typed["--tty"] or streams.are_our_terminal()
     spec = options.spec_from(typed, argv, terminal=terminal)
     if not typed["--trace"]:
         return direct.run(spec)

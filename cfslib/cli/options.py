@@ -80,9 +80,10 @@ def command() -> Command:
         Option("--cap-add", "", "CAP", values.capability, many=True,
             help="a right to leave to root inside; may be repeated"),
         Option("--read-only", help="let nothing be written to /"),
-        Option("--interactive", "-i", help="for habit: always so"),
+        Option("--interactive", "-i",
+            help="pass on what is typed where no terminal is made"),
         Option("--tty", "-t",
-            help="make a terminal inside: always so where we have one"),
+            help="make a terminal inside: so it is where all streams are one"),
         Option("--trace", help="show on standard error what the kernel was asked"),
     )
     # fmt: on
@@ -116,4 +117,5 @@ def spec_from(typed: "Values", argv: "list[str]", *, terminal: bool = False) -> 
         read_only=bool(typed["--read-only"]),
         layer_max=typed["--storage-opt"],
         terminal=terminal,
+        interactive=bool(typed["--interactive"]),
     )

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from cfslib.children.pipes import Pipes
     from cfslib.images.cache import InUse
+    from cfslib.runtime.relay import InsteadOfTerminals
     from cfslib.runtime.spec import Spec
 
 
@@ -26,7 +27,7 @@ def run(spec: "Spec", caught: "Pipes | None" = None) -> int:
     """
     streams.flush()
     environ = _environ()
-    pipes = caught
+    pipes = caught or _instead_of_terminals(spec)
     with KeptBack() as kept, Held() as held:  # signals wait until PID 1 can have them
         if pipes:
             held.enter(pipes)
@@ -46,6 +47,15 @@ def run(spec: "Spec", caught: "Pipes | None" = None) -> int:
                 terminal.relay(master, made.pid1.pid, kept)
             kept.wait(made.pid1.see_its_end)
             return init.shell_code(made.pid1.wait())
+
+
+def _instead_of_terminals(spec: "Spec") -> "InsteadOfTerminals | None":
+    """Return pipes if one of our streams is a terminal, and the container has none."""
+    if spec.terminal or not any(map(posix.isatty, range(3))):
+        return None
+    from cfslib.runtime import relay  # here, because it is rarely so
+
+    return relay.InsteadOfTerminals(spec.interactive)
 
 
 def rootfs_for(spec: "Spec", environ: "Mapping[bytes, bytes]") -> "InUse":

@@ -58,6 +58,7 @@ class Spec(Record):
         read_only: bool = False,
         layer_max: int = LAYER,  # bytes of files that are written, and in memory
         terminal: bool = False,  # a pty of its own, joined to our terminal
+        interactive: bool = False,  # without one, it still gets what is typed into ours
         leave_out: "Collection[str]" = (),  # steps not to take, to see what comes of it
     ) -> None:
         self.argv = list(argv)
@@ -73,6 +74,7 @@ class Spec(Record):
         self.read_only = read_only
         self.layer_max = layer_max
         self.terminal = terminal
+        self.interactive = interactive
         self.leave_out = frozenset(leave_out)
 
     def environment(self, term: str = "dumb") -> "dict[str, str]":

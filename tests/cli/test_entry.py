@@ -84,7 +84,7 @@ def test_a_container_takes_these_modules_and_no_other(cfs: list[str]) -> None:
 
 
 def test_a_container_at_a_terminal_takes_hardly_more(cfs: list[str]) -> None:
-    words = [*cfs, "run", "sh", "-c", "tty; echo it ran"]
+    words = [*cfs, "run", "-t", "sh", "-c", "tty; echo it ran"]
     subprocess.run(words, capture_output=True)
     output, errors = at_a_terminal(words)
     modules = imported(errors) - start_of_python()

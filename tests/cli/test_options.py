@@ -72,6 +72,7 @@ def test_a_command_alone_is_what_the_defaults_are_for() -> None:
         ("--hostname -", "hostname", "-"),
         ("-u -1", "user", "-1"),
         ("-it", "terminal", False),
+        ("-it", "interactive", True),
     ],
 )
 def test_an_option_means_what_it_says(words: str, name: str, value: object) -> None:

@@ -73,6 +73,7 @@ EVERYTHING = Spec(
     capabilities={Capability.CHOWN, Capability.SYS_PTRACE},
     read_only=True,
     terminal=True,
+    interactive=True,
     leave_out={"pivot", "keep_private"},
 )
 
