@@ -83,7 +83,7 @@ def command() -> Command:
         Option("--interactive", "-i",
             help="pass on what is typed where no terminal is made"),
         Option("--tty", "-t",
-            help="make a terminal inside: so it is where all streams are one"),
+            help="make a terminal inside (default: if all streams are ours)"),
         Option("--trace", help="show on standard error what the kernel was asked"),
     )
     # fmt: on

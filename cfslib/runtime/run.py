@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 def run(spec: "Spec") -> int:
     """Run a container to its end; return its exit code as a shell would show it.
 
-    It reads and prints where we do.  Raise `errors.CannotExecute` if the command could
-    not be started, another `OSError` if the container could not be made.
+    It reads and prints where we do; what is typed at a terminal it reads only if the
+    `Spec` says so.  Raise `errors.CannotExecute` if the command could not be started,
+    another `OSError` if the container could not be made.
     """
     __tracebackhide__ = True
     streams.have_all_three()
