@@ -72,6 +72,7 @@ EVERYTHING = Spec(
     volumes=[Volume("/a", "/b", read_only=True), Volume("/c", "/d")],
     capabilities={Capability.CHOWN, Capability.SYS_PTRACE},
     read_only=True,
+    layer_max=1 << 20,
     terminal=True,
     interactive=True,
     leave_out={"pivot", "keep_private"},
