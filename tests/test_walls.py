@@ -20,10 +20,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
-import pexpect
 import pytest
 
 from cfslib.isolation.capabilities import Capability
@@ -222,7 +222,7 @@ class Tried:
 
 @pytest.fixture(scope="module")
 def tried(tmp_path_factory: pytest.TempPathFactory) -> Tried:
-    things = tmp_path_factory.mktemp("walls")
+    things = tmp_path_factory.mktemp(f"walls-{os.getpid()}-")
     build(things)
     with known_to_the_host(things.name) as join, ThreadPoolExecutor(2, "", join) as at:
         done = at_once(at, things, [(option, OURS) for option in OPTIONS])
@@ -323,12 +323,22 @@ def piped(words: list[str], things: Path, env: Mapping[str, str]) -> str:
 
 def at_a_terminal(words: list[str], _things: Path, env: Mapping[str, str]) -> str:
     """Start it as somebody does who sits there."""
-    child = pexpect.spawn(
-        words[0], words[1:], env=env, timeout=PATIENCE, encoding="utf-8"
-    )
-    child.expect(pexpect.EOF)
-    child.close()
-    return child.before or ""
+    master, slave = os.openpty()
+    first = ["setsid", "--ctty", "timeout", "--foreground", str(PATIENCE)]
+    with subprocess.Popen(
+        [*first, *words], env=env, stdin=slave, stdout=slave, stderr=slave
+    ):
+        os.close(slave)
+        with open(master, "rb", buffering=0) as terminal:
+            return b"".join(until_nobody_prints(terminal)).decode()
+
+
+def until_nobody_prints(terminal: FileIO) -> Iterator[bytes]:
+    try:
+        while data := terminal.read(1 << 16):
+            yield data
+    except OSError:  # EIO: nobody has the other end open any more
+        return
 
 
 def ours(things: Path, option: str) -> list[str]:

@@ -306,6 +306,14 @@ static void find_signals(const char *which)
         snprintf(found, sizeof found, "%llx", set);
 }
 
+static void find_rights_of_pid_1(void)
+{
+    unsigned long long its = strtoull(in_status("/proc/1/status", "CapEff:"), NULL, 16);
+    its &= ~strtoull(in_status("/proc/self/status", "CapEff:"), NULL, 16);
+    if (its)
+        snprintf(found, sizeof found, "%llx", its);
+}
+
 static long processes(void)
 {
     long number = 0;
@@ -616,6 +624,7 @@ static void try_processes(char **environment)
         snprintf(path, sizeof path, "/proc/1/%s", told[each]);
         TRY(path, open(path, O_RDONLY));
     }
+    FIND("rights that only PID 1 has", find_rights_of_pid_1())
     FIND("stop or end PID 1", end_pid_1())
     FIND("open descriptors", find_descriptors())
     FIND("environment", find_variables(environment))
