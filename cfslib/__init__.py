@@ -45,6 +45,7 @@ images: where the files at / come from
     needs         what a program needs to run, and whether a rootfs has it
     inventory     what is in a rootfs, and what programs will look for in vain
     progress      how far long work has come, on one line of a terminal
+    ours          files that nobody else could have made, in directories of ours alone
     notes         which build a search path leads to, and what that build came from
     builds        fill the cache with what containers need next
     cache         the rootfs that `cfs run` uses when none is named

@@ -15,20 +15,23 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from cfslib.images import host_tools, notes, progress
+from cfslib.images import host_tools, notes, ours, progress
 from cfslib.images.host_tools import EVERYDAY, Progress
 from cfslib.images.notes import MISSING, UNSURE, Note, Stamp, Stamps
+from cfslib.kernel import procfs
 
 _MOST = 4  # notes that are kept, and the builds that they name
 _STOP = {signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM}
 _TICK = 0.01  # seconds that the kernel's times of changes may be behind
+_PATIENCE = 6  # seconds to wait for who builds: it takes one or two
 
 
 def renew(cache: str, search: bytes, show: Progress | None = None) -> Note:
     """Return a note for a search path that is up to date."""
     try:
-        os.makedirs(cache, exist_ok=True)
-        with _stoppable(), _locked(f"{cache}/lock"):
+        ours.make(cache)
+        ours.check(cache, "HOME or XDG_CACHE_HOME")  # somebody may have been faster
+        with _stoppable(), _locked(cache):
             # Somebody may have done it while we waited for the lock.
             return notes.fresh(cache, search) or _renew(cache, search, show)
     except OSError as error:
@@ -62,9 +65,10 @@ def _renew(cache: str, search: bytes, show: Progress | None) -> Note:
     _clear_away(cache, {note.root for note in others})
     root = Path(tempfile.mkdtemp(prefix="rootfs-", dir=cache))
     try:
-        sources = _build(root, search, show, began)
+        with _in_use(root):
+            sources = _build(root, search, show, began)
         watched = _watched(search, more, sources, began)
-        new = Note(search, programs, root.name, watched, sources)
+        new = Note(search, programs, root.name, watched, sources, _made(root))
         _write(cache, [new, *others])
     except BaseException:
         shutil.rmtree(root, ignore_errors=True)
@@ -123,37 +127,72 @@ def _stamp(path: bytes, began: int) -> Stamp:
     return UNSURE if began < changed <= time.time_ns() else seen
 
 
+@contextmanager
+def _in_use(root: Path) -> Generator[None]:
+    """Keep a build from being cleared away by somebody who did not wait for us."""
+    fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(fd)
+
+
+def _made(root: Path) -> Stamps:
+    """Return what changes if a file of a build goes, or another one comes."""
+    top = os.fsencode(root)
+    places = [place for place, _, files in os.walk(top) if files or place == top]
+    return {place.removeprefix(top) or b"/": notes.stamp(place) for place in places}
+
+
 def _write(cache: str, some: Sequence[Note]) -> None:
-    file = notes.file_in(cache)
-    draft = f"{file}.new"
-    with suppress(FileNotFoundError):
-        os.unlink(draft)  # of somebody who was killed here
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-    # For us alone, whatever the umask is: nobody believes what others may write.
-    with open(os.open(draft, flags, 0o600), "wb") as written:
-        written.write(notes.as_text(some))
-    os.replace(draft, file)  # whole or not at all
+    ours.write(notes.file_in(cache), notes.as_text(some))
 
 
 def _clear_away(cache: str, kept: Iterable[str]) -> None:
     """Remove the builds that no container runs in, half-finished ones included."""
     for root in Path(cache).glob("rootfs-*"):
-        if root.name in kept or not notes.is_ours(str(root)):
-            continue
-        fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
-        with suppress(BlockingIOError):
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Nobody finds it by its name and takes it, if we are killed half way.
-            shutil.rmtree(root.rename(root.with_suffix(".gone")))
+        if root.name not in kept:
+            with suppress(OSError):  # it is in use, or no directory: it does no harm
+                _remove(root)
+
+
+def _remove(root: Path) -> None:
+    fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.fstat(fd).st_uid != os.geteuid() or _has_mounts(root):
+            return  # it is not ours, or has files in it that are not
+        # Nobody finds it by its name and takes it, if we are killed half way.
+        shutil.rmtree(root.rename(root.with_suffix(f".{time.time_ns()}")))
+    finally:
         os.close(fd)
+
+
+def _has_mounts(root: Path) -> bool:
+    place = root.resolve()
+    return any(place in Path(mount.target).parents for mount in procfs.mounts())
 
 
 @contextmanager
-def _locked(path: str) -> Generator[None]:
-    # To read is enough for a lock, and works where nothing can be written.
-    fd = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+def _locked(directory: str) -> Generator[None]:
+    """Be the only one who builds, if who does it now is done in a while.
+
+    To build beside somebody else is no harm, and each of us can be stopped.
+    """
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
+        end = time.monotonic() + _PATIENCE
+        while not _takes_lock(fd) and time.monotonic() < end:
+            time.sleep(_TICK)
         yield
     finally:
         os.close(fd)
+
+
+def _takes_lock(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

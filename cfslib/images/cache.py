@@ -5,14 +5,16 @@ user's cache, and built anew when one of the files it came from has changed.  Ea
 build has a directory of its own, so that a container that still runs keeps its files:
 
     ~/.cache/cfs/rootfs-k3v9x1_a/    one build
-    ~/.cache/cfs/notes-1000          which builds are up to date, and for whom
-    ~/.cache/cfs/lock                held while building
+    ~/.cache/cfs/notes               which builds are up to date, and for whom
+
+The directory is locked while somebody builds.  It is used only if nobody else may
+write to it: see `ours`.
 """
 
 import posix
 import sys
 
-from cfslib.images import notes, search
+from cfslib.images import notes, ours, search
 from cfslib.kernel import libc
 
 TYPE_CHECKING = False
@@ -22,7 +24,8 @@ if TYPE_CHECKING:
 
     from cfslib.images.notes import Note
 
-_SHARED = 1  # LOCK_SH: <sys/file.h>
+_SHARED, _AT_ONCE = 1, 4  # LOCK_SH, LOCK_NB: <sys/file.h>
+_PATIENCE = 2  # seconds for which a rootfs may be locked by who clears it away
 
 
 class InUse:
@@ -56,7 +59,9 @@ class InUse:
         """
         if not _is_at(self._root, self._fd):
             return False
-        return self._note is None or notes.are_as_before(self._note.watched)
+        if not (note := self._note):
+            return True
+        return notes.are_as_before(note.watched) and notes.is_whole(self._root, note)
 
     def _hold_cached(self, cache: str, path: bytes) -> None:
         while True:
@@ -84,16 +89,19 @@ def current(
 
 
 def directory(environ: "Mapping[bytes, bytes] | None" = None) -> str:
-    """Return the cache directory of this user: see the XDG Base Directory rules."""
+    """Return the cache directory of this user.
+
+    By the XDG Base Directory rules, a relative path in XDG_CACHE_HOME is to be ignored.
+    """
     environ = _ours() if environ is None else environ
-    if base := environ.get(b"XDG_CACHE_HOME"):
-        return _absolute(f"{_text(base)}/cfs")
-    return _absolute(f"{_home(environ)}/.cache/cfs")
+    base = environ.get(b"XDG_CACHE_HOME", b"")
+    return f"{_text(base) if base[:1] == b'/' else f'{_home(environ)}/.cache'}/cfs"
 
 
 def _up_to_date(
     cache: str, path: bytes, progress: "Callable[[int, int], None] | None" = None
 ) -> "Note":
+    ours.check(cache, "HOME or XDG_CACHE_HOME")
     if note := notes.fresh(cache, path):
         return note
     from cfslib.images import builds  # here, because most containers find a rootfs
@@ -102,22 +110,47 @@ def _up_to_date(
 
 
 def _home(environ: "Mapping[bytes, bytes]") -> str:
-    if home := environ.get(b"HOME"):
+    home = environ.get(b"HOME") or _home_in_passwd()
+    if home[:1] == b"/":
         return _text(home)
+    why = f"HOME is no absolute path: {_text(home)!r}" if home else "this user has none"
+    error = FileNotFoundError(f"no home directory, so no cache: {why}")
+    error.add_note("Hint: set HOME, or name a rootfs with --rootfs.")
+    raise error
+
+
+def _home_in_passwd() -> bytes:
     import pwd  # here, because nearly everybody has a HOME
 
     try:
-        return pwd.getpwuid(posix.getuid()).pw_dir
+        home = pwd.getpwuid(posix.getuid()).pw_dir
     except KeyError:
-        error = FileNotFoundError("this user has no home directory, so no cache")
-        error.add_note("Hint: set HOME, or name a rootfs with --rootfs.")
-        raise error from None
+        return b""
+    return home.encode(sys.getfilesystemencoding(), "surrogateescape")
 
 
 def _locked(root: str) -> int:
+    """Return a descriptor of a rootfs that keeps it from being cleared away."""
     fd = posix.open(root, posix.O_RDONLY | posix.O_DIRECTORY)
-    libc.flock(fd, _SHARED)
+    try:
+        libc.flock(fd, _SHARED | _AT_ONCE)
+    except BlockingIOError:
+        _wait_for_lock(fd)
     return fd
+
+
+def _wait_for_lock(fd: int) -> None:
+    """Wait for who clears a rootfs away.  Anybody else who locks it does no harm."""
+    import time  # here, because hardly anybody has to wait
+
+    end = time.monotonic() + _PATIENCE
+    while time.monotonic() < end:
+        time.sleep(0.01)
+        try:
+            libc.flock(fd, _SHARED | _AT_ONCE)
+            return
+        except BlockingIOError:
+            pass
 
 
 def _is_at(path: str, fd: int) -> bool:

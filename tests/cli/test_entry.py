@@ -17,7 +17,7 @@ ROOMS = {
     "": "children cli images isolation kernel runtime",
     "children.": "streams",
     "cli.": "entry finder options parser values",
-    "images.": "cache notes search",
+    "images.": "cache notes ours search",
     "isolation.": "capabilities cgroups devices idmaps keyring limits masks mounts"
     " namespaces rootfs users volumes",
     "isolation.cgroups.": "group hierarchies janitor v1 v2",

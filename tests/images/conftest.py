@@ -15,6 +15,15 @@ from tests.conftest import ROOT
 
 T = TypeVar("T")
 
+# What may be in the way under some name; `precious` is beside it.
+RUBBISH: dict[str, Callable[[Path], object]] = {
+    "file": lambda place: place.write_text("rubbish"),
+    "link": lambda place: place.symlink_to("precious"),
+    "link to nothing": lambda place: place.symlink_to("nowhere"),
+    "FIFO": os.mkfifo,
+    "directory": Path.mkdir,
+    "full directory": lambda place: (place / "more").mkdir(parents=True),
+}
 ABSENT = [name for name in host_tools.EVERYDAY if not host_tools.find(name)]
 
 

@@ -5,19 +5,22 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 import cfslib
 from cfslib.children.in_child import in_child
-from cfslib.images import cache
+from cfslib.images import cache, notes
 from cfslib.images.cache import InUse
+from cfslib.isolation import mounts
 from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel import syscalls
-from tests.conftest import needs_namespaces, needs_root, own_world, wait_until
-from tests.images.conftest import builds, environment, write
+from tests.conftest import SLOWNESS, needs_namespaces, needs_root, own_world, wait_until
+from tests.images.conftest import RUBBISH, builds, environment, write
 
 pytestmark = pytest.mark.long
 # What takes longer to import than a container takes to start.
@@ -79,7 +82,7 @@ def test_a_build_that_is_cleared_away_before_it_was_locked_is_not_used(
         fd = os.open(first, os.O_RDONLY)
         fcntl.flock(fd, fcntl.LOCK_EX)
         using = beside.submit(use)
-        assert wait_until(lambda: is_waited_for(first))
+        assert wait_until(lambda: open_ones(first) == 2)
         write(tool, "echo one")
         shutil.rmtree(first)
         os.close(fd)
@@ -89,11 +92,175 @@ def test_a_build_that_is_cleared_away_before_it_was_locked_is_not_used(
     assert used != first
 
 
-def is_waited_for(file: str) -> bool:
-    """Say if somebody waits for the lock of a file: proc_locks(5)."""
-    inode = os.stat(file).st_ino
-    lines = Path("/proc/locks").read_text().splitlines()
-    return any("-> FLOCK" in line and f":{inode} " in line for line in lines)
+def open_ones(file: str) -> int:
+    """Return how many descriptors of this process stand for a file."""
+    places = Path("/proc/self/fd").iterdir()
+    return sum(os.path.realpath(place) == file for place in places)
+
+
+@pytest.mark.parametrize("place_of", ["a build", "the cache"])
+def test_a_lock_that_somebody_keeps_is_no_obstacle(
+    tmp_path: Path, place: Path, tool: Path, place_of: str
+) -> None:
+    first = cache.current(place)
+    if place_of == "the cache":
+        write(tool, "echo one")
+    began = time.monotonic()
+    with open_directory(first if place_of == "a build" else str(place)) as fd:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        with InUse(None, environment(tmp_path)) as root:
+            assert (root == first) == (place_of == "a build")
+            assert Path(root, "etc/passwd").exists()
+
+    assert time.monotonic() - began < 10 * SLOWNESS
+
+
+@contextmanager
+def open_directory(path: str) -> Iterator[int]:
+    fd = os.open(path, os.O_RDONLY)
+    yield fd
+    os.close(fd)
+
+
+@pytest.mark.parametrize("lost", ["usr/bin/env", "etc/passwd", "*"])
+def test_a_build_that_lost_files_is_made_again(
+    tmp_path: Path, place: Path, lost: str
+) -> None:
+    in_use = InUse(None, environment(tmp_path))
+    with in_use as first:
+        for path in Path(first).glob(lost):
+            path.unlink() if path.is_symlink() or path.is_file() else rmtree(path)
+        assert not in_use.is_current()
+    second = cache.current(place)
+
+    assert second != first
+    assert list(Path(second).glob(lost))
+    assert builds(place) == [second]
+
+
+def rmtree(path: Path) -> None:
+    shutil.rmtree(path)
+
+
+@pytest.mark.parametrize("kind", RUBBISH)
+def test_rubbish_in_the_cache_is_no_obstacle(
+    place: Path, tool: Path, kind: str
+) -> None:
+    build = Path(cache.current(place))
+    (place / "precious").write_text("precious")
+    (place / "notes").unlink()
+    shutil.rmtree(build)
+    for name in ("notes", "notes.new", "lock", "rootfs-x", build.name):
+        RUBBISH[kind](place / name)
+    first = cache.current(place)
+    is_whole = Path(first, "etc/passwd").exists()
+    write(tool, "echo one")
+    second = cache.current(place)
+
+    assert is_whole
+    assert Path(f"{second}{tool}").exists()
+    assert cache.current(place) == second
+    assert (place / "precious").read_text() == "precious"
+
+
+@pytest.mark.parametrize("kind", RUBBISH)
+def test_rubbish_in_place_of_a_build_is_no_obstacle(place: Path, kind: str) -> None:
+    first = Path(cache.current(place))
+    shutil.rmtree(first)
+    RUBBISH[kind](first)
+
+    assert Path(cache.current(place), "etc/passwd").exists()
+
+
+@pytest.mark.parametrize("kind", RUBBISH)
+@pytest.mark.parametrize("name", [".cache", ".cache/cfs"])
+def test_rubbish_in_place_of_the_cache_is_an_error_with_a_hint(
+    tmp_path: Path, name: str, kind: str
+) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    RUBBISH[kind](tmp_path / name)
+    if "directory" in kind:
+        assert cache.current(tmp_path / ".cache/cfs")
+        return
+    with pytest.raises(OSError, match=str(tmp_path / name)) as caught:
+        cache.current(tmp_path / ".cache/cfs")
+
+    assert "XDG_CACHE_HOME" in caught.value.__notes__[0]
+
+
+@needs_namespaces
+def test_what_is_mounted_in_a_build_is_not_cleared_away(
+    tmp_path: Path, place: Path, tool: Path
+) -> None:
+    def mounted() -> list[str]:
+        first = cache.current(place)
+        own_world(Namespace.MNT)
+        mounts.bind(tmp_path / "precious", f"{first}/mnt")
+        write(tool, "echo one")
+        second = cache.current(place)
+        assert builds(place) == sorted([first, second])
+        return os.listdir(tmp_path / "precious")
+
+    (tmp_path / "precious/file").mkdir(parents=True)
+
+    assert in_child(mounted) == ["file"]
+
+
+@needs_namespaces
+def test_a_tool_on_another_filesystem_is_another_tool(
+    tmp_path: Path, place: Path, tool: Path
+) -> None:
+    def look() -> tuple[str, str]:
+        own_world(Namespace.MNT)
+        one, two = twins(tmp_path, tool.name)
+        mounts.bind(one.parent, tool.parent)
+        first = Path(f"{cache.current(place)}{tool}").read_text()
+        syscalls.umount2(tool.parent)
+        mounts.bind(two.parent, tool.parent)
+        return first, Path(f"{cache.current(place)}{tool}").read_text()
+
+    assert in_child(look) == ("#!/bin/sh\necho one\n", "#!/bin/sh\necho two\n")
+
+
+def twins(tmp_path: Path, name: str) -> list[Path]:
+    """Return two tools of which all is alike but the filesystem, and what they say."""
+    places = [tmp_path / "one", tmp_path / "two"]
+    for place in places:
+        place.mkdir()
+    for _ in range(1000):
+        for place in places:
+            syscalls.mount("twins", place, "tmpfs")
+        tools = [place / name for place in places]
+        for tool in tools:  # without a look at it, after which times are exact
+            fd = os.open(tool, os.O_WRONLY | os.O_CREAT, 0o755)
+            os.write(fd, f"#!/bin/sh\necho {tool.parent.name}\n".encode())
+            os.close(fd)
+        if len({notes.stamp(os.fsencode(tool))[1:] for tool in tools}) == 1:
+            return tools
+        for place in places:  # the clock has ticked meanwhile
+            syscalls.umount2(place)
+    raise TimeoutError("no two files are alike")
+
+
+def test_a_tool_of_the_same_size_and_time_is_another_tool(
+    tmp_path: Path, place: Path, tool: Path
+) -> None:
+    os.utime(write(tool, "echo one"), (1, 1))  # as in Nix, and with ostree
+    roots = [cache.current(place)]
+    os.utime(write(tmp_path / "new", "echo two"), (1, 1))
+    (tmp_path / "new").rename(tool)
+    roots.append(cache.current(place))
+    write(tool, "echo one")
+    os.utime(tool, (1, 1))  # where it lies
+    roots.append(cache.current(place))
+    tool.unlink()
+    os.utime(write(tool, "echo two"), (1, 1))  # perhaps with the same inode
+    roots.append(cache.current(place))
+
+    texts = [Path(f"{root}{tool}").exists() for root in roots]
+    assert texts == [False, False, False, True]
+    assert "two" in Path(f"{roots[-1]}{tool}").read_text()
+    assert len(set(roots)) == 4
 
 
 def test_a_named_rootfs_is_held_for_a_with_block(
@@ -273,7 +440,21 @@ def test_the_cache_is_where_the_caller_wants_it(
     monkeypatch.setenv("XDG_CACHE_HOME", "/elsewhere")
 
     assert cache.directory({b"HOME": b"/home/j\xf6rg"}) == "/home/j\udcf6rg/.cache/cfs"
-    assert cache.directory({b"XDG_CACHE_HOME": b"near"}) == f"{os.getcwd()}/near/cfs"
+    assert cache.directory({b"XDG_CACHE_HOME": b"/a\xff"}) == "/a\udcff/cfs"
+
+
+def test_a_relative_place_for_the_cache_is_ignored() -> None:
+    # As the XDG Base Directory rules have it.
+    for relative in (b"near", b"./near", b"../near", b"~", b""):
+        environ = {b"XDG_CACHE_HOME": relative, b"HOME": b"/home/learner"}
+        assert cache.directory(environ) == "/home/learner/.cache/cfs"
+
+
+def test_a_relative_home_is_an_error_with_a_hint() -> None:
+    with pytest.raises(FileNotFoundError, match="no absolute path: 'near'") as caught:
+        cache.directory({b"HOME": b"near"})
+
+    assert "set HOME" in caught.value.__notes__[0]
 
 
 def test_without_home_the_cache_is_where_passwd_says(

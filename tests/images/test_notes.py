@@ -11,8 +11,9 @@ SOMETHING = Note(
     search=b"/usr/bin:/new\nline",
     programs=b"/usr/bin/sh::",
     root="rootfs-one",
-    watched={b"/usr/bin": (1, 2, 3), b"/new\nline": notes.MISSING},
+    watched={b"/usr/bin": (1, 2, 3, 4), b"/new\nline": notes.MISSING},
     sources={b"/usr/bin/sh": notes.UNSURE},
+    made={b"/": (1, 2, 3, 4), b"/etc": (5, 6, 7, 8)},
 )
 
 
@@ -40,9 +41,14 @@ def test_a_build_lies_in_the_cache(root: str, tmp_path: Path) -> None:
 def test_what_is_broken_is_passed_over(tmp_path: Path) -> None:
     whole = notes.as_text([SOMETHING])
 
-    for end in range(len(whole) - len(b"-1 -1 -1")):
+    for end in range(len(whole) - len(b"7 8")):
         assert saved(tmp_path, whole[:end]) == []
-    for text in (b"[]", b"\0" * 20, whole.replace(b"1 2 3", b"1 2 x"), b"\xff" + whole):
+    for text in (
+        b"[]",
+        b"\0" * 20,
+        whole.replace(b"1 2 3 4", b"1 2 3 x"),
+        b"\xff" + whole,
+    ):
         assert all(note.search != SOMETHING.search for note in saved(tmp_path, text))
     assert saved(tmp_path, b"what?\0\0\0" + whole) == [SOMETHING]
 
