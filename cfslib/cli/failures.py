@@ -16,6 +16,14 @@ NOT_EXECUTABLE = 126
 NOT_FOUND = 127
 INTERRUPTED = 130  # 128 + SIGINT
 OUTPUT_CLOSED = 141  # 128 + SIGPIPE
+_HINTS = {  # where nobody who is nearer to it knows better
+    errno.EMFILE: "`ulimit -n` is how many files may be open here: raise it.",
+    errno.ENFILE: "too many files are open on this machine.",
+    errno.EFBIG: "`ulimit -f` is how large a file may be here: raise it.",
+    errno.ENOMEM: "`ulimit -v` is how much memory we may take: raise it.",
+    errno.ENOSPC: "`df` and `df -i` show which filesystem is full.",
+    errno.EDQUOT: "`quota` shows what you may keep.",
+}
 
 
 def report(error: BaseException) -> int:
@@ -25,12 +33,24 @@ def report(error: BaseException) -> int:
         return INTERRUPTED
     if isinstance(error, BrokenPipeError):
         return OUTPUT_CLOSED
-    if not isinstance(error, (OSError, ValueError, LookupError)):
-        error.add_note(f"Hint: this {type(error).__name__} is our mistake: report it.")
+    if not hasattr(error, "__notes__") and (hint := _hint(error)):
+        error.add_note(f"Hint: {hint}")
     _print(error)
     if isinstance(error, CannotExecute):
         return NOT_FOUND if error.errno == errno.ENOENT else NOT_EXECUTABLE
     return OUR_ERROR
+
+
+def _hint(error: BaseException) -> str | None:
+    if isinstance(error, OSError):
+        return _HINTS.get(error.errno or 0)
+    if isinstance(error, MemoryError):
+        return _HINTS[errno.ENOMEM]
+    if isinstance(error, (ImportError, SystemError)):
+        return "a limit is too low, see `ulimit -a`, or this installation is broken."
+    if isinstance(error, (ValueError, LookupError)):
+        return None
+    return f"this {type(error).__name__} is our mistake: report it."
 
 
 def _let_go_of_output() -> None:
@@ -58,8 +78,7 @@ def _give_up_on(fd: int) -> None:
 
 def _plain(error: BaseException) -> str:
     """Return the text without the errno that Python puts before it."""
-    if isinstance(error, OSError) and error.strerror:
-        return (
-            f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-        )
-    return str(error)
+    if isinstance(error, OSError) and error.errno:
+        what = error.strerror or os.strerror(error.errno)
+        return f"{error.filename}: {what}" if error.filename else what
+    return str(error) or os.strerror(errno.ENOMEM)  # of a MemoryError

@@ -16,18 +16,25 @@ LONGEST = 127  # bytes of a first line that every kernel reads: execve(2)
 PROGRAM = """\
 {first_line}
 import gc
+import posix
 import sys
 
 gc.disable()  # there is no garbage, and what is imported stays
 libraries = sys.path
 sys.path = [libraries[-1], {package!r}]  # to begin with, fewer directories to search
-from cfslib.cli.finder import Finder  # noqa: E402
+try:
+    from cfslib.cli.finder import Finder
 
-sys.meta_path.insert(0, Finder)
-from cfslib.cli import entry  # noqa: E402
+    sys.meta_path.insert(0, Finder)
+    from cfslib.cli import entry
 
-sys.path = [*libraries, {package!r}]
-sys.exit(entry.main())
+    sys.path = [*libraries, {package!r}]
+    code = entry.main()
+except (ImportError, MemoryError, OSError, SystemError):  # too little even to say it
+    posix.write(2, b"cfs: Python cannot load what it takes\\n"
+    b"  Hint: a limit is too low, see `ulimit -a`, or the installation is broken.\\n")
+    code = 125
+sys.exit(code)
 """
 
 

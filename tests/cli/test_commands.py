@@ -602,7 +602,9 @@ def test_a_full_disk_is_one_line(words: str) -> None:
     with open("/dev/full", "w") as full:
         done = subprocess.run([*CFS, words], stdout=full, stderr=-1, env=_buffered())
 
-    assert (done.stderr, done.returncode) == (b"cfs: No space left on device\n", 125)
+    cause, advice = done.stderr.splitlines()
+    assert (cause, done.returncode) == (b"cfs: No space left on device", 125)
+    assert b"`df`" in advice
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])

@@ -1,4 +1,6 @@
 import os
+import re
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -6,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from cfslib.cli import launcher
+from tests.conftest import needs_namespaces
 
 HOSTILE = "import sys; sys.stderr.write('a .pth file was here')\n"
 
@@ -53,6 +56,53 @@ def test_a_pth_file_is_not_executed(cfs: Path, tmp_path: Path) -> None:
     usual = output([os.path.realpath(sys.executable), "-c", ""], **base)
     assert usual == "a .pth file was here"
     assert output([cfs, "--version"], **base).startswith("cfs ")
+
+
+@pytest.mark.parametrize("words", ["--version", "--help", "run --help", "ns"])
+def test_too_little_memory_is_no_traceback(words: str, cfs: Path) -> None:
+    codes = set()
+    for megabytes in range(8, 20):
+        done = with_limit("AS", megabytes << 20, [cfs, *words.split()])
+        codes.add(done.returncode)
+        if "Fatal Python error" in done.stderr or done.returncode == 127:
+            continue  # it has not come to us yet
+        assert "Traceback" not in done.stderr
+        assert "mistake" not in done.stderr
+        assert (done.returncode == 0) != ("  Hint: " in done.stderr)
+        assert done.returncode in (0, 125)
+
+    assert codes >= {0, 125}
+
+
+@needs_namespaces
+@pytest.mark.parametrize(
+    ("limit", "size", "option"), [("FSIZE", 0, "-f"), ("NOFILE", 4, "-n")]
+)
+def test_a_limit_that_is_too_low_is_named(
+    limit: str, size: int, option: str, cfs: Path, tmp_path: Path
+) -> None:
+    for commands in (["run", "true"], ["rootfs", "build", tmp_path / "root", "sh"]):
+        done = with_limit(limit, size, [cfs, *commands])
+        text = done.stderr.splitlines()
+
+        assert done.returncode == 125
+        assert len(text) == 2
+        assert re.search("[a-z]{3}", text[0].removeprefix("cfs: "))
+        assert f"`ulimit {option}`" in text[1]
+
+
+def with_limit(
+    limit: str, size: int, words: list[str | Path]
+) -> subprocess.CompletedProcess[str]:
+    number = getattr(resource, f"RLIMIT_{limit}")
+    hard = resource.getrlimit(number)[1]
+    return subprocess.run(
+        words,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        preexec_fn=lambda: resource.setrlimit(number, (size, hard)),
+    )
 
 
 def test_it_replaces_what_is_there_in_one_step(cfs: Path) -> None:
