@@ -55,6 +55,7 @@ def _findings() -> Iterator[Finding]:
         yield extras.other_limits()
         yield extras.user_ids()
     yield trials.tools()
+    yield from trials.losses()
     yield trials.whole()
 
 

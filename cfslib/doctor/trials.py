@@ -10,13 +10,14 @@ does.  A refusal goes to `obstacles`, which knows what usually stands behind it.
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from cfslib.children.in_child import in_child
 from cfslib.doctor import machine, obstacles
 from cfslib.doctor.obstacles import Obstacle
-from cfslib.images import host_tools, search
+from cfslib.images import builds, cache, host_tools, notes, ours, search
 from cfslib.isolation import idmaps, mounts, rootfs
 from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel import syscalls
@@ -128,9 +129,31 @@ def layer(unshare: Unshare) -> Finding:
         rootfs.layer(str(root))
         (root / "written").touch()
 
-    with tempfile.TemporaryDirectory(prefix="cfs-doctor-") as directory:
-        root = Path(directory)
+    with _workplace() as root:
         return _tried("overlay", lambda: trial(root), obstacles.to_mount)
+
+
+@contextmanager
+def _workplace() -> Generator[Path]:
+    """Yield an empty directory in which nobody else can do anything."""
+    ours.check(tempfile.gettempdir(), "TMPDIR")
+    with tempfile.TemporaryDirectory(prefix="cfs-doctor-") as directory:
+        yield Path(directory)
+
+
+def losses() -> Iterator[Finding]:
+    """Look if a rootfs in the cache is no longer what was built."""
+    try:
+        place = cache.checked_directory(os.environb)
+    except OSError:
+        return  # the trial of a whole container will say it
+    for note in notes.saved(place, search.path(os.environb)):
+        root = f"{place}/{note.root}"
+        lost = [str(file) for file in builds.lost(Path(root), note)]
+        if lost and os.path.isdir(root):  # without it, another one is built
+            what = f"{lost[0]} and {len(lost) - 1} more" if lost[1:] else lost[0]
+            state = f"{root} is not as it was built: {what}"
+            yield Finding("rootfs", state, f"rm -r {root}  # and a new one is built")
 
 
 def whole() -> Finding:
@@ -176,4 +199,4 @@ def _tried(
 
 def cause_of(error: OSError) -> str:
     """Return what an error says, without its number."""
-    return error.strerror or str(error)
+    return error.strerror or (os.strerror(error.errno) if error.errno else str(error))

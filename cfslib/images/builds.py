@@ -5,6 +5,7 @@ an earlier one will do: a file that is none of the everyday tools has come into 
 directory of PATH, or somebody has another PATH, and it leads to the same programs.
 """
 
+import errno
 import fcntl
 import os
 import shutil
@@ -15,14 +16,17 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from cfslib.images import host_tools, notes, ours, progress
+from cfslib.images import host_tools, needs, notes, ours, progress
 from cfslib.images.host_tools import EVERYDAY, Progress
 from cfslib.images.notes import MISSING, UNSURE, Note, Stamp, Stamps
 from cfslib.kernel import procfs
 
+# How we build is a source too: another version of us builds something else.
+_OURS = Path(host_tools.__file__)
 _MOST = 4  # notes that are kept, and the builds that they name
 _STOP = {signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM}
 _TICK = 0.01  # seconds that the kernel's times of changes may be behind
+_LIMITS = {errno.EMFILE, errno.ENFILE, errno.EFBIG, errno.ENOMEM}  # wherever it is
 _PATIENCE = 6  # seconds to wait for who builds: it takes one or two
 
 
@@ -35,7 +39,9 @@ def renew(cache: str, search: bytes, show: Progress | None = None) -> Note:
             # Somebody may have done it while we waited for the lock.
             return notes.fresh(cache, search) or _renew(cache, search, show)
     except OSError as error:
-        error.add_note(f"Hint: XDG_CACHE_HOME names another place than {cache}.")
+        if error.errno not in _LIMITS:
+            error.filename = error.filename or cache  # write(2) knows no names
+            error.add_note(f"Hint: XDG_CACHE_HOME names another place than {cache}.")
         raise
 
 
@@ -112,8 +118,7 @@ def _build(root: Path, search: bytes, show: Progress | None, began: int) -> Stam
     root.chmod(0o755)
     with progress.in_terminal("Copying this machine's programs") as shown:
         found = host_tools.build(root, EVERYDAY, show or shown, os.fsdecode(search))
-    # How we build is a source too: another version of us builds something else.
-    paths = map(os.fsencode, dict.fromkeys([*found, Path(host_tools.__file__)]))
+    paths = map(os.fsencode, dict.fromkeys([*found, _OURS]))
     sources = {path: _stamp(path, began) for path in paths}
     if MISSING in sources.values():
         raise FileNotFoundError("a program was removed while it was copied")
@@ -125,6 +130,18 @@ def _stamp(path: bytes, began: int) -> Stamp:
     seen = notes.stamp(path)
     *_, changed = seen
     return UNSURE if began < changed <= time.time_ns() else seen
+
+
+def lost(root: Path, note: Note) -> Iterator[Path]:
+    """Yield which files of a build are not there, or not as long as those copied."""
+    for source, (_, _, size, _) in note.sources.items():
+        file = Path(os.fsdecode(source))
+        place = needs.resolve(root, file)
+        if file != _OURS and not (place and place.stat().st_size == size):
+            yield file
+    for directory in note.made:
+        if not os.path.isdir(f"{root}{os.fsdecode(directory)}"):
+            yield Path(os.fsdecode(directory))
 
 
 @contextmanager

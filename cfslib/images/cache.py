@@ -98,6 +98,13 @@ def directory(environ: "Mapping[bytes, bytes] | None" = None) -> str:
     return f"{_text(base) if base[:1] == b'/' else f'{_home(environ)}/.cache'}/cfs"
 
 
+def checked_directory(environ: "Mapping[bytes, bytes]") -> str:
+    """Return the cache directory; raise an `OSError` if others could change it."""
+    place = directory(environ)
+    ours.check(place, "HOME or XDG_CACHE_HOME")
+    return place
+
+
 def _up_to_date(
     cache: str, path: bytes, progress: "Callable[[int, int], None] | None" = None
 ) -> "Note":

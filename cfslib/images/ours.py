@@ -115,8 +115,8 @@ def read(path: str) -> bytes:
 
 def write(path: str, data: bytes) -> None:
     """Replace a file in one step, whatever is there; it is for us alone."""
-    draft = f"{path}.new"
-    remove(draft)  # of somebody who was killed here
+    draft = draft_of(path)
+    remove(draft)
     flags = posix.O_WRONLY | posix.O_CREAT | posix.O_EXCL | posix.O_CLOEXEC
     fd = posix.open(draft, flags, 0o600)
     try:
@@ -134,6 +134,11 @@ def write(path: str, data: bytes) -> None:
     except IsADirectoryError:
         remove(path)
         posix.rename(draft, path)
+
+
+def draft_of(path: str) -> str:
+    """Return where we write what becomes a file; others write theirs elsewhere."""
+    return f"{path}.{posix.getpid()}"
 
 
 def make(place: str) -> None:

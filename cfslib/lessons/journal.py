@@ -2,16 +2,18 @@
 
 An exercise that was done once stays done until its notebook is reset.  What is kept is
 a file in the user's state directory, $XDG_STATE_HOME/cfs; see the XDG Base Directory
-Specification.
+Specification.  What others could have put there is not used: see `images.ours`.
 """
 
+import itertools
 import json
 import os
 import re
-import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+
+from cfslib.images import ours
 
 HEADING = re.compile(r"^#+ Exercise (\d+): (.+)$", re.MULTILINE)
 
@@ -30,9 +32,19 @@ class Exercise:
 
 
 def state() -> Path:
-    """Return the directory in which we keep what should outlive a session."""
-    home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state"
-    return Path(home) / "cfs"
+    """Return the directory in which we keep what should outlive a session.
+
+    Raise an `OSError` if others could change what is in it.
+    """
+    home = Path(os.environ.get("XDG_STATE_HOME", ""))
+    if not home.is_absolute():  # which by the XDG rules is to be ignored
+        home = Path.home() / ".local/state"
+    if not home.is_absolute():
+        error = FileNotFoundError(f"HOME is no absolute path: {os.environ['HOME']!r}")
+        error.add_note("Hint: set HOME, or XDG_STATE_HOME.")
+        raise error
+    ours.check(f"{home}/cfs", "HOME or XDG_STATE_HOME")
+    return home / "cfs"
 
 
 def note(notebook: str, number: int) -> None:
@@ -66,10 +78,10 @@ def reset(path: Path) -> Path:
     """Bring back a notebook as it was handed out; return where the old one is kept."""
     original = _as_handed_out(path)
     kept = state() / "notebooks"
-    kept.mkdir(parents=True, exist_ok=True)
-    number = len(list(kept.glob(f"{path.stem}.*"))) + 1
-    copy = kept / f"{path.stem}.{number}.ipynb"
-    shutil.copyfile(path, copy)
+    ours.make(str(kept))
+    copies = (kept / f"{path.stem}.{number}.ipynb" for number in itertools.count(1))
+    copy = next(copy for copy in copies if not os.path.lexists(copy))
+    ours.write(str(copy), path.read_bytes())
     path.write_bytes(original)
     forget(path.stem)
     return copy
@@ -95,15 +107,18 @@ def _markdown(path: Path) -> str:
 
 def _done() -> list[list[str | int]]:
     try:
-        found: list[list[str | int]] = json.loads((state() / "done.json").read_text())
-        return found
-    except FileNotFoundError:
-        return []
+        found = json.loads(ours.read(f"{state()}/done.json") or b"[]")
+    except (ValueError, RecursionError):
+        return []  # not what we wrote
+    pairs = found if isinstance(found, list) else []
+    return [pair for pair in pairs if _is_exercise(pair)]
+
+
+def _is_exercise(pair: object) -> bool:
+    return isinstance(pair, list) and [type(part) for part in pair] == [str, int]
 
 
 def _write(done: list[list[str | int]]) -> None:
-    """Replace the file in one step: two notebooks may be open."""
-    state().mkdir(parents=True, exist_ok=True)
-    fresh = state() / f"done.{os.getpid()}"
-    fresh.write_text(json.dumps(done))
-    fresh.replace(state() / "done.json")
+    place = state()
+    ours.make(str(place))
+    ours.write(f"{place}/done.json", json.dumps(done).encode())

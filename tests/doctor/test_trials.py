@@ -1,7 +1,11 @@
 import ctypes
 import errno
 import platform
+import shutil
 import struct
+import subprocess
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -133,6 +137,62 @@ def test_a_tool_that_we_may_not_read_is_left_out_and_told(tmp_path: Path) -> Non
     assert told.remedy == f"sudo chmod a+r {cat}"
     assert not told.fatal
     assert not is_there
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda file: file.write_bytes(b"")])
+def test_a_rootfs_that_lost_files_is_found(
+    damage: Callable[[Path], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert not list(trials.losses())
+    root = Path(cache.current())
+    assert not list(trials.losses())
+    program = host_tools.find("env")
+    assert program
+    damage(Path(f"{root}{program.resolve()}"))
+    (found,) = trials.losses()
+
+    assert str(root) in found.state
+    assert "/env" in found.state
+    assert not found.fatal
+    subprocess.run(found.remedy, shell=True, check=True)
+    assert trials.whole() == WELL
+    assert not list(trials.losses())
+    assert cache.current() != str(root)
+
+
+def test_a_rootfs_that_is_empty_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    root = Path(cache.current())
+    shutil.rmtree(root)
+    root.mkdir()
+    (found,) = trials.losses()
+
+    assert f"{root} is not as it was built: " in found.state
+
+
+def test_a_cache_that_is_not_ours_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    tmp_path.chmod(0o777)
+    found = trials.whole()
+
+    assert found.fatal
+    assert f"others may write to {tmp_path}" in found.state
+
+
+def test_nothing_is_made_where_others_could_replace_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    tmp_path.chmod(0o777)
+
+    with pytest.raises(PermissionError, match="others may write") as caught:
+        trials.layer(idmaps.unshare_as_root)
+    assert "TMPDIR" in caught.value.__notes__[0]
 
 
 def _refuse_unshare() -> None:

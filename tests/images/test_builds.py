@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cfslib.children.in_child import in_child
-from cfslib.images import cache, host_tools, notes, search
+from cfslib.images import cache, host_tools, notes, ours, search
 from cfslib.isolation.mounts import MountFlag
 from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel import syscalls
@@ -187,7 +187,7 @@ def test_a_build_of_another_user_is_neither_used_nor_removed(
 
 def test_a_draft_that_was_left_is_no_obstacle(tmp_path: Path, place: Path) -> None:
     place.mkdir()
-    draft = Path(f"{notes.file_in(str(place))}.new")
+    draft = Path(ours.draft_of(notes.file_in(str(place))))
     draft.symlink_to(tmp_path / "precious")
     cache.current(place)
 

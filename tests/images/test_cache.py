@@ -14,7 +14,7 @@ import pytest
 
 import cfslib
 from cfslib.children.in_child import in_child
-from cfslib.images import cache, notes
+from cfslib.images import cache, notes, ours
 from cfslib.images.cache import InUse
 from cfslib.isolation import mounts
 from cfslib.isolation.namespaces import Namespace
@@ -150,7 +150,8 @@ def test_rubbish_in_the_cache_is_no_obstacle(
     (place / "precious").write_text("precious")
     (place / "notes").unlink()
     shutil.rmtree(build)
-    for name in ("notes", "notes.new", "lock", "rootfs-x", build.name):
+    draft = Path(ours.draft_of(str(place / "notes"))).name
+    for name in ("notes", draft, "lock", "rootfs-x", build.name):
         RUBBISH[kind](place / name)
     first = cache.current(place)
     is_whole = Path(first, "etc/passwd").exists()

@@ -176,12 +176,12 @@ def test_a_file_is_written_for_us_alone_and_read(home: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", RUBBISH)
-@pytest.mark.parametrize("name", ["file", "file.new"])
+@pytest.mark.parametrize("find", [str, ours.draft_of])
 def test_rubbish_is_replaced_and_no_link_is_followed(
-    home: Path, name: str, kind: str
+    home: Path, find: Callable[[str], str], kind: str
 ) -> None:
     (home / "precious").write_text("precious")
-    RUBBISH[kind](home / name)
+    RUBBISH[kind](Path(find(f"{home}/file")))
     ours.read(f"{home}/file")
     ours.write(f"{home}/file", b"text")
 

@@ -53,7 +53,7 @@ def test_root_touches_nothing_by_way_of_somebody_elses_home(
     before = _seen(tmp_path)
     place = home / ".cache" if variable == "XDG_CACHE_HOME" else home
     env = {"PATH": os.environ["PATH"], "HOME": "/root", variable: str(place)}
-    words = [ways.CFS, "run", "true"]
+    words = [str(ways.CFS), "run", "true"]
     done = subprocess.run(words, env=env, capture_output=True, text=True, timeout=20)
 
     assert _seen(tmp_path) == before

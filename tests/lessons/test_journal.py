@@ -1,10 +1,14 @@
 import json
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from cfslib.children.in_child import in_child
+from cfslib.images import ours
 from cfslib.lessons import Point, journal, verdict
+from tests.images.conftest import RUBBISH
 
 TEXT = ["# Why?\n", "\n", "## Exercise 1: a name\n", "\n", "### Exercise 2: a note"]
 
@@ -63,8 +67,73 @@ def test_a_notebook_goes_back_to_its_start_and_the_old_one_is_kept(
     assert notebook.read_bytes() == original
     assert done(notebook) == [False, False]
     notebook.write_text("mine again")
-    assert journal.reset(notebook).read_text() == "mine again"
+    second = journal.reset(notebook)
+    assert second.read_text() == "mine again"
+    second.with_name("09-test.1.ipynb").unlink()
+    notebook.write_text("mine once more")
+    assert journal.reset(notebook).read_text() == "mine once more"
+    assert second.read_text() == "mine again"
     assert json.loads((journal.state() / "done.json").read_text()) == [["08-other", 1]]
+
+
+@pytest.mark.parametrize("kind", RUBBISH)
+def test_rubbish_in_place_of_a_file_is_no_obstacle(notebook: Path, kind: str) -> None:
+    journal.state().mkdir(parents=True)
+    file = str(journal.state() / "done.json")
+    for name in (file, ours.draft_of(file)):
+        RUBBISH[kind](Path(name))
+
+    assert done(notebook) == [False, False]
+    journal.note("09-test", 2)
+    assert done(notebook) == [False, True]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b"[" * 100_000, b"{}", b"3", b"\xff", b'{"a": ', b"[[1], 2, null, [[]]]"],
+)
+def test_what_we_did_not_write_is_passed_over(notebook: Path, text: bytes) -> None:
+    journal.note("09-test", 1)
+    (journal.state() / "done.json").write_bytes(text)
+
+    assert done(notebook) == [False, False]
+    journal.forget("09-test")
+    journal.note("09-test", 2)
+    assert done(notebook) == [False, True]
+
+
+@pytest.mark.parametrize("umask", [0, 0o077])
+def test_what_is_kept_is_for_us_alone(notebook: Path, umask: int) -> None:
+    def modes() -> list[int]:
+        os.umask(umask)
+        journal.note("09-test", 1)
+        places = [journal.state().parent, *journal.state().parent.rglob("*")]
+        return [place.stat().st_mode & 0o777 for place in places]
+
+    assert in_child(modes) == [0o700, 0o700, 0o600]
+
+
+def test_what_others_may_write_to_is_not_used(notebook: Path) -> None:
+    journal.note("09-test", 1)
+    place = journal.state()
+    place.parent.chmod(0o777)
+    for use in (lambda: journal.note("09-test", 2), lambda: done(notebook)):
+        with pytest.raises(PermissionError, match=f"{place} is not used") as caught:
+            use()
+        assert "XDG_STATE_HOME" in caught.value.__notes__[0]
+
+
+def test_a_relative_place_is_ignored(
+    notebook: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for relative in ("", "near", "../near"):
+        monkeypatch.setenv("XDG_STATE_HOME", relative)
+        assert journal.state() == tmp_path / ".local/state/cfs"
+
+    monkeypatch.setenv("HOME", "near")
+    with pytest.raises(FileNotFoundError, match="HOME is no absolute path: 'near'"):
+        journal.state()
 
 
 def test_without_git_nothing_is_touched(notebook: Path) -> None:
