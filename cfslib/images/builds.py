@@ -27,7 +27,7 @@ _MOST = 4  # notes that are kept, and the builds that they name
 _STOP = {signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM}
 _TICK = 0.01  # seconds that the kernel's times of changes may be behind
 _LIMITS = {errno.EMFILE, errno.ENFILE, errno.EFBIG, errno.ENOMEM}  # wherever it is
-_PATIENCE = 6  # seconds to wait for who builds: it takes one or two
+_PATIENCE = 5  # seconds to wait for who builds: it takes one or two
 
 
 def renew(cache: str, search: bytes, show: Progress | None = None) -> Note:
@@ -39,8 +39,8 @@ def renew(cache: str, search: bytes, show: Progress | None = None) -> Note:
             # Somebody may have done it while we waited for the lock.
             return notes.fresh(cache, search) or _renew(cache, search, show)
     except OSError as error:
+        error.filename = error.filename or cache  # write(2) knows no names
         if error.errno not in _LIMITS:
-            error.filename = error.filename or cache  # write(2) knows no names
             error.add_note(f"Hint: XDG_CACHE_HOME names another place than {cache}.")
         raise
 
@@ -136,8 +136,10 @@ def lost(root: Path, note: Note) -> Iterator[Path]:
     """Yield which files of a build are not there, or not as long as those copied."""
     for source, (_, _, size, _) in note.sources.items():
         file = Path(os.fsdecode(source))
+        if file == _OURS or not host_tools.is_readable(file):
+            continue  # it was not copied
         place = needs.resolve(root, file)
-        if file != _OURS and not (place and place.stat().st_size == size):
+        if not place or place.stat().st_size != size:
             yield file
     for directory in note.made:
         if not os.path.isdir(f"{root}{os.fsdecode(directory)}"):

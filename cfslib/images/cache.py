@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from cfslib.images.notes import Note
 
 _SHARED, _AT_ONCE = 1, 4  # LOCK_SH, LOCK_NB: <sys/file.h>
-_PATIENCE = 2  # seconds for which a rootfs may be locked by who clears it away
+_PATIENCE = 1  # second for which a rootfs may be locked by who clears it away
 
 
 class InUse:

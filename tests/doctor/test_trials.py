@@ -111,12 +111,12 @@ def test_the_container_that_is_tried_is_the_default_one(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     first = trials.whole()
-    Path(cache.current(), "bin/true").unlink()
+    Path(cache.current(), "bin/true").write_bytes(b"")
     second = trials.whole()
 
     assert first == WELL
     assert second.fatal
-    assert second.state.startswith("failed: true: No such file")
+    assert second.state.startswith("failed: true: Exec format error")
 
 
 @needs_namespaces

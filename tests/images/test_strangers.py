@@ -9,7 +9,7 @@ import pytest
 
 from cfslib.children.in_child import in_child
 from cfslib.images import cache
-from cfslib.runtime.spec import Spec
+from cfslib.runtime.spec import Spec, Volume
 from tests import ways
 from tests.conftest import needs_namespaces, needs_root
 
@@ -91,3 +91,25 @@ def test_no_secret_of_a_container_is_kept(way: str, tmp_path: Path) -> None:
     assert kept  # a rootfs, at least
     for place in kept:
         assert secret.encode() not in place.read_bytes(), place
+
+
+@pytest.mark.parametrize("umask", [0, 0o027, 0o077])
+def test_a_container_is_the_same_whatever_the_umask(umask: int, tmp_path: Path) -> None:
+    def listing(umask: int, home: Path) -> list[str]:
+        os.environ["XDG_CACHE_HOME"] = str(home)
+        os.umask(umask)
+        find = "find / ( -path /proc -o -path /sys ) -prune -o -printf %M\\040%p\\n"
+        volumes = [Volume(str(empty), "/made/for/it")]
+        spec = Spec(find.split(" "), workdir="/var/tmp", volumes=volumes)
+        done = ways.start("command", spec)
+        assert (done.code, done.stderr) == (0, "")
+        return sorted(done.stdout.splitlines())
+
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    usual = in_child(lambda: listing(0o022, tmp_path / "usual"))
+    ours = in_child(lambda: listing(umask, tmp_path / "ours"))
+
+    assert ours == usual
+    modes = [path.stat().st_mode & 0o777 for path in (tmp_path / "ours").rglob("cfs")]
+    assert modes == [0o700]
