@@ -656,7 +656,7 @@ def test_a_user_without_a_home_is_told_so() -> None:
         pytest.skip("this user has a home in /etc/passwd")
 
     cause = complaint(cfs("run", "true", env=env))
-    assert cause == "cfs: this user has no home directory, so no cache"
+    assert cause == "cfs: no home directory, so no cache: this user has none"
 
 
 def test_two_at_once_build_one_cache(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 import os
 import re
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cfslib.cli import launcher
-from tests.conftest import needs_namespaces
+from tests.conftest import ROOT, SLOWNESS, needs_namespaces
 
 HOSTILE = "import sys; sys.stderr.write('a .pth file was here')\n"
 
@@ -58,50 +57,49 @@ def test_a_pth_file_is_not_executed(cfs: Path, tmp_path: Path) -> None:
     assert output([cfs, "--version"], **base).startswith("cfs ")
 
 
-@pytest.mark.parametrize("words", ["--version", "--help", "run --help", "ns"])
-def test_too_little_memory_is_no_traceback(words: str, cfs: Path) -> None:
+def test_too_little_memory_is_no_traceback(cfs: Path) -> None:
     codes = set()
-    for megabytes in range(8, 20):
-        done = with_limit("AS", megabytes << 20, [cfs, *words.split()])
-        codes.add(done.returncode)
-        if "Fatal Python error" in done.stderr or done.returncode == 127:
-            continue  # it has not come to us yet
-        assert "Traceback" not in done.stderr
-        assert "mistake" not in done.stderr
-        assert (done.returncode == 0) != ("  Hint: " in done.stderr)
-        assert done.returncode in (0, 125)
+    for words in ("--help", "run --help", "ns"):
+        output([cfs, *words.split()])  # to compile takes more memory
+        for megabytes in range(8, 20):
+            try:
+                done = with_limit("-v", megabytes << 10, [cfs, *words.split()])
+            except subprocess.TimeoutExpired:
+                continue  # CPython 3.11 itself: on its way to `except` it takes memory
+            if "Fatal Python error" in done.stderr or done.returncode == 127:
+                continue  # it has not come to us yet
+            codes.add(done.returncode)
+            assert "Traceback" not in done.stderr
+            assert "mistake" not in done.stderr
+            assert (done.returncode == 0) != ("  Hint: " in done.stderr)
 
-    assert codes >= {0, 125}
+    assert codes == {0, 125}
 
 
 @needs_namespaces
-@pytest.mark.parametrize(
-    ("limit", "size", "option"), [("FSIZE", 0, "-f"), ("NOFILE", 4, "-n")]
-)
+@pytest.mark.parametrize(("limit", "size"), [("-f", 0), ("-n", 4)])
 def test_a_limit_that_is_too_low_is_named(
-    limit: str, size: int, option: str, cfs: Path, tmp_path: Path
+    limit: str, size: int, cfs: Path, tmp_path: Path
 ) -> None:
-    for commands in (["run", "true"], ["rootfs", "build", tmp_path / "root", "sh"]):
+    run, build = ["run", "true"], ["rootfs", "build", str(tmp_path / "root"), "sh"]
+    # A user who may make no cgroups writes no file for a container.
+    for commands in [run, build] if ROOT or limit == "-n" else [build]:
         done = with_limit(limit, size, [cfs, *commands])
         text = done.stderr.splitlines()
 
         assert done.returncode == 125
         assert len(text) == 2
         assert re.search("[a-z]{3}", text[0].removeprefix("cfs: "))
-        assert f"`ulimit {option}`" in text[1]
+        assert f"`ulimit {limit}`" in text[1]
 
 
 def with_limit(
     limit: str, size: int, words: list[str | Path]
 ) -> subprocess.CompletedProcess[str]:
-    number = getattr(resource, f"RLIMIT_{limit}")
-    hard = resource.getrlimit(number)[1]
+    """Run a command under a limit, which a shell sets: our own memory is beyond it."""
+    shell = ["sh", "-c", 'ulimit "$0" "$1"; shift; exec "$@"', limit, str(size)]
     return subprocess.run(
-        words,
-        capture_output=True,
-        text=True,
-        timeout=20,
-        preexec_fn=lambda: resource.setrlimit(number, (size, hard)),
+        [*shell, *words], capture_output=True, text=True, timeout=5 * SLOWNESS
     )
 
 
