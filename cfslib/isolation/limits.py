@@ -15,8 +15,8 @@ from cfslib.kernel.syscalls import Resource
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from contextlib import AbstractContextManager
 
+    from cfslib.isolation.cgroups import Making
     from cfslib.isolation.cgroups.group import Group
     from cfslib.isolation.cgroups.janitor import Janitor
 
@@ -66,7 +66,7 @@ class Guard(Record):
 
     def __init__(
         self,
-        groups: "Sequence[Group]" = (),  # to be made: see `cgroups.made`
+        groups: "Sequence[Group]" = (),  # to be made: see `cgroups.Making`
         settings: "Mapping[str, str] | None" = None,  # of the groups
         processes: "int | None" = None,  # by RLIMIT_NPROC, where no group counts them
     ) -> None:
@@ -74,36 +74,26 @@ class Guard(Record):
         self.settings = settings or {}
         self.processes = processes
 
-    @property
-    def doors(self) -> "list[str]":
-        """The files by which a process joins the groups."""
-        return [group.door for group in self.groups]
-
-    def made(
-        self, janitor: "Callable[[], Janitor] | None" = None
-    ) -> "AbstractContextManager[None]":
-        """Have the groups for a `with` block: see `cgroups.made`."""
+    def making(self, janitor: "Callable[[], Janitor] | None" = None) -> "Making":
+        """Have the groups for a `with` block: see `cgroups.Making`."""
         from cfslib.isolation import cgroups  # here, because PID 1 needs none of it
 
-        return cgroups.made(self.groups, self.settings, janitor)
-
-    def join(self) -> None:
-        """Be under these limits, with all children to come."""
-        join(self.doors, self.processes)
+        return cgroups.Making(self.groups, self.settings, janitor)
 
 
-def plan(limits: Limits, *, counted_alone: bool) -> Guard:
+def plan(limits: Limits, *, counted_alone: bool, everywhere: bool = False) -> Guard:
     """Return who enforces these limits, without making anything yet.
 
     `counted_alone` says whether RLIMIT_NPROC would count the container's processes and
-    no others.  Raise `CannotLimit` if one of the limits cannot be set here.
+    no others; for `everywhere` see `cgroups.plan`.  Raise `CannotLimit` if one of the
+    limits cannot be set here.
     """
     from cfslib.isolation import cgroups
     from cfslib.isolation.cgroups.hierarchies import CannotLimit
 
     settings = limits.settings()
     try:
-        return Guard(cgroups.plan(settings), settings)
+        return Guard(cgroups.plan(settings, everywhere=everywhere), settings)
     except CannotLimit:
         if not counted_alone or set(settings) != {"pids.max"}:
             raise
@@ -114,15 +104,16 @@ class enforced:  # noqa: N801  it reads as a function
     """Prepare limits for a `with` block; yield what is called to be under them."""
 
     def __init__(self, limits: Limits, *, counted_alone: bool) -> None:
-        self._guard = plan(limits, counted_alone=counted_alone)
-        self._groups = self._guard.made()
+        guard = plan(limits, counted_alone=counted_alone)
+        self._processes, self._groups = guard.processes, guard.making()
 
     def __enter__(self) -> "Callable[[], None]":
-        self._groups.__enter__()
-        return self._guard.join
+        doors = self._groups.__enter__().doors
+        self._groups.make_others()
+        return lambda: join(doors, self._processes)
 
     def __exit__(self, *_: object) -> None:
-        self._groups.__exit__(None, None, None)
+        self._groups.__exit__()
 
 
 def leave_some_to_the_user(proc: str) -> None:

@@ -30,11 +30,13 @@ _NR_KEYCTL = {"x86_64": 250, "aarch64": 219, "riscv64": 219, "ppc64le": 271}
 # Newer than number 424, and so alike on every machine: <asm-generic/unistd.h>.
 _NR_OPEN_TREE = 428
 _NR_MOVE_MOUNT = 429
+_NR_CLONE3 = 435
 _NR_CLOSE_RANGE = 436
 _NR_OPENAT2 = 437
 _NR_MOUNT_SETATTR = 442
 _AT_FDCWD = -100  # paths start at the current directory
 _SIGCHLD = 17
+_CLONE_INTO_CGROUP = 1 << 33
 _AF_UNIX = 1
 _SOCK_SEQPACKET = 5
 _SOL_SOCKET = 1
@@ -63,6 +65,7 @@ _flock = declare("flock", Int, Int, Int)
 _memset = declare("memset", None, Pointer, Int, UnsignedLong)
 _memmove = declare("memmove", None, Pointer, Text, UnsignedLong)
 _clone = syscall(UnsignedLong, *[Pointer] * 4, kind=KeepsTheLock)
+_clone3 = syscall(Text, UnsignedLong, kind=KeepsTheLock)
 _before_fork = declare("PyOS_BeforeFork", None, kind=KeepsTheLock)
 _after_fork_child = declare("PyOS_AfterFork_Child", None, kind=KeepsTheLock)
 _after_fork_parent = declare("PyOS_AfterFork_Parent", None, kind=KeepsTheLock)
@@ -81,17 +84,23 @@ open = posix.open
 symlink = posix.symlink
 
 
-def clone(flags: int, at_its_end: int = _SIGCHLD) -> int:
+def clone(
+    flags: int, cgroup: "int | None" = None, at_its_end: int = _SIGCHLD
+) -> int:
     """Fork, with the child in new namespaces; return its pid here and 0 there.
 
-    At its end we get a signal.
+    It may be born in a cgroup, of v2, for which there is a file descriptor.  At its end
+    we get a signal.
     """
     number = _number("clone", _NR_CLONE)
     # What os.fork does around its own call: <Python.h>, "PyOS_BeforeFork".
     _before_fork()
     pid = -1
     try:
-        pid = _clone(number, flags | at_its_end, None, None, None, None)
+        if cgroup is None:
+            pid = _clone(number, flags | at_its_end, None, None, None, None)
+        else:
+            pid = _clone3(_NR_CLONE3, *_clone_args(flags, at_its_end, cgroup))
     finally:
         if pid == 0:
             _after_fork_child()
@@ -100,13 +109,21 @@ def clone(flags: int, at_its_end: int = _SIGCHLD) -> int:
     return pid
 
 
-def clone_quietly(flags: int) -> int:
+def _clone_args(flags: int, at_its_end: int, cgroup: int) -> "tuple[bytes, int]":
+    """Return struct clone_args and its size: flags, the signal at its end, ..."""
+    nothing = [0, 0, 0]
+    parts = [flags | _CLONE_INTO_CGROUP, *nothing, at_its_end, *nothing, 0, 0, cgroup]
+    args = _packed(8, *parts)
+    return args, len(args)
+
+
+def clone_quietly(flags: int, cgroup: "int | None" = None) -> int:
     """Fork, with a child that ends without a signal; see `wait_for`.
 
     Whoever ignores SIGCHLD would never hear how a child ended, and a handler for it may
     wait for all the children there are.  This one is not among them: see clone(2).
     """
-    return clone(flags, at_its_end=0)
+    return clone(flags, cgroup, at_its_end=0)
 
 
 def fork_quietly() -> int:

@@ -83,14 +83,17 @@ def unshare(flags: int) -> None:
     ask("unshare", libc.unshare, flags=flags)
 
 
-def clone(flags: int, *, quiet: bool = False) -> int:
+def clone(flags: int, cgroup: "int | None" = None, *, quiet: bool = False) -> int:
     """Fork, with the child in new namespaces; return its pid here and 0 there.
 
     The difference to `unshare` and `os.fork` is that the caller stays where it is.
-    A process with threads must not do this, for the reasons in fork(2).  A `quiet`
-    child ends without SIGCHLD: see `libc.clone_quietly`.
+    A process with threads must not do this, for the reasons in fork(2).  With the
+    descriptor of a cgroup of v2 the child is born in there; then it is clone3(2).  A
+    `quiet` child ends without SIGCHLD: see `libc.clone_quietly`.
     """
-    return ask("clone", libc.clone_quietly if quiet else libc.clone, flags=flags)
+    function = libc.clone_quietly if quiet else libc.clone
+    born_in = {} if cgroup is None else {"cgroup": cgroup}
+    return ask("clone", function, flags=flags, **born_in)
 
 
 def setns(fd: int, flags: int = 0) -> None:

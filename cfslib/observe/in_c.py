@@ -21,6 +21,7 @@ HEADERS = (
     "linux/capability.h",
     "linux/keyctl.h",
     "linux/mount.h",
+    "linux/sched.h",
     "sched.h",
     "signal.h",
     "spawn.h",
@@ -66,7 +67,15 @@ def _by_number(name: str) -> Callable[[Sequence[object]], str]:
 
 
 def _clone(values: Sequence[object]) -> str:
-    flags = " | ".join([value(values[0]), "SIGCHLD"]) if values[0] else "SIGCHLD"
+    flags, *born_in = map(value, values)
+    if born_in:
+        flags = " | ".join([flags, "CLONE_INTO_CGROUP"])
+        parts = f".flags = {flags}, .exit_signal = SIGCHLD, .cgroup = {born_in[0]}"
+        return _block(
+            f"struct clone_args child = {{{parts}}};",
+            "syscall(SYS_clone3, &child, sizeof child);",
+        )
+    flags = " | ".join([flags, "SIGCHLD"]) if values[0] else "SIGCHLD"
     # clone(2): libc's function of this name wants a stack, the kernel does not.
     return f"syscall(SYS_clone, {flags}, NULL, NULL, NULL, NULL);"
 

@@ -57,9 +57,14 @@ class Created:
         spec, do = self.spec, Steps(self.spec.leave_out)
         kinds = ownership.namespaces(spec)
         channel = self._held.enter(Channel(streams_follow or spec.terminal))
-        # One call for all namespaces but one: a cgroup namespace starts at the group
-        # that a process is in, so PID 1 joins its group first and unshares it then.
-        pid = syscalls.clone(kinds & ~Namespace.CGROUP, quiet=True)
+        alone = ownership.counts_alone(kinds)
+        whole = not spec.leave_out  # else there is an outer world around it
+        guard = limits.plan(spec.limits, counted_alone=alone, everywhere=whole)
+        groups = self._held.enter(guard.making(janitor))
+        clone = groups.clone if "join" not in spec.leave_out else syscalls.clone
+        # One call for all namespaces but one: a cgroup namespace starts at the groups
+        # that a process is in, so PID 1 joins them first and unshares it then.
+        pid = clone(kinds & ~Namespace.CGROUP, quiet=True)
         if pid == 0:
             channel.live(lambda: _become(spec, kinds, channel))
         self.pid1, self.channel = self._held.enter(Child(pid)), channel
@@ -67,9 +72,8 @@ class Created:
         if Namespace.USER in kinds:
             do(idmaps.write, pid, *ownership.id_maps(spec))  # until then it is nobody
         channel.say(self._held.enter(rootfs()))
-        guard = limits.plan(spec.limits, counted_alone=ownership.counts_alone(kinds))
-        self._held.enter(guard.made(janitor))
-        channel.say(guard.doors, guard.processes)
+        groups.make_others()  # while PID 1 is busy
+        channel.say(groups.doors, guard.processes)
 
     def start(
         self,

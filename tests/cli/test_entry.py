@@ -20,7 +20,7 @@ ROOMS = {
     "images.": "cache notes ours search",
     "isolation.": "capabilities cgroups devices idmaps keyring limits masks mounts"
     " namespaces rootfs users volumes",
-    "isolation.cgroups.": "group hierarchies janitor v1 v2",
+    "isolation.cgroups.": "group hierarchies janitor makers v1 v2",
     "kernel.": "ffi flags held hints kept_back libc procfs program record syscalls"
     " tracing",
     "runtime.": "channel container direct errors init inside lifeline ownership spec"

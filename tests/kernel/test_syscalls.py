@@ -17,6 +17,7 @@ from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel import procfs, syscalls
 from cfslib.kernel.syscalls import Prctl
 from tests.conftest import (
+    in_own_mounts,
     is_alive,
     needs_namespaces,
     needs_root,
@@ -79,6 +80,27 @@ def test_clone_makes_a_child_elsewhere_and_leaves_us_where_we_are() -> None:
         return namespaces.snapshot() == before, int(os.read(reader, 10))
 
     assert in_child(parent) == (True, 1)
+
+
+@needs_root
+def test_clone_has_a_child_that_is_born_in_a_cgroup(tmp_path: Path) -> None:
+    def born() -> bool:
+        syscalls.mount("cgroup2", tmp_path, "cgroup2")
+        group = tmp_path / f"cfs-test-{os.getpid()}"
+        group.mkdir()
+        cgroup = syscalls.open_path(group)
+        reader, writer = os.pipe()
+        pid = syscalls.clone(0, cgroup)
+        if pid == 0:
+            os.read(reader, 1)
+            os._exit(0)
+        members = (group / "cgroup.procs").read_text()
+        os.write(writer, b"!")
+        os.waitpid(pid, 0)
+        group.rmdir()
+        return members == f"{pid}\n"
+
+    assert in_own_mounts(born)
 
 
 def test_clone_tells_python_that_it_has_forked() -> None:

@@ -7,7 +7,8 @@ There are two kinds, and a machine may have both mounted:
     v1   a tree for each controller, some files named otherwise
 
 `hierarchies` finds out which tree holds which controller; `group` is what groups have
-in common, `v1` and `v2` what is different; a `janitor` sees to it that they go away:
+in common, `v1` and `v2` what is different; a `janitor` sees to it that they go away; by
+their names, `makers` knows those that were left all the same:
 
     settings = {"pids.max": "20", "memory.max": "67108864"}
     groups = plan(settings)
@@ -17,42 +18,76 @@ in common, `v1` and `v2` what is different; a `janitor` sees to it that they go 
 Manual page: cgroups(7).  Files: Documentation/admin-guide/cgroup-v2.rst.
 """
 
+import errno
 import posix
 
-from cfslib.isolation.cgroups import hierarchies, v1, v2
-from cfslib.isolation.cgroups.janitor import Janitor
+from cfslib.isolation.cgroups import hierarchies
+from cfslib.kernel import syscalls
 from cfslib.kernel.tracing import encoded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from typing import Self
 
     from cfslib.isolation.cgroups.group import Group
+    from cfslib.isolation.cgroups.hierarchies import Home
+    from cfslib.isolation.cgroups.janitor import Janitor
 
 
-def plan(settings: "Mapping[str, str]") -> "list[Group]":
+def plan(settings: "Mapping[str, str]", *, everywhere: bool = False) -> "list[Group]":
     """Return the groups that these limits take, without making them yet.
+
+    With `everywhere` there is one in each other tree too, where we may make one: in a
+    tree without, a process inside that makes a user namespace could mount all of it.
 
     Limits are named and written as in cgroup v2.  Raise `hierarchies.CannotLimit`
     where this user can set no such limit.
     """
-    name = f"cfs-{posix.getpid()}-{posix.urandom(4).hex()}"
-    homes = hierarchies.homes_of({setting.partition(".")[0] for setting in settings})
-    groups: list[Group] = []
-    in_v2 = {controller for controller, home in homes.items() if home.version == 2}
-    if in_v2:
-        ours = homes[min(in_v2)]
-        groups.append(v2.Cgroup(f"{v2.parent_for(ours, in_v2)}/{name}"))
-    groups += [
-        v1.Cgroup(f"{v1.parent_for(home, controller)}/{name}", controller)
-        for controller, home in sorted(homes.items())
-        if home.version == 1
+    homes = hierarchies.homes()
+    limited = {setting.partition(".")[0] for setting in settings}
+    needed = hierarchies.homes_of(limited, homes).values()
+    parents = [
+        (_parent_for(home, limited.intersection(home.controllers)), home)
+        for home in homes
+        if home in needed or (everywhere and _may_make_one_in(home.ours))
     ]
-    return groups
+    return _groups(parents) if parents else []
 
 
-class made:  # noqa: N801  it reads as a function
-    """Make these groups with these limits for a `with` block.
+def _parent_for(home: "Home", limited: "set[str]") -> str:
+    if not limited:
+        return home.ours
+    if home.version == 2:
+        from cfslib.isolation.cgroups import v2
+
+        return v2.parent_for(home, limited)
+    from cfslib.isolation.cgroups import v1
+
+    return v1.parent_for(home, limited)
+
+
+def _groups(parents: "Sequence[tuple[str, Home]]") -> "list[Group]":
+    from cfslib.isolation.cgroups import makers, v1, v2
+
+    name = makers.name()
+    return [
+        (v2 if home.version == 2 else v1).Cgroup(f"{parent}/{name}", home.controllers)
+        for parent, home in parents
+    ]
+
+
+def _may_make_one_in(group: str) -> bool:
+    """Say if we may, and may move a process from there into it."""
+    wanted = group, f"{group}/cgroup.procs"
+    return all(posix.access(path, posix.W_OK) for path in wanted)
+
+
+class Making:
+    """Make these groups with these limits for a `with` block, in two steps.
+
+    Those of v2 first, so that a child can be born in one: to move there takes the
+    kernel 10 ms.  `make_others` makes the others, while that child is busy.
 
     They are gone afterwards, with every process in them, even if we are killed.  That
     takes a janitor: one that sees to others too, or a new one.
@@ -65,25 +100,73 @@ class made:  # noqa: N801  it reads as a function
         shared: "Callable[[], Janitor] | None" = None,
     ) -> None:
         self._groups, self._settings = groups, settings
-        self._names = [encoded(path) for group in groups for path in group.paths]
+        self._names: list[bytes] = []  # of those that are made, or being made
         self._shared = shared
+        self.doors = [group.door for group in groups]  # through which to join them
 
-    def __enter__(self) -> None:
-        if not self._groups:
-            return
-        self._janitor = self._shared() if self._shared else Janitor()
+    def __enter__(self) -> "Self":
+        if self._groups:
+            from cfslib.isolation.cgroups.janitor import Janitor
+
+            self._janitor = self._shared() if self._shared else Janitor()
+            self._make(2)
+        return self
+
+    def clone(self, flags: int, *, quiet: bool = False) -> int:
+        """Fork as `syscalls.clone` does, into the group of v2 if there is one."""
+        for group in self._groups:
+            if group.version == 2:
+                return self._clone_into(group, flags, quiet)
+        return syscalls.clone(flags, quiet=quiet)
+
+    def _clone_into(self, group: "Group", flags: int, quiet: bool) -> int:
+        place = syscalls.open_path(group.inner)
         try:
-            self._janitor.look_after(self._names)
-            for group in self._groups:
+            pid = syscalls.clone(flags, place, quiet=quiet)
+        except OSError as error:
+            if error.errno != errno.ENOSYS:  # as in Docker, which knows no clone3
+                raise
+            return syscalls.clone(flags, quiet=quiet)
+        finally:
+            posix.close(place)
+        self.doors.remove(group.door)
+        return pid
+
+    def make_others(self) -> None:
+        """Make the groups of v1."""
+        self._make(1)
+
+    def _make(self, version: int) -> None:
+        groups = [group for group in self._groups if group.version == version]
+        if not groups:
+            return
+        from cfslib.isolation.cgroups import makers
+
+        names = [encoded(path) for group in groups for path in group.paths]
+        try:
+            self._janitor.look_after(names)
+            self._names += names
+            for group in groups:
+                makers.clear_up(group.parent)
                 group.create(self._settings)
         except BaseException:
             self.__exit__()
             raise
 
     def __exit__(self, *_: object) -> None:
-        if not self._groups:
+        groups, self._groups = self._groups, ()  # twice is fine
+        if not groups:
             return
         if self._shared:
             self._janitor.remove(self._names)
         else:
             self._janitor.finish()
+
+
+class made(Making):  # noqa: N801  it reads as a function
+    """Make groups for a `with` block, all of them at once."""
+
+    def __enter__(self) -> "Self":
+        super().__enter__()
+        self.make_others()
+        return self

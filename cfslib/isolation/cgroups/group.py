@@ -7,22 +7,28 @@ user namespace can, does not find the limits.
 import posix
 from abc import ABC, abstractmethod
 
-from cfslib.isolation.cgroups import janitor
 from cfslib.kernel import syscalls
 from cfslib.kernel.record import Record
-from cfslib.kernel.tracing import encoded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
 
 class Group(Record, ABC):
     """Both groups.  Every method may be called twice with the same effect as once."""
 
-    def __init__(self, path: "str | Path") -> None:
+    version: int  # of cgroups
+
+    def __init__(self, path: "str | Path", controllers: "Collection[str]" = ()) -> None:
         self.path = posix.fspath(path)
+        self.controllers = tuple(controllers)  # of the tree that it is in
+
+    @property
+    def parent(self) -> str:
+        """The group in which this one is made."""
+        return self.path.rpartition("/")[0]
 
     @property
     def inner(self) -> str:
@@ -51,11 +57,14 @@ class Group(Record, ABC):
 
     def remove(self) -> None:
         """Kill what still runs in the group, then end it."""
+        from cfslib.isolation.cgroups import janitor  # here, because users have none
+        from cfslib.kernel.tracing import encoded
+
         janitor.remove(encoded(self.path))
 
-    @abstractmethod
     def holds(self, setting: str) -> bool:
         """Say whether this group is where a limit belongs."""
+        return setting.partition(".")[0] in self.controllers
 
     @abstractmethod
     def set(self, setting: str, value: str) -> None:

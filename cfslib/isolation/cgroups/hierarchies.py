@@ -26,52 +26,65 @@ class CannotLimit(OSError):
 
 
 class Home(Record):
-    """Where a controller lives: a mounted tree, and our own group in it."""
+    """A mounted tree, and our own group in it."""
 
     def __init__(
         self,
         version: int,  # 1 or 2
         top: "str | Path",  # the mount point
         ours: "str | Path",  # the directory of the group that we are in
-    ) -> None:
+        controllers: "Sequence[str]" = (),  # "pids", "memory", ...; a v1 tree may have
+    ) -> None:  # a name instead
         self.version = version
         self.top = posix.fspath(top)
         self.ours = posix.fspath(ours)
+        self.controllers = tuple(controllers)
 
 
 def home_of(controller: str, proc: "str | Path" = procfs.PROC) -> Home:
     """Return where `controller` ("pids", "memory", "cpu") can be set."""
-    return homes_of([controller], proc)[controller]
+    return homes_of([controller], homes(proc))[controller]
 
 
 def homes_of(
-    controllers: "Collection[str]", proc: "str | Path" = procfs.PROC
+    controllers: "Collection[str]", among: "Sequence[Home]"
 ) -> "dict[str, Home]":
     """Return where each of these controllers can be set."""
-    if not controllers:
-        return {}
-    entries = procfs.cgroup_entries(proc=proc)
-    trees = procfs.mounts(proc=proc, fstypes=KINDS)
-    trees.reverse()  # what is mounted later covers what is there
-    return {name: _home(name, trees, entries) for name in sorted(controllers)}
+    return {name: _home_of(name, among) for name in sorted(controllers)}
 
 
-def _home(
-    controller: str, trees: "Sequence[Mount]", entries: "Sequence[CgroupEntry]"
-) -> Home:
-    for tree in trees:
-        if tree.fstype == "cgroup" and controller in tree.super_options.split(","):
-            entry = next(entry for entry in entries if controller in entry.controllers)
-            return Home(1, tree.target, _directory(tree, entry.path))
-        if tree.fstype == "cgroup2" and controller in _controllers(tree.target):
-            entry = next(entry for entry in entries if entry.hierarchy == 0)
-            return Home(2, tree.target, _directory(tree, entry.path))
+def _home_of(controller: str, among: "Sequence[Home]") -> Home:
+    for home in among:
+        if controller in home.controllers:
+            return home
     raise CannotLimit(
         f"no cgroup tree here has the controller {controller}",
         advice(
             {controller}, "see /proc/cgroups, and whether /sys/fs/cgroup is mounted."
         ),
     )
+
+
+def homes(proc: "str | Path" = procfs.PROC) -> "list[Home]":
+    """Return every tree that is mounted, with our group in it."""
+    trees = procfs.mounts(proc=proc, fstypes=KINDS)
+    trees.reverse()  # what is mounted later covers what is there
+    found = (_home(entry, trees) for entry in procfs.cgroup_entries(proc=proc))
+    return [home for home in found if home]
+
+
+def _home(entry: "CgroupEntry", trees: "Sequence[Mount]") -> "Home | None":
+    names = set(entry.controllers)
+    for tree in trees:
+        ours = _directory(tree, entry.path)
+        if tree.fstype == "cgroup":
+            if names and names <= set(tree.super_options.split(",")):
+                return Home(1, tree.target, ours, entry.controllers)
+        elif entry.hierarchy == 0:
+            controllers = _controllers(tree.target)
+            if controllers is not None:
+                return Home(2, tree.target, ours, controllers)
+    return None
 
 
 def advice(controllers: "Collection[str]", for_users: str) -> str:
@@ -90,11 +103,11 @@ def version(proc: "str | Path" = procfs.PROC) -> str:
     return " and ".join(KINDS[kind] for kind in sorted(kinds)) or "none"
 
 
-def _controllers(directory: str) -> "list[str]":
+def _controllers(directory: str) -> "list[str] | None":
     try:
         return procfs.read(f"{directory}/cgroup.controllers").split()
     except OSError:
-        return []  # covered by another mount, or hidden from us
+        return None  # covered by another mount, or hidden from us
 
 
 def _directory(tree: "Mount", path: str) -> str:

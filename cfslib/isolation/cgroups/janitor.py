@@ -37,6 +37,9 @@ class Janitor:
                 posix._exit(0)
             finally:
                 posix._exit(1)
+        # By us, so that it is done before a group is made: what is sent to all of our
+        # process group, by kill(2) or by a terminal, is not for the janitor.
+        posix.setpgid(self._pid, self._pid)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def look_after(self, groups: list[bytes]) -> None:
@@ -97,7 +100,6 @@ class Janitor:
         """Keep no descriptor of the maker's but the list, and heed no other signal."""
         libc.prctl(Prctl.SET_PDEATHSIG, signal.SIGTERM)
         libc.prctl(Prctl.SET_NAME, b"cfs-janitor")
-        posix.setsid()  # the terminal's Ctrl-C is not for us
         posix.chdir("/")
         posix.closerange(0, self._list)
         libc.close_from(self._list + 1)

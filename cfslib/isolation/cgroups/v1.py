@@ -1,26 +1,32 @@
-"""cgroup v1: a tree for each controller, so that one limit is one group."""
+"""cgroup v1: a tree for each controller or two, so that one limit is one group."""
 
 import posix
 
 from cfslib.isolation.cgroups.group import Group
 from cfslib.isolation.cgroups.hierarchies import CannotLimit, Home, advice
-from cfslib.kernel import syscalls
+from cfslib.kernel import procfs, syscalls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Collection, Mapping
+
+# In a group without these no process may be, and a new one has none.
+CPUSET = ("cpuset.cpus", "cpuset.mems")
 
 
 class Cgroup(Group):
-    """A group in the tree of one controller."""
+    """A group in one of the trees."""
 
-    def __init__(self, path: "str | Path", controller: str) -> None:
-        super().__init__(path)
-        self.controller = controller
+    version = 1
 
-    def holds(self, setting: str) -> bool:
-        """Say whether a limit belongs to the controller of this tree."""
-        return setting.partition(".")[0] == self.controller
+    def create(self, settings: "Mapping[str, str] | None" = None) -> None:
+        """Make the group, with the processors and the memory of the one around it."""
+        super().create(settings)
+        if "cpuset" in self.controllers:
+            for file in CPUSET:
+                value = procfs.read(f"{self.parent}/{file}").strip()
+                for group in self.paths:
+                    syscalls.write(f"{group}/{file}", value)
 
     def set(self, setting: str, value: str) -> None:
         """Write a limit, named and written as in v2, to the files that v1 has."""
@@ -34,12 +40,13 @@ class Cgroup(Group):
         return f"{self.inner}/tasks"
 
 
-def parent_for(home: Home, controller: str) -> str:
+def parent_for(home: Home, controllers: "Collection[str]") -> str:
     """Return the group that we are in, if we may make groups below it."""
     if not posix.access(home.ours, posix.W_OK):
         raise CannotLimit(
-            f"cannot limit {controller}: we may make no groups in {home.ours}",
-            advice({controller}, "be root: `sudo cfs run ...`"),
+            f"cannot limit {', '.join(sorted(controllers))}: "
+            f"we may make no groups in {home.ours}",
+            advice(controllers, "be root: `sudo cfs run ...`"),
         )
     return home.ours
 

@@ -14,9 +14,7 @@ if TYPE_CHECKING:
 class Cgroup(Group):
     """A group in the one tree."""
 
-    def holds(self, _setting: str) -> bool:
-        """Say whether this group is where a limit belongs; here, it always is."""
-        return True
+    version = 2
 
     def set(self, setting: str, value: str) -> None:
         """Write a limit: "pids.max", "memory.max" (bytes), "cpu.max" (us in us)."""

@@ -35,10 +35,10 @@ def test_on_v1_every_controller_has_a_tree(tmp_path: Path) -> None:
         ["3:pids:/user", "2:cpu,cpuacct:/", "0::/"],
     )
 
-    assert hierarchies.homes_of({"pids", "cpu"}, proc) == {
-        "pids": Home(1, "/cg/pids", "/cg/pids/user"),
-        "cpu": Home(1, "/cg/cpu", "/cg/cpu"),
-    }
+    assert hierarchies.homes(proc) == [
+        Home(1, "/cg/pids", "/cg/pids/user", ["pids"]),
+        Home(1, "/cg/cpu", "/cg/cpu", ["cpu", "cpuacct"]),
+    ]
     assert hierarchies.version(proc) == "v1"
 
 
@@ -46,8 +46,9 @@ def test_on_v2_one_tree_has_them_all(tmp_path: Path) -> None:
     top = v2_tree(tmp_path / "cg", "cpu memory pids")
     proc = machine(tmp_path, [f"/ {top} rw - cgroup2 cgroup2 rw"], ["0::/a/b"])
 
+    there = Home(2, top, top / "a/b", ["cpu", "memory", "pids"])
     for controller in ("pids", "memory", "cpu"):
-        assert hierarchies.home_of(controller, proc) == Home(2, top, top / "a/b")
+        assert hierarchies.home_of(controller, proc) == there
     assert hierarchies.version(proc) == "v2"
 
 
@@ -69,6 +70,7 @@ def test_a_named_tree_without_a_controller_is_no_home(tmp_path: Path) -> None:
         tmp_path, ["/ /cg rw - cgroup cgroup rw,name=pids"], ["1:name=pids:/", "0::/"]
     )
 
+    assert hierarchies.homes(proc) == [Home(1, "/cg", "/cg", ["name=pids"])]
     with pytest.raises(CannotLimit, match="pids") as caught:
         hierarchies.home_of("pids", proc)
     assert caught.value.__notes__[0].startswith("Hint: ")

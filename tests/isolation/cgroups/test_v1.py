@@ -52,7 +52,7 @@ def make(controller: str) -> Generator[Cgroup]:
     if os.geteuid() != 0:
         pytest.skip("needs root: v1 is not delegated")
     group = Cgroup(
-        f"{v1.parent_for(home, controller)}/cfs-test-{os.getpid()}", controller
+        f"{v1.parent_for(home, {controller})}/cfs-test-{os.getpid()}", home.controllers
     )
     group.create()
     yield group
@@ -139,7 +139,7 @@ def test_limits_are_translated(setting: str, words: dict[str, str]) -> None:
 
 
 def test_a_limit_belongs_to_its_controller() -> None:
-    group = Cgroup("/nowhere", "pids")
+    group = Cgroup("/nowhere", ["pids", "cpuacct"])
 
     assert group.holds("pids.max")
     assert not group.holds("memory.max")
@@ -151,7 +151,7 @@ def test_where_we_may_not_write_there_is_no_parent() -> None:
     def ask() -> str:
         if os.geteuid() == 0:
             os.setresuid(65534, 65534, 65534)
-        return v1.parent_for(home, "pids")
+        return v1.parent_for(home, {"pids"})
 
     with pytest.raises(CannotLimit, match="we may make no groups"):
         in_child(ask)

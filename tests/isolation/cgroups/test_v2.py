@@ -96,8 +96,11 @@ def test_limits_are_files_of_the_group(tmp_path: Path) -> None:
     assert found == "7\n"
 
 
-def test_every_limit_belongs_to_a_group() -> None:
-    assert Cgroup("/nowhere").holds("memory.max")
+def test_a_limit_belongs_where_its_controller_is() -> None:
+    group = Cgroup("/nowhere", ["memory"])
+
+    assert group.holds("memory.max")
+    assert not group.holds("pids.max")
 
 
 # Where groups can be made: a tree of plain directories has the files that count.

@@ -1,0 +1,61 @@
+"""makers: whose a group is, as its name tells, and what those have left who are gone.
+
+The janitor of a process removes its groups.  If both are killed at once, nobody does,
+so whoever makes groups next to them looks for such names.
+"""
+
+import posix
+
+from cfslib.kernel import procfs
+
+PREFIX = "cfs"
+
+
+def name() -> str:
+    """Return a name for a group that we make: no other group has it, or will have."""
+    maker = f"{posix.getpid()}-{_start_of('self')}-{_pids_we_see()}"
+    return f"{PREFIX}-{maker}-{posix.urandom(4).hex()}"
+
+
+def clear_up(parent: str) -> None:
+    """Remove what makers have left in a group who are gone.
+
+    A group with a process in it stays: it is not removed by the kernel, or by us.
+    """
+    if posix.readlink("/proc/self") != str(posix.getpid()):
+        return  # this /proc speaks of other processes
+    for entry in posix.listdir(parent):
+        if entry.startswith(f"{PREFIX}-") and _is_of_one_who_is_gone(entry):
+            _remove(f"{parent}/{entry}")
+
+
+def _is_of_one_who_is_gone(group: str) -> bool:
+    """Say so if we can know: in another PID namespace, pids are others."""
+    parts = group.split("-")
+    if len(parts) != 5 or parts[3] != _pids_we_see():
+        return False
+    try:
+        return _start_of(parts[1]) != parts[2]  # or the pid is somebody else's by now
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+def _start_of(pid: str) -> str:
+    """Return when a process started: field 22 in proc_pid_stat(5)."""
+    return procfs.read(f"/proc/{pid}/stat").rpartition(")")[2].split()[19]
+
+
+def _pids_we_see() -> str:
+    """Return the number of our PID namespace."""
+    return posix.readlink("/proc/self/ns/pid")[len("pid:[") : -1]
+
+
+def _remove(group: str) -> None:
+    try:
+        with posix.scandir(group) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    _remove(entry.path)
+        posix.rmdir(group)
+    except OSError:
+        pass  # it is in use, or is being removed by somebody else
