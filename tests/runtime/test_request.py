@@ -67,10 +67,12 @@ def test_what_is_made_waits_and_is_gone_afterwards(rootfs_dir: Path) -> None:
 def test_what_cannot_be_made_leaves_nothing(rootfs_dir: Path) -> None:
     def fail() -> tuple[str, list[str], bool]:
         before = os.listdir("/proc/self/fd")
+        janitor = Janitor()
         try:
-            Made(request_for(rootfs_dir.with_name("none")), Janitor)
+            Made(request_for(rootfs_dir.with_name("none")), lambda: janitor)
         except FileNotFoundError as error:
             told = str(error)
+        janitor.dismiss()
         left = [seen.name for seen in sightings.below(os.getpid())]
         return told, left, os.listdir("/proc/self/fd") == before
 
