@@ -59,7 +59,7 @@ def _parent_for(home: "Home", limited: "set[str]") -> str:
     if not limited:
         return home.ours
     if home.version == 2:
-        from cfslib.isolation.cgroups import v2
+        from cfslib.isolation.cgroups import v2  # here, because one of them will do
 
         return v2.parent_for(home, limited)
     from cfslib.isolation.cgroups import v1
@@ -68,6 +68,7 @@ def _parent_for(home: "Home", limited: "set[str]") -> str:
 
 
 def _groups(parents: "Sequence[tuple[str, Home]]") -> "list[Group]":
+    # Here, as below, because most users may make none.
     from cfslib.isolation.cgroups import makers, v1, v2
 
     name = makers.name()
