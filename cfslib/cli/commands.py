@@ -207,9 +207,11 @@ def check(line: Sequence[str]) -> int:
     still_open = 0
     for path in map(Path, notebooks):
         with bar.in_terminal(f"Running {path.stem}") as shown:
-            rehearsal.perform(path, shown)
-        for exercise in journal.exercises(path.parent):
-            if exercise.notebook == path.stem:
-                print("done" if exercise.done else "open", f"{path.stem}: {exercise}")
-                still_open += not exercise.done
+            name = rehearsal.perform(path, shown)
+        exercises = journal.exercises_in(path, name)
+        for exercise in exercises:
+            print("done" if exercise.done else "open", f"{path.stem}: {exercise}")
+            still_open += not exercise.done
+        if not exercises:
+            raise ValueError(f"{path} has no exercises")
     return 1 if still_open else 0

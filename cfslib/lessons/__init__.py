@@ -18,11 +18,15 @@ class Point:
     hint: str  # what helps if it is not so
 
 
+asked: list[tuple[str, int]] = []  # exercises that were looked at in this process
+
+
 def verdict(*points: Point, of: tuple[str, int]) -> None:
     """Print what is done and what is open, with a hint for the first open point.
 
     `of` names the exercise: its notebook, and its number there.
     """
+    asked.append(of)
     for point in points:
         print(f"[{'x' if point.holds else ' '}] {point.claim}")
     if missing := [point for point in points if not point.holds]:

@@ -61,15 +61,20 @@ def forget(notebook: str) -> None:
 
 def exercises(notebooks: Path) -> list[Exercise]:
     """Return every exercise of the notebooks in a directory, in the order to read."""
+    paths = sorted(notebooks.glob("[0-9]*.ipynb"))
+    return [exercise for path in paths for exercise in exercises_in(path, path.stem)]
+
+
+def exercises_in(path: Path, notebook: str) -> list[Exercise]:
+    """Return the exercises of one notebook, which we know by this name."""
     done = _done()
     return [
         Exercise(
-            path.stem,
+            notebook,
             int(number),
             title.replace("`", ""),
-            [path.stem, int(number)] in done,
+            [notebook, int(number)] in done,
         )
-        for path in sorted(notebooks.glob("[0-9]*.ipynb"))
         for number, title in HEADING.findall(_markdown(path))
     ]
 

@@ -715,13 +715,23 @@ def test_the_exercises_of_a_notebook_are_checked(tmp_path: Path) -> None:
     text = "## Exercise 1: a name\n\n## Exercise 2: a note"
     saved.cells.append(nbformat.v4.new_markdown_cell(text))
     nbformat.write(saved, path)
-    done = cfs("check", path, env=os.environ | {"XDG_STATE_HOME": str(tmp_path)})
+    copy = shutil.copy(path, tmp_path / "a copy.ipynb")
+    done = cfs("check", path, copy, env=os.environ | {"XDG_STATE_HOME": str(tmp_path)})
 
     assert done.stdout.splitlines() == [
         "done 01-short: 1. a name",
         "open 01-short: 2. a note",
+        "done a copy: 1. a name",
+        "open a copy: 2. a note",
     ]
     assert done.returncode == 1
+
+
+def test_where_there_is_no_exercise_nothing_is_checked(tmp_path: Path) -> None:
+    done = cfs("check", notebook(tmp_path, "1 + 1"))
+
+    assert (done.stdout, done.returncode) == ("", 125)
+    assert "has no exercises" in done.stderr
 
 
 def test_ns_shows_where_we_live() -> None:

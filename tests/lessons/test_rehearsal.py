@@ -1,11 +1,17 @@
-"""A notebook is run as it is saved: what fails in it, what it prints, how far it is."""
+"""A notebook is run as JupyterLab runs it: what fails in it, how far it is, its end."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
 import pytest
 
 from cfslib.lessons import journal, rehearsal
+
+POINT = "from cfslib.lessons import Point, verdict; p = Point('so', True, '')"
+FOUND = "verdict(p, of=('01-short', 3))"
 
 
 def notebook(place: Path, *cells: str) -> Path:
@@ -14,6 +20,15 @@ def notebook(place: Path, *cells: str) -> Path:
     )
     nbformat.write(made, place / "01-short.ipynb")
     return place / "01-short.ipynb"
+
+
+def done(path: Path) -> bool:
+    """Run a notebook; say if it came to the exercise."""
+    journal.forget("01-short")
+    rehearsal.perform(path)
+    found = ["01-short", 3] in journal._done()
+    journal.forget("01-short")
+    return found
 
 
 def test_every_cell_is_run_and_counted(tmp_path: Path) -> None:
@@ -27,16 +42,71 @@ def test_every_cell_is_run_and_counted(tmp_path: Path) -> None:
     assert heard == [(n, 4) for n in range(5)]
 
 
-def test_what_a_check_finds_done_is_written_down(tmp_path: Path) -> None:
-    point = "from cfslib.lessons import Point, verdict; p = Point('so', True, '')"
-    rehearsal.perform(notebook(tmp_path, point, "verdict(p, of=('01-short', 3))"))
+@pytest.mark.parametrize(
+    "cell",
+    [
+        f"%%time\n{FOUND}",
+        f"words = !echo a b\nif words == ['a b']:\n    {FOUND}",
+        f"import asyncio\nawait asyncio.sleep(0)\n{FOUND}",
+    ],
+)
+def test_a_cell_means_what_it_means_in_jupyterlab(cell: str, tmp_path: Path) -> None:
+    assert done(notebook(tmp_path, POINT, cell))
 
-    assert ["01-short", 3] in journal._done()
+
+@pytest.mark.parametrize(
+    "cell", ["1 / 0", "import sys; sys.exit(3)", "input()", "raise KeyboardInterrupt"]
+)
+def test_a_cell_that_fails_does_not_stop_the_others(cell: str, tmp_path: Path) -> None:
+    assert done(notebook(tmp_path, POINT, cell, FOUND))
+
+
+@pytest.mark.parametrize("cell", ["exit()", "quit()", "import os; os._exit(3)"])
+def test_a_notebook_that_ends_early_is_an_error(cell: str, tmp_path: Path) -> None:
+    pause = "import time; time.sleep(0.2)"
+    path = notebook(tmp_path, POINT, cell, pause, pause, FOUND)
+
+    with pytest.raises(ChildProcessError, match="did not get to its end") as caught:
+        rehearsal.perform(path)
+    assert "exit()" in caught.value.__notes__[0]
+    assert ["01-short", 3] not in journal._done()
+
+
+def test_a_copy_is_known_by_what_its_checks_say(tmp_path: Path) -> None:
+    copy = notebook(tmp_path, POINT, FOUND).rename(tmp_path / "mine.ipynb")
+
+    assert rehearsal.perform(copy) == "01-short"
     journal.forget("01-short")
 
 
-def test_a_notebook_that_ends_early_is_an_error(tmp_path: Path) -> None:
-    path = notebook(tmp_path, "import os; os._exit(3)", "print(1)")
+def test_a_notebook_without_checks_is_known_by_its_file(tmp_path: Path) -> None:
+    assert rehearsal.perform(notebook(tmp_path, "1 + 1")) == "01-short"
 
-    with pytest.raises(ChildProcessError, match="did not get to its end"):
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"cells": 3}', '{"cells": [1]}'])
+def test_what_is_no_notebook_is_said_so(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "01-short.ipynb"
+    path.write_text(text)
+
+    with pytest.raises(ValueError, match="is no notebook"):
         rehearsal.perform(path)
+
+
+def test_it_runs_where_the_notebook_is_and_with_our_libraries(tmp_path: Path) -> None:
+    cells = (
+        "import os, sys",
+        f"if os.getcwd() == {str(tmp_path)!r} and sys.prefix == {sys.prefix!r}:"
+        f" {FOUND}",
+    )
+
+    assert done(notebook(tmp_path, POINT, *cells))
+
+
+def test_the_installed_cfs_has_the_same_libraries(tmp_path: Path) -> None:
+    path = notebook(tmp_path, POINT, "import ipywidgets", f"ipywidgets and {FOUND}")
+    cfs = Path(sys.executable).with_name("cfs")
+    env = os.environ | {"XDG_STATE_HOME": str(tmp_path)}
+    said = subprocess.run([cfs, "check", path], env=env, capture_output=True, text=True)
+
+    assert said.stderr == f"cfs: {path} has no exercises\n"
+    assert "01-short" in (tmp_path / "cfs/done.json").read_text()

@@ -44,7 +44,7 @@ def plan(settings: "Mapping[str, str]", *, everywhere: bool = False) -> "list[Gr
     Limits are named and written as in cgroup v2.  Raise `hierarchies.CannotLimit`
     where this user can set no such limit.
     """
-    homes = hierarchies.homes()
+    homes = sorted(hierarchies.homes(), key=lambda home: home.controllers)
     limited = {setting.partition(".")[0] for setting in settings}
     needed = hierarchies.homes_of(limited, homes).values()
     parents = [
