@@ -37,21 +37,24 @@ def perform(path: Path, progress: Progress = unseen) -> str:
         assert player.stdout
         assert player.stderr
         progress(0, total)
-        name = ""
-        for done, name in enumerate(player.stdout, start=1):
+        lines = [""]
+        for done, line in enumerate(player.stdout, start=1):
+            lines.append(line.strip())
             if done <= total:
                 progress(done, total)
         errors = player.stderr.read().splitlines()
     if player.returncode:
         raise _failed(path.name, errors)
-    return name.strip() or path.stem
+    return lines[-1] or path.stem
 
 
 def play() -> None:
     """Be the process: write a line after each cell, and last the notebook's name."""
     finished = os.fdopen(os.dup(1), "w", buffering=1)
+    sys.stderr = os.fdopen(os.dup(2), "w")  # for what we say ourselves
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)  # what the kernel prints
+    for number in (1, 2):  # for what the kernel prints
+        os.dup2(nowhere, number)
     for line in _each(Path(sys.argv[1])):
         print(line, file=finished)
 
@@ -62,7 +65,8 @@ def _each(path: Path) -> Iterator[str]:
     from nbclient import NotebookClient
     from nbclient.exceptions import DeadKernelError
 
-    cells = [nbformat.v4.new_code_cell(source) for source in [*_code(path), WHOSE]]
+    sources = _code(path)
+    cells = [nbformat.v4.new_code_cell(source) for source in [*sources, WHOSE]]
     client = NotebookClient(
         nbformat.v4.new_notebook(cells=cells),
         kernel_name="python3",
@@ -75,10 +79,8 @@ def _each(path: Path) -> Iterator[str]:
             try:
                 client.execute_cell(cell, number)
             except DeadKernelError:
-                if number < len(cells) - 1:
-                    sys.exit(
-                        f"its kernel ended after {number} of {len(cells) - 1} cells"
-                    )
+                if number < len(sources):
+                    sys.exit(f"its kernel ended after {number} of {len(sources)} cells")
             yield ""
     yield "".join(output.get("text", "") for output in cells[-1].outputs).strip()
 
@@ -97,9 +99,7 @@ def read(path: Path) -> dict[str, Any]:
             "".join(cell["source"]), cell["cell_type"]
     except (ValueError, LookupError, TypeError):
         error = ValueError(f"{path} is no notebook")
-        error.add_note(
-            "Hint: JupyterLab cannot open it either; bring the original back."
-        )
+        error.add_note("Hint: JupyterLab cannot open it either; bring it back.")
         raise error from None
     return saved
 
