@@ -67,6 +67,9 @@ def command() -> Command:
             help="who to be inside, by number or name (default: root)"),
         Option("--volume", "-v", "SRC:DST[:ro]", values.volume, many=True,
             help="show a directory or file of the host inside; may be repeated"),
+        Option("--mount", "", "type=...", values.mount, many=True,
+            help="the same as type=bind,source=SRC,target=DST[,readonly], or files in"
+            " memory: type=tmpfs,target=DST[,tmpfs-size=BYTES]"),
         Option("--pids-limit", "", "N", values.count, default=processes,
             help=f"processes at most; `max` for no limit (default: {processes})"),
         Option("--memory", "-m", "BYTES", values.size,
@@ -112,7 +115,7 @@ def spec_from(typed: "Values", argv: "list[str]", *, terminal: bool = False) -> 
         user=typed["--user"],
         namespaces=NAMESPACES | typed["--network"],
         limits=Limits(typed["--pids-limit"], typed["--memory"], typed["--cpus"]),
-        volumes=typed["--volume"],
+        volumes=typed["--volume"] + typed["--mount"],
         capabilities=capabilities.DEFAULT | set(typed["--cap-add"]),
         read_only=bool(typed["--read-only"]),
         layer_max=typed["--storage-opt"],

@@ -10,13 +10,19 @@ from cfslib.cli.parser import Usage
 from cfslib.isolation.capabilities import Capability
 from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel.tracing import encoded
-from cfslib.runtime.spec import Volume
+from cfslib.runtime.spec import SCRATCH, Volume
 
 _PROCESSES = 4_194_304  # PID_MAX_LIMIT in <linux/threads.h>
 _NETWORKS = {
     "host": Namespace(0),
     "none": Namespace.NET,
 }  # to be made
+# Of --mount: what may be said of each kind, and other words for the same.
+_MOUNTS = {"bind": ("source",), "tmpfs": ("tmpfs-size",)}
+_ALSO = {"src": "source", "dst": "target", "destination": "target", "ro": "readonly"}
+_TRUTHS = {"true": True, "1": True, "false": False, "0": False}
+_BIND = "type=bind,source=SRC,target=DST[,readonly]"
+_TMPFS = "type=tmpfs,target=DST[,tmpfs-size=BYTES]"
 _SHIFTS = {"k": 10, "m": 20, "g": 30}
 
 
@@ -46,15 +52,62 @@ def volume(text: str) -> Volume:
     target, _, mode = rest.partition(":")
     if not source or not target.startswith("/") or mode not in ("", "ro", "rw"):
         raise Usage(f"not SRC:DST or SRC:DST:ro with an absolute DST: {text!r}")
+    return Volume(_on_the_host(source), _inside(target, text), mode == "ro")
+
+
+def mount(text: str) -> Volume:
+    """Read what to mount, in the words of `docker run --mount`.
+
+    >>> mount("type=bind,source=/usr,target=/data,readonly")
+    Volume(source='/usr', target='/data', read_only=True, size=67108864)
+    >>> mount("type=tmpfs,target=/scratch,tmpfs-size=1m")
+    Volume(source=None, target='/scratch', read_only=False, size=1048576)
+    """
+    parts: dict[str, str] = {}
+    for field in _fields(text):
+        name, equals, value = field.partition("=")
+        name = _ALSO.get(name, name)
+        if name in parts:
+            raise Usage(f"{name} is said twice: {text!r}")
+        parts[name] = value if equals else "true"
+    kind, target = parts.pop("type", ""), parts.pop("target", "")
+    read_only = _TRUTHS.get(parts.pop("readonly", "false"))
+    wanted = _MOUNTS.get(kind, ())
+    if not target.startswith("/") or read_only is None or not set(parts) <= set(wanted):
+        raise Usage(f"not {_BIND} or {_TMPFS}, with an absolute DST: {text!r}")
+    if kind == "tmpfs":
+        most = size(parts["tmpfs-size"]) if parts else SCRATCH
+        return Volume(None, _inside(target, text), read_only, most)
+    if not parts.get("source"):
+        raise Usage(f"not {_BIND}: {text!r}")
+    return Volume(_on_the_host(parts["source"]), _inside(target, text), read_only)
+
+
+def _fields(text: str) -> "list[str]":
+    """Split at commas; one that has a comma in it stands in quotes."""
+    if '"' not in text:
+        return text.split(",")
+    import csv  # here, because hardly anybody needs it
+
+    try:
+        return next(csv.reader([text]), [])
+    except csv.Error:
+        raise Usage(f"not fields with commas between them: {text!r}") from None
+
+
+def _on_the_host(source: str) -> str:
+    if not source.startswith("/"):
+        source = f"{posix.getcwd()}/{source}"
+    return f"/{'/'.join(_names_in(source))}"
+
+
+def _inside(target: str, text: str) -> str:
     way: list[str] = []
     for name in _names_in(target):
         way = way[:-1] if name == ".." else [*way, name]
-    if way[:1] in ([], ["proc"], ["sys"]):
-        raise Usage(f"a volume cannot cover /, /proc or /sys: {text!r}")
-    if not source.startswith("/"):
-        source = f"{posix.getcwd()}/{source}"
-    source, target = (f"/{'/'.join(_names_in(path))}" for path in (source, target))
-    return Volume(source, target, mode == "ro")
+    if way[:1] in ([], ["proc"]):
+        raise Usage(f"a volume cannot cover / or /proc: {text!r}")
+    return f"/{'/'.join(_names_in(target))}"
 
 
 def _names_in(path: str) -> "list[str]":

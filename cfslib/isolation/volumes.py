@@ -18,7 +18,7 @@ import stat
 
 from cfslib.isolation.mounts import MountFlag
 from cfslib.kernel import libc, program, syscalls
-from cfslib.kernel.syscalls import TreeFlag
+from cfslib.kernel.syscalls import Fsconfig, TreeFlag
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,9 +28,10 @@ if TYPE_CHECKING:
     class Volume(Protocol):
         """What `runtime.spec.Volume` is, which this room does not know."""
 
-        source: str  # on the host
+        source: str | None  # on the host; None for an empty tmpfs
         target: str  # inside
         read_only: bool
+        size: int  # of a tmpfs
 
 
 OURS = ("/proc/", "/sys/")  # what is masked there stays so
@@ -43,7 +44,10 @@ def detached(volumes: "Sequence[Volume]") -> "list[int]":
     No device file of the host works in them, and no setuid program.  Raise
     `PermissionError` if a source is itself a device.
     """
-    return [_detached(volume.source, volume.read_only) for volume in volumes]
+    return [
+        _detached(volume.source, volume.read_only) if volume.source else _empty(volume)
+        for volume in volumes
+    ]
 
 
 def attach(trees: "Sequence[int]", volumes: "Sequence[Volume]") -> None:
@@ -68,6 +72,21 @@ def _detached(source: str, read_only: bool) -> int:
     if read_only:
         attributes |= MountFlag.RDONLY
     syscalls.mount_setattr(tree, TreeFlag.EMPTY_PATH | TreeFlag.RECURSIVE, attributes)
+    return tree
+
+
+def _empty(volume: "Volume") -> int:
+    """Return a filesystem in memory that is not mounted anywhere yet."""
+    context = syscalls.fsopen("tmpfs")
+    options = {"size": str(volume.size), "nr_inodes": "4k", "mode": "1777"}
+    for key, value in options.items():
+        syscalls.fsconfig(context, Fsconfig.SET_STRING, key, value)
+    syscalls.fsconfig(context, Fsconfig.CMD_CREATE, None, None)
+    attributes = MountFlag.NODEV | MountFlag.NOSUID
+    if volume.read_only:
+        attributes |= MountFlag.RDONLY
+    tree = syscalls.fsmount(context, attributes)
+    posix.close(context)
     return tree
 
 

@@ -30,12 +30,16 @@ _NR_KEYCTL = {"x86_64": 250, "aarch64": 219, "riscv64": 219, "ppc64le": 271}
 # Newer than number 424, and so alike on every machine: <asm-generic/unistd.h>.
 _NR_OPEN_TREE = 428
 _NR_MOVE_MOUNT = 429
+_NR_FSOPEN = 430
+_NR_FSCONFIG = 431
+_NR_FSMOUNT = 432
 _NR_CLONE3 = 435
 _NR_CLOSE_RANGE = 436
 _NR_OPENAT2 = 437
 _NR_MOUNT_SETATTR = 442
 _AT_FDCWD = -100  # paths start at the current directory
 _SIGCHLD = 17
+_FS_CLOEXEC = 1
 _CLONE_INTO_CGROUP = 1 << 33
 _AF_UNIX = 1
 _SOCK_SEQPACKET = 5
@@ -73,6 +77,9 @@ _keyctl = syscall(Int, Text)
 _open_tree = syscall(Int, Text, Int)
 _openat2 = syscall(Int, Text, Text, UnsignedLong)
 _move_mount = syscall(Int, Text, Int, Text, Int)
+_fsopen = syscall(Text, UnsignedInt)
+_fsconfig = syscall(Int, UnsignedInt, Text, Text, Int)
+_fsmount = syscall(Int, UnsignedInt, UnsignedInt)
 _mount_setattr = syscall(Int, Text, Int, Text, UnsignedLong)
 
 chdir = posix.chdir
@@ -250,6 +257,21 @@ def mount_setattr(tree: int, flags: int, attributes: int) -> int:
     # struct mount_attr: to set, to clear, propagation, user namespace.
     wanted = _packed(8, attributes, 0, 0, 0)
     return _mount_setattr(_NR_MOUNT_SETATTR, tree, b"", flags, wanted, len(wanted))
+
+
+def fsopen(fstype: bytes) -> int:
+    """Return a file descriptor of a filesystem that is to be made."""
+    return _fsopen(_NR_FSOPEN, fstype, _FS_CLOEXEC)
+
+
+def fsconfig(fd: int, command: int, key: "bytes | None", value: "bytes | None") -> int:
+    """Set an option of such a filesystem, or make it."""
+    return _fsconfig(_NR_FSCONFIG, fd, command, key, value, 0)
+
+
+def fsmount(fd: int, attributes: int) -> int:
+    """Return a file descriptor of a mount of it, which is at no place yet."""
+    return _fsmount(_NR_FSMOUNT, fd, _FS_CLOEXEC, attributes)
 
 
 def socketpair(patience: int) -> "tuple[int, int]":

@@ -71,6 +71,13 @@ class TreeFlag(Flag):
     CLOEXEC = posix.O_CLOEXEC
 
 
+class Fsconfig(Number):
+    """What fsconfig(2) is to do.  Values: <linux/mount.h>."""
+
+    SET_STRING = 1  # an option of the filesystem
+    CMD_CREATE = 6  # make it, with the options so far
+
+
 class Mode(Number):
     """The permissions of a file, and its kind: see inode(7)."""
 
@@ -228,6 +235,23 @@ def write(path: "str | Path", text: str) -> None:
 def open_tree(path: "str | Path", flags: int) -> int:
     """Return a file descriptor of the mounts at `path`, or of a copy of them."""
     return ask("open_tree", libc.open_tree, path=path, flags=flags)
+
+
+def fsopen(fstype: str) -> int:
+    """Return a file descriptor of a filesystem that is to be made."""
+    return ask("fsopen", libc.fsopen, fstype=fstype)
+
+
+def fsconfig(
+    fd: int, command: Fsconfig, key: "str | None", value: "str | None"
+) -> None:
+    """Set an option of such a filesystem, or make it."""
+    ask("fsconfig", libc.fsconfig, fd=fd, command=command, key=key, value=value)
+
+
+def fsmount(fd: int, attributes: int) -> int:
+    """Return a file descriptor of a mount of it, which is at no place yet."""
+    return ask("fsmount", libc.fsmount, fd=fd, attributes=attributes)
 
 
 def move_mount(tree: int, target: "str | Path | int", flags: int) -> None:

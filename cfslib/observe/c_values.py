@@ -13,7 +13,7 @@ from cfslib.isolation.capabilities import Capability
 from cfslib.isolation.mounts import MountFlag, UmountFlag
 from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel.flags import Flag
-from cfslib.kernel.syscalls import Keyctl, OpenFlag, Prctl, Resource, TreeFlag
+from cfslib.kernel.syscalls import Fsconfig, Keyctl, OpenFlag, Prctl, Resource, TreeFlag
 
 _PREFIX = {
     MountFlag: "MS_",
@@ -23,6 +23,7 @@ _PREFIX = {
 }
 _NAMED = {
     Capability: "CAP_",
+    Fsconfig: "FSCONFIG_",
     Keyctl: "KEYCTL_",
     Prctl: "PR_",
     Resource: "RLIMIT_",

@@ -135,6 +135,12 @@ def _open_tree(values: Sequence[object]) -> str:
     return f"syscall(SYS_open_tree, AT_FDCWD, {_listed(values)});"
 
 
+def _fsmount(values: Sequence[object]) -> str:
+    context, attributes = map(value, values)
+    # Their numbers are those of mount(2): MS_NODEV is MOUNT_ATTR_NODEV.
+    return f"syscall(SYS_fsmount, {context}, FSMOUNT_CLOEXEC, {attributes});"
+
+
 def _move_mount(values: Sequence[object]) -> str:
     tree, target, flags = map(value, values)
     place = f'{target}, ""' if isinstance(values[1], int) else f"AT_FDCWD, {target}"
@@ -159,6 +165,9 @@ def _setrlimit(values: Sequence[object]) -> str:
 
 _UNUSUAL: dict[str, Callable[[Sequence[object]], str]] = {
     "clone": _clone,
+    "fsopen": lambda values: f"syscall(SYS_fsopen, {_listed(values)}, FSOPEN_CLOEXEC);",
+    "fsconfig": lambda values: f"syscall(SYS_fsconfig, {_listed(values)}, 0);",
+    "fsmount": _fsmount,
     "pivot_root": _by_number("pivot_root"),
     "sethostname": _sethostname,
     "keyctl": _by_number("keyctl"),

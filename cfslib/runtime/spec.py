@@ -24,19 +24,23 @@ NAMESPACES = (
     Namespace.MNT | Namespace.UTS | Namespace.PID | Namespace.IPC | Namespace.CGROUP
 )
 
+SCRATCH = 64 << 20  # bytes: as much as /dev/shm has
+
 
 class Volume(Record):
-    """A directory or a file of the host that is seen inside."""
+    """A directory or a file of the host that is seen inside; or files in memory."""
 
     def __init__(
         self,
-        source: "str | Path",  # on the host
+        source: "str | Path | None",  # on the host; None for an empty tmpfs
         target: "str | Path",  # inside, absolute
         read_only: bool = False,
+        size: int = SCRATCH,  # of a tmpfs, in bytes
     ) -> None:
-        self.source = str(source)
+        self.source = None if source is None else str(source)
         self.target = str(target)
         self.read_only = read_only
+        self.size = size
 
 
 class Spec(Record):

@@ -412,6 +412,38 @@ def test_a_volume_shows_the_hosts_files_and_keeps_changes(tmp_path: Path) -> Non
     assert (tmp_path / "list").read_text() == "eggs\nmilk\n"
 
 
+def test_a_mount_of_files_in_memory_has_its_size_and_goes_away(tmp_path: Path) -> None:
+    program = "touch /scratch/x; head -c 2m /dev/zero 2>&- >/scratch/y || ls /scratch"
+    mount = "type=tmpfs,target=/scratch,tmpfs-size=1m"
+
+    assert printed("run", "--mount", mount, "sh", "-c", program) == "x\ny\n"
+    assert printed("run", "--mount", mount, "ls", "/scratch") == ""
+
+
+def test_a_mount_of_files_in_memory_can_be_empty_for_good() -> None:
+    done = cfs("run", "--mount", "type=tmpfs,dst=/new,readonly", "touch", "/new/x")
+
+    assert "Read-only file system" in done.stderr
+
+
+def test_a_mount_shows_the_hosts_files(tmp_path: Path) -> None:
+    (tmp_path / "list").write_text("eggs\n")
+    mount = f"type=bind,source={tmp_path},target=/data,readonly"
+
+    assert printed("run", "--mount", mount, "cat", "/data/list") == "eggs\n"
+    done = cfs("run", "--mount", mount, "touch", "/data/x")
+    assert "Read-only file system" in done.stderr
+
+
+def test_a_mount_of_what_does_not_exist_is_refused(tmp_path: Path) -> None:
+    mount = f"type=bind,source={tmp_path}/nothing,target=/data"
+    done = cfs("run", "--mount", mount, "true")
+
+    assert "no such directory or file on the host" in done.stderr
+    assert done.returncode == 125
+    assert not (tmp_path / "nothing").exists()
+
+
 def test_a_relative_volume_starts_where_we_are(tmp_path: Path) -> None:
     (tmp_path / "here").touch()
 

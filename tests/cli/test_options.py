@@ -11,8 +11,9 @@ from cfslib.runtime.spec import Spec, Volume
 
 OPTIONS = [
     "--rootfs", "--hostname", "-e", "--env", "-w", "--workdir", "-u", "--user", "-v",
-    "--volume", "--pids-limit", "-m", "--memory", "--cpus", "--network", "--cap-add",
-    "--read-only", "-i", "-t", "-it", "--interactive", "--tty", "--trace", "--",
+    "--volume", "--mount", "--pids-limit", "-m", "--memory", "--cpus", "--network",
+    "--cap-add", "--read-only", "-i", "-t", "-it",
+    "--interactive", "--tty", "--trace", "--",
 ]  # fmt: skip
 VALUES = [
     "ls",
@@ -23,6 +24,7 @@ VALUES = [
     "max",
     "none",
     "/a:/b",
+    "type=tmpfs,dst=/a",
     "SYS_ADMIN",
     "",
     "=",
@@ -68,6 +70,11 @@ def test_a_command_alone_is_what_the_defaults_are_for() -> None:
         ("-im 1k", "limits", Limits(20, 1024)),
         ("-e A=1 -e A=2 --env=B=x=y", "env", {"A": "2", "B": "x=y"}),
         ("-v /a:/b -v/c:/d", "volumes", [Volume("/a", "/b"), Volume("/c", "/d")]),
+        (
+            "-v /a:/b --mount type=tmpfs,dst=/c",
+            "volumes",
+            [Volume("/a", "/b"), Volume(None, "/c")],
+        ),
         ("--hostname one --hostname two", "hostname", "two"),
         ("--hostname -", "hostname", "-"),
         ("-u -1", "user", "-1"),

@@ -128,6 +128,38 @@ def test_a_volume_that_makes_no_sense_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "mounted"),
+    [
+        ("type=bind,source=/a,target=/b", Volume("/a", "/b")),
+        ("type=bind,src=/a,dst=/b,readonly", Volume("/a", "/b", read_only=True)),
+        ("ro=1,destination=/b/,type=bind,src=//a", Volume("/a", "/b", read_only=True)),
+        ("type=bind,src=/a,dst=/b,readonly=false", Volume("/a", "/b")),
+        ('type=bind,"src=/a,b",dst=/b', Volume("/a,b", "/b")),
+        ("type=bind,src=/a:b=c,dst=/b", Volume("/a:b=c", "/b")),
+        ("type=tmpfs,target=/b", Volume(None, "/b")),
+        ("type=tmpfs,dst=/b,ro,tmpfs-size=1k", Volume(None, "/b", True, 1024)),
+    ],
+)
+def test_a_mount_is_written_as_for_docker(text: str, mounted: Volume) -> None:
+    assert values.mount(text) == mounted
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "/a:/b", "type=bind", "type=bind,target=/b", "type=bind,source=,target=/b",
+     "source=/a,target=/b", "type=volume,source=a,target=/b", "type=npipe,target=/b",
+     "type=bind,source=/a,target=b", "type=bind,source=/a,target=/proc/sys",
+     "type=bind,source=/a,target=/b,readonly=maybe", "type=tmpfs,source=/a,target=/b",
+     "type=bind,source=/a,target=/b,tmpfs-size=1k", "type=tmpfs,target=/b,nosuid",
+     "type=bind,source=/a,src=/c,target=/b", "type=tmpfs,target=/b,tmpfs-size=0",
+     'type=bind,"src=/a\r\nb",x"\n,dst=/b', "type=tmpfs,target=/"],
+)  # fmt: skip
+def test_a_mount_that_makes_no_sense_is_refused(text: str) -> None:
+    with pytest.raises(Usage):
+        values.mount(text)
+
+
+@pytest.mark.parametrize(
     "text", ["sys_admin", "SYS_ADMIN", "CAP_SYS_ADMIN", "cap_Sys_Admin"]
 )
 def test_a_capability_may_be_written_in_many_ways(text: str) -> None:

@@ -13,10 +13,14 @@ REMARKS = {"cgroups", "user ids"}
 # The calls that Docker's own profile refuses, each with something that needs it.
 RUN = ("cfs", "run", "true")
 VOLUME = ("cfs", "run", "--volume", "/opt/notebooks:/data:ro", "ls", "/data")
+TMPFS = ("cfs", "run", "--mount", "type=tmpfs,target=/data", "ls", "/data")
 ROOT = ("unshare", "--user", "--map-root-user", "--uts")
 NEEDS = {
     "chroot": (*ROOT, "chroot", "/opt/rootfs", "true"),
     "clone": RUN,
+    "fsconfig": TMPFS,
+    "fsmount": TMPFS,
+    "fsopen": TMPFS,
     "mount": RUN,
     "mount_setattr": VOLUME,
     "move_mount": VOLUME,

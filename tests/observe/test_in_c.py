@@ -31,6 +31,7 @@ def calls(rootfs_dir: Path) -> Trace:
     volumes = [
         Volume(str(rootfs_dir), "/data", read_only=True),
         Volume(str(rootfs_dir), "/more", read_only=True),
+        Volume(None, "/scratch", size=1 << 20),
     ]
     argv = ["sh", "-c", 'echo "\\ä ??=\t"']
     spec = Spec(argv, rootfs=str(rootfs_dir), volumes=volumes, read_only=True)
