@@ -105,8 +105,8 @@ def _inside(target: str, text: str) -> str:
     way: list[str] = []
     for name in _names_in(target):
         way = way[:-1] if name == ".." else [*way, name]
-    if way[:1] in ([], ["proc"]):
-        raise Usage(f"a volume cannot cover / or /proc: {text!r}")
+    if way[:1] in ([], ["proc"], ["sys"]):
+        raise Usage(f"a volume cannot cover /, /proc or /sys: {text!r}")
     return f"/{'/'.join(_names_in(target))}"
 
 

@@ -152,7 +152,8 @@ def test_a_mount_is_written_as_for_docker(text: str, mounted: Volume) -> None:
      "type=bind,source=/a,target=/b,readonly=maybe", "type=tmpfs,source=/a,target=/b",
      "type=bind,source=/a,target=/b,tmpfs-size=1k", "type=tmpfs,target=/b,nosuid",
      "type=bind,source=/a,src=/c,target=/b", "type=tmpfs,target=/b,tmpfs-size=0",
-     'type=bind,"src=/a\r\nb",x"\n,dst=/b', "type=tmpfs,target=/"],
+     'type=bind,"src=/a\r\nb",x"\n,dst=/b', "type=tmpfs,target=/",
+     "type=tmpfs,target=/sys/x"],
 )  # fmt: skip
 def test_a_mount_that_makes_no_sense_is_refused(text: str) -> None:
     with pytest.raises(Usage):

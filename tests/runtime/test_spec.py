@@ -6,7 +6,7 @@ import pytest
 from cfslib.isolation.capabilities import Capability
 from cfslib.isolation.limits import Limits
 from cfslib.isolation.namespaces import Namespace
-from cfslib.runtime.spec import NAMESPACES, Spec, Volume, from_plain
+from cfslib.runtime.spec import NAMESPACES, SCRATCH, Spec, Volume, from_plain
 
 
 def test_a_spec_needs_a_command_and_no_more() -> None:
@@ -47,7 +47,7 @@ def test_a_path_is_kept_as_text(tmp_path: Path) -> None:
 
     assert (spec.rootfs, spec.workdir) == (str(tmp_path), "/tmp")
     assert vars(Volume(tmp_path, Path("/mnt"))) == (
-        {"source": str(tmp_path), "target": "/mnt", "read_only": False}
+        {"source": str(tmp_path), "target": "/mnt", "read_only": False, "size": SCRATCH}
     )
 
 
