@@ -91,9 +91,7 @@ open = posix.open
 symlink = posix.symlink
 
 
-def clone(
-    flags: int, cgroup: "int | None" = None, at_its_end: int = _SIGCHLD
-) -> int:
+def clone(flags: int, cgroup: "int | None" = None, at_its_end: int = _SIGCHLD) -> int:
     """Fork, with the child in new namespaces; return its pid here and 0 there.
 
     It may be born in a cgroup, of v2, for which there is a file descriptor.  At its end

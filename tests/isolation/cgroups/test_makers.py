@@ -121,6 +121,10 @@ def of(pid: int) -> set[str]:
     return {group for group in groups() if f"/cfs-{pid}-" in group}
 
 
+def is_made(pid: int) -> bool:
+    return bool(of(pid))
+
+
 def kill_group(process: subprocess.Popen[bytes]) -> None:
     os.killpg(process.pid, signal.SIGKILL)
 
@@ -159,7 +163,7 @@ def test_the_next_one_clears_up_after_cfs_and_its_janitor_were_killed() -> None:
         if number % 2:
             time.sleep(chance.uniform(0.01, 0.05) * SLOWNESS)
         else:
-            wait_until(functools.partial(of, process.pid))
+            wait_until(functools.partial(is_made, process.pid))
         kill_both(process)
         process.wait()
         left |= of(process.pid)
