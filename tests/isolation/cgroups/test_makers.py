@@ -3,6 +3,7 @@
 import functools
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -111,9 +112,11 @@ def test_a_group_with_a_process_stays() -> None:
 def groups() -> set[str]:
     """Return the groups of containers that there are."""
     return {
-        str(path)
+        f"{parent}/{name}"
         for home in hierarchies.homes()
-        for path in Path(home.top).rglob("cfs-*-*-*-*")
+        for parent, names, _ in os.walk(home.top)  # they come and go meanwhile
+        for name in names
+        if re.fullmatch(r"cfs(-[0-9]+){3}-[0-9a-f]+", name)
     }
 
 
