@@ -48,16 +48,15 @@ def plan(settings: "Mapping[str, str]", *, everywhere: bool = False) -> "list[Gr
     limited = {setting.partition(".")[0] for setting in settings}
     needed = hierarchies.homes_of(limited, homes).values()
     parents = [
-        (_parent_for(home, limited.intersection(home.controllers)), home)
+        (_parent_for(home, limited) if home in needed else home.ours, home)
         for home in homes
         if home in needed or (everywhere and _may_make_one_in(home.ours))
     ]
-    return _groups(parents) if parents else []
+    return _groups(parents, limited) if parents else []
 
 
 def _parent_for(home: "Home", limited: "set[str]") -> str:
-    if not limited:
-        return home.ours
+    limited = limited.intersection(home.controllers)
     if home.version == 2:
         from cfslib.isolation.cgroups import v2  # here, because one of them will do
 
@@ -67,13 +66,19 @@ def _parent_for(home: "Home", limited: "set[str]") -> str:
     return v1.parent_for(home, limited)
 
 
-def _groups(parents: "Sequence[tuple[str, Home]]") -> "list[Group]":
+def _groups(
+    parents: "Sequence[tuple[str, Home]]", limited: "set[str]"
+) -> "list[Group]":
     # Here, as below, because most users may make none.
     from cfslib.isolation.cgroups import makers, v1, v2
 
-    name = makers.name()
+    name, kinds = makers.name(), {1: v1.Cgroup, 2: v2.Cgroup}
     return [
-        (v2 if home.version == 2 else v1).Cgroup(f"{parent}/{name}", home.controllers)
+        kinds[home.version](
+            f"{parent}/{name}",
+            home.controllers,
+            limited=not limited.isdisjoint(home.controllers),
+        )
         for parent, home in parents
     ]
 

@@ -1,4 +1,4 @@
-"""group: a cgroup with limits, and one in it for the processes.
+"""group: a cgroup, and if it has limits one in it for the processes.
 
 A cgroup namespace starts at the inner one: who mounts the tree inside, as root of a
 user namespace can, does not find the limits.
@@ -21,9 +21,16 @@ class Group(Record, ABC):
 
     version: int  # of cgroups
 
-    def __init__(self, path: "str | Path", controllers: "Collection[str]" = ()) -> None:
+    def __init__(
+        self,
+        path: "str | Path",
+        controllers: "Collection[str]" = (),  # of the tree that it is in
+        *,
+        limited: bool = True,  # or it is there for its own sake
+    ) -> None:
         self.path = posix.fspath(path)
-        self.controllers = tuple(controllers)  # of the tree that it is in
+        self.controllers = tuple(controllers)
+        self.limited = limited
 
     @property
     def parent(self) -> str:
@@ -33,12 +40,12 @@ class Group(Record, ABC):
     @property
     def inner(self) -> str:
         """The group of the processes."""
-        return f"{self.path}/inner"
+        return f"{self.path}/inner" if self.limited else self.path
 
     @property
-    def paths(self) -> "tuple[str, str]":
-        """Both directories, in the order in which they are made."""
-        return self.path, self.inner
+    def paths(self) -> "list[str]":
+        """Its directories, in the order in which they are made."""
+        return [self.path, self.inner] if self.limited else [self.path]
 
     def create(self, settings: "Mapping[str, str] | None" = None) -> None:
         """Make the group, unless it is already there, with those limits that it holds.
@@ -49,7 +56,8 @@ class Group(Record, ABC):
         for setting, value in (settings or {}).items():
             if self.holds(setting):
                 self.set(setting, value)
-        _make(self.inner)
+        if self.limited:
+            _make(self.inner)
 
     def join(self) -> None:
         """Move the calling process, and the children it has from now on, in here."""
