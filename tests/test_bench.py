@@ -29,6 +29,7 @@ PARTS = ["peers", "situations", "subcommands", "child", "alive", "around one"]
 PARTS += ["first", "imports", "lines"]
 LOOK = """
 cat /proc/mounts /proc/sys/kernel/hostname /proc/self/limits /proc/self/status
+cat /proc/self/cgroup /proc/sys/user/*
 echo $PPID /sys/firmware/* /proc/acpi/* /dev/* /dev/pts/*
 export -p
 umask

@@ -102,13 +102,12 @@ def compile_c(source: Path, target: Path, *flags: str, linked: str = "-static") 
 
 def floor_limit(box: Box) -> str:
     """Say to the floor how to limit processes here: see floor.c."""
-    if not box.limited:
-        return "none"
+    limits = {"pids.max": str(PIDS_MAX)} if box.limited else {}
     try:
-        (group,) = cgroups.plan({"pids.max": str(PIDS_MAX)})
+        groups = cgroups.plan(limits, everywhere=True)
     except CannotLimit:
         return "rlimit"
-    return os.path.dirname(group.path)
+    return ":".join(os.path.dirname(group.path) for group in groups) or "none"
 
 
 def _is_dynamic(program: str) -> bool:

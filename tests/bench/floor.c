@@ -5,8 +5,8 @@
  * The same namespaces, mounts, masks, keyring, limit and capabilities in the same order,
  * and nothing else: no error texts, no options, no signals passed on, no captured output,
  * nothing closed or removed for the case of an accident, no Python.  LIMIT is how 20
- * processes become the limit: a directory in which a cgroup may be made, "rlimit" for
- * RLIMIT_NPROC, or "none".  With FLOOR_NETWORK in the environment the container has a
+ * processes become the limit: directories in which a cgroup is made, with colons between,
+ * "rlimit" for RLIMIT_NPROC, or "none".  With FLOOR_NETWORK in the environment the container has a
  * network namespace.  For every line on standard input it makes one container, waits for
  * its end, and prints when it began and when all was over: nanoseconds of
  * CLOCK_MONOTONIC.
@@ -21,6 +21,7 @@
 #include <limits.h>
 #include <linux/capability.h>
 #include <linux/keyctl.h>
+#include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -38,8 +39,11 @@
 
 #define INERT (MS_NOSUID | MS_NODEV | MS_NOEXEC)
 #define LENGTH(list) (sizeof(list) / sizeof *(list))
+#define MOST_GROUPS 32
 
 static const char *root, *limit;
+static char *parents[MOST_GROUPS], groups[MOST_GROUPS][PATH_MAX];
+static int group_count;
 static char **command;
 static int is_root, network;
 
@@ -79,28 +83,20 @@ static void layer(void)
     char options[200];
     int below = open(root, O_PATH | O_CLOEXEC);
     TRY(below);
-    TRY(mount("tmpfs", root, "tmpfs", MS_NODEV, "mode=755,size=1g"));
-    TRY(chdir(root));
-    TRY(mkdir("upper", 0777));
+    TRY(mount("tmpfs", "/tmp", "tmpfs", MS_NODEV,
+              "mode=755,size=536870912,nr_inodes=65536"));
+    TRY(chdir("/tmp"));
     TRY(mkdir("work", 0777));
+    TRY(mkdir("upper", 0777));
+    TRY(mkdir("upper/dev", 0777));
+    TRY(mkdir("upper/proc", 0777));
+    TRY(mkdir("upper/sys", 0777));
     snprintf(options, sizeof options,
              "lowerdir=/proc/self/fd/%d,upperdir=upper,workdir=work%s", below,
              is_root ? "" : ",userxattr");
-    TRY(mount("overlay", root, "overlay", MS_NODEV, options));
+    TRY(mount("overlay", "/tmp", "overlay", MS_NODEV, options));
     close(below);
-    TRY(chdir(root));
-}
-
-static void mount_point(const char *name)
-{
-    if (mkdir(name, 0777) == -1 && errno != EEXIST)
-        die(name);
-}
-
-static void make_device(const char *name, int major, int minor)
-{
-    TRY(mknod(name, S_IFCHR | 0666, makedev(major, minor)));
-    TRY(chmod(name, 0666));
+    TRY(chdir("/tmp"));
 }
 
 static void bind_device(const char *name)
@@ -125,19 +121,34 @@ static void devices(void)
         {"/proc/self/fd/0", "dev/stdin"}, {"/proc/self/fd/1", "dev/stdout"},
         {"/proc/self/fd/2", "dev/stderr"},
     };
-    TRY(mount("tmpfs", "dev", "tmpfs", MS_NOSUID, "mode=755,size=64k"));
+    TRY(mount("tmpfs", "dev", "tmpfs", MS_NOSUID, "mode=755,size=64k,nr_inodes=64"));
+    umask(0);
     for (size_t i = 0; i < LENGTH(made); i++)
         if (is_root)
-            make_device(made[i].name, made[i].major, made[i].minor);
+            TRY(mknod(made[i].name, S_IFCHR | 0666,
+                      makedev(made[i].major, made[i].minor)));
         else
             bind_device(made[i].name);
+    umask(022);
     for (size_t i = 0; i < LENGTH(links); i++)
         TRY(symlink(links[i][0], links[i][1]));
     TRY(mkdir("dev/pts", 0777));
     TRY(mount("devpts", "dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
               "newinstance,ptmxmode=0666,mode=0620"));
     TRY(mkdir("dev/shm", 0777));
-    TRY(mount("tmpfs", "dev/shm", "tmpfs", INERT, "mode=1777,size=64m"));
+    TRY(mount("tmpfs", "dev/shm", "tmpfs", INERT, "mode=1777,size=64m,nr_inodes=4k"));
+}
+
+/* What user namespaces count, of what the user may have. */
+static void leave_some_to_the_user(void)
+{
+    static const char *bounds[][2] = {
+        {"max_inotify_instances", "32"}, {"max_inotify_watches", "8192"},
+        {"max_mnt_namespaces", "64"}, {"max_net_namespaces", "64"},
+        {"max_user_namespaces", "64"},
+    };
+    for (size_t i = 0; i < LENGTH(bounds); i++)
+        put("proc/sys/user", bounds[i][0], bounds[i][1]);
 }
 
 static void hide_the_machine(void)
@@ -173,7 +184,7 @@ static void hide_the_machine(void)
 
 static void keep_default_capabilities(void)
 {
-    /* Docker's without MKNOD and NET_RAW, as in cfslib/capabilities.py. */
+    /* Docker's without MKNOD and NET_RAW, as in cfslib/isolation/capabilities.py. */
     static const unsigned long long kept = 0xa00405fb;
     struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
     struct __user_cap_data_struct sets[2];
@@ -195,12 +206,13 @@ static void join_new_session_keyring(void)
         die("keyctl");
 }
 
-static void be_limited(const char *group)
+static void be_limited(void)
 {
     struct rlimit processes = {20, 20};
-    /* On cgroup v1, cgroup.procs would move a whole process, and take 5 ms. */
-    if (group && !put(group, "tasks", "0") && !put(group, "cgroup.procs", "0"))
-        die(group);
+    /* On cgroup v1, cgroup.procs would move a whole process, and take 5 ms; and in v2 we
+     * are born there. */
+    for (int i = 0; i < group_count; i++)
+        put(groups[i], "tasks", "0");
     if (strcmp(limit, "rlimit") == 0)
         TRY(setrlimit(RLIMIT_NPROC, &processes));
 }
@@ -223,7 +235,7 @@ static int run_as_init(int started)
     }
 }
 
-static int become(const char *group, int started)
+static int become(int started)
 {
     TRY(prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0));
     TRY(setsid());
@@ -232,14 +244,13 @@ static int become(const char *group, int started)
     TRY(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
     TRY(sethostname("cfs-container", 13));
     layer();
-    mount_point("dev");
-    mount_point("proc");
-    mount_point("sys");
     TRY(mount("proc", "proc", "proc", INERT, NULL));
     if (mount("sysfs", "sys", "sysfs", INERT | MS_RDONLY, NULL) == -1 && errno != EPERM)
         die("sysfs");
     devices();
-    be_limited(group);
+    if (!is_root)
+        leave_some_to_the_user();
+    be_limited();
     TRY(unshare(CLONE_NEWCGROUP));
     TRY(syscall(SYS_pivot_root, ".", "."));
     TRY(umount2(".", MNT_DETACH));
@@ -262,27 +273,74 @@ static void map_root_to_us(pid_t pid)
     put(directory, "gid_map", text);
 }
 
+/* A group of cpuset of v1 begins without processors and memory. */
+static void copy(const char *from, const char *to, const char *name)
+{
+    char path[PATH_MAX], text[1000];
+    if (snprintf(path, sizeof path, "%s/%s", from, name) >= (int)sizeof path)
+        die("path too long");
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd == -1)
+        return;
+    ssize_t size = read(fd, text, sizeof text - 1);
+    TRY(size);
+    text[size] = 0;
+    close(fd);
+    put(to, name, text);
+}
+
+/* Make a group in each tree; return a descriptor of the one in v2, or -1. */
+static int make_groups(int number)
+{
+    int v2 = -1;
+    for (int i = 0; i < group_count; i++) {
+        snprintf(groups[i], sizeof *groups, "%.3000s/cfs-floor-%d-%d", parents[i],
+                 getpid(), number);
+        TRY(mkdir(groups[i], 0777));
+        put(groups[i], "pids.max", "20");
+        copy(parents[i], groups[i], "cpuset.cpus");
+        copy(parents[i], groups[i], "cpuset.mems");
+        int group = open(groups[i], O_PATH | O_CLOEXEC);
+        TRY(group);
+        if (faccessat(group, "tasks", F_OK, 0) == -1)
+            v2 = group;
+        else
+            close(group);
+    }
+    return v2;
+}
+
+static pid_t clone_into(int group, unsigned long long flags)
+{
+    struct clone_args how = {.flags = flags, .exit_signal = SIGCHLD};
+    if (group != -1) {
+        how.flags |= CLONE_INTO_CGROUP;
+        how.cgroup = (unsigned)group;
+    }
+    pid_t pid = (pid_t)syscall(SYS_clone3, &how, sizeof how);
+    if (pid > 0 && group != -1)
+        close(group);
+    return pid;
+}
+
 /* Make one container, wait for its end, return its exit code. */
-static int contain(const char *group)
+static int contain(int number)
 {
     int go[2], started[2], status;
     char word;
 
-    if (group) {
-        TRY(mkdir(group, 0777));
-        put(group, "pids.max", "20");
-    }
+    int group = make_groups(number);
     TRY(pipe2(go, O_CLOEXEC));
     TRY(pipe2(started, O_CLOEXEC));
     unsigned long flags = CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID |
                           (is_root ? 0 : CLONE_NEWUSER) | (network ? CLONE_NEWNET : 0);
-    pid_t pid = (pid_t)syscall(SYS_clone, flags | SIGCHLD, NULL, NULL, NULL, NULL);
+    pid_t pid = clone_into(group, flags);
     TRY(pid);
     if (pid == 0) {
         close(started[0]);
         if (!is_root && read(go[0], &word, 1) != 1)
             _exit(125);
-        _exit(become(group, started[1]));
+        _exit(become(started[1]));
     }
     close(started[1]);
     if (!is_root) {
@@ -294,20 +352,25 @@ static int contain(const char *group)
     close(started[0]);
     close(go[0]);
     close(go[1]);
-    while (group && rmdir(group) == -1)
-        if (errno != EBUSY)
-            die(group);
+    for (int i = 0; i < group_count; i++)
+        while (rmdir(groups[i]) == -1)
+            if (errno != EBUSY)
+                die(groups[i]);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 int main(int argc, char **argv)
 {
-    char line[100], group[PATH_MAX];
+    char line[100];
     if (argc < 4)
         return 2;
     root = argv[1];
     limit = argv[2];
     command = argv + 3;
+    if (*limit == '/')
+        for (char *at = strtok(argv[2], ":"); at; at = strtok(NULL, ":"))
+            if (group_count < MOST_GROUPS)
+                parents[group_count++] = at;
     is_root = geteuid() == 0;
     network = getenv("FLOOR_NETWORK") != NULL;
     clearenv();
@@ -317,8 +380,7 @@ int main(int argc, char **argv)
     setenv("HOSTNAME", "cfs-container", 1);
     for (int count = 0; fgets(line, sizeof line, stdin); count++) {
         long long began = now();
-        snprintf(group, sizeof group, "%.3000s/cfs-floor-%d-%d", limit, getpid(), count);
-        int code = contain(*limit == '/' ? group : NULL);
+        int code = contain(count);
         if (code != 0) {
             fprintf(stderr, "floor: exit code %d\n", code);
             return 1;
