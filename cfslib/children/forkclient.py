@@ -28,7 +28,8 @@ forkserver.serve(int(socket), told)
 """
 
 
-server = Helper(lambda: ["-u", "-c", _PROGRAM, *sys.path])
+# Without -P, Python 3.13.0 cannot import sockets in a directory that was removed.
+server = Helper(lambda: ["-u", "-P", "-c", _PROGRAM, *sys.path])
 
 
 def ask(func: Callable[[], object]) -> Any:

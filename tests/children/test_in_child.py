@@ -511,6 +511,7 @@ def test_a_child_is_in_our_directory_though_that_was_removed(
 ) -> None:
     program = f"""
         import os
+        import socket  # now, because Python 3.13.0 cannot do it there
 
         os.makedirs("{tmp_path}/gone")
         os.chdir("{tmp_path}/gone")
