@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from cfslib.isolation.cgroups.janitor import Janitor
 
 
+_cleared: "set[str]" = set()  # once for each of us, or a crowd would slow us down
+
+
 def plan(settings: "Mapping[str, str]", *, everywhere: bool = False) -> "list[Group]":
     """Return the groups that these limits take, without making them yet.
 
@@ -152,8 +155,10 @@ class Making:
         try:
             self._janitor.look_after(names)
             self._names += names
+            parents = [g.parent for g in groups if g.parent not in _cleared]
+            makers.clear_up(parents)
+            _cleared.update(parents)
             for group in groups:
-                makers.clear_up(group.parent)
                 group.create(self._settings)
         except BaseException:
             self.__exit__()

@@ -8,6 +8,10 @@ import posix
 
 from cfslib.kernel import procfs
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 PREFIX = "cfs"
 
 
@@ -17,22 +21,28 @@ def name() -> str:
     return f"{PREFIX}-{maker}-{posix.urandom(4).hex()}"
 
 
-def clear_up(parent: str) -> None:
-    """Remove what makers have left in a group who are gone.
+def clear_up(parents: "Sequence[str]") -> None:
+    """Remove what makers have left in these groups who are gone.
 
     A group with a process in it stays: it is not removed by the kernel, or by us.
     """
     if posix.readlink("/proc/self") != str(posix.getpid()):
         return  # this /proc speaks of other processes
-    for entry in posix.listdir(parent):
-        if entry.startswith(f"{PREFIX}-") and _is_of_one_who_is_gone(entry):
-            _remove(f"{parent}/{entry}")
+    gone: dict[str, bool] = {}  # by what all groups of a maker begin with
+    for parent in parents:
+        for entry in posix.listdir(parent):
+            maker = entry.rpartition("-")[0]
+            if maker.startswith(f"{PREFIX}-"):
+                if maker not in gone:
+                    gone[maker] = _is_gone(maker)
+                if gone[maker]:
+                    _remove(f"{parent}/{entry}")
 
 
-def _is_of_one_who_is_gone(group: str) -> bool:
+def _is_gone(maker: str) -> bool:
     """Say so if we can know: in another PID namespace, pids are others."""
-    parts = group.split("-")
-    if len(parts) != 5 or parts[3] != _pids_we_see():
+    parts = maker.split("-")
+    if len(parts) != 4 or parts[3] != _pids_we_see():
         return False
     try:
         return _start_of(parts[1]) != parts[2]  # or the pid is somebody else's by now

@@ -38,7 +38,7 @@ def left_of(place: Path, *names: str) -> list[bool]:
     """Make groups of these names, clear up, say which are still there."""
     for name in names:
         (place / name / "inner/below").mkdir(parents=True)
-    makers.clear_up(str(place))
+    makers.clear_up([str(place)])
     return [(place / name).exists() for name in names]
 
 
@@ -95,12 +95,12 @@ def test_a_group_with_a_process_stays() -> None:
     process = subprocess.Popen(["sleep", "60"])
     try:
         (group / "cgroup.procs").write_text(str(process.pid))
-        makers.clear_up(home.ours)
+        makers.clear_up([home.ours])
         stays = group.exists()
     finally:
         process.kill()
         process.wait()
-    makers.clear_up(home.ours)
+    makers.clear_up([home.ours])
 
     assert stays
     assert wait_until(lambda: not group.exists())
