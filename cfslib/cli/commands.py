@@ -169,10 +169,8 @@ def _told(error: BaseException, place: str) -> BaseException:
 
     if isinstance(error, OSError) and error.errno:
         error.filename = error.filename or place
-        # Without a name it was no file, but the start of `ldd`.
-        call = "posix_spawn" if error.errno == errno.EAGAIN else "open"
-        if hint := hint_for(call, error.errno):
-            error.add_note(f"Hint: {hint}")
+        if error.errno == errno.EAGAIN:  # of the start of `ldd`
+            error.add_note(f"Hint: {hint_for('posix_spawn', error.errno)}")
     return error
 
 

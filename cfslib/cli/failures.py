@@ -9,6 +9,7 @@ import errno
 import os
 import sys
 
+from cfslib.kernel.hints import hint_for
 from cfslib.runtime.errors import CannotExecute
 
 OUR_ERROR = 125
@@ -16,14 +17,6 @@ NOT_EXECUTABLE = 126
 NOT_FOUND = 127
 INTERRUPTED = 130  # 128 + SIGINT
 OUTPUT_CLOSED = 141  # 128 + SIGPIPE
-_HINTS = {  # where nobody who is nearer to it knows better
-    errno.EMFILE: "`ulimit -n` is how many files may be open here: raise it.",
-    errno.ENFILE: "too many files are open on this machine.",
-    errno.EFBIG: "`ulimit -f` is how large a file may be here: raise it.",
-    errno.ENOMEM: "`ulimit -v` is how much memory we may take: raise it.",
-    errno.ENOSPC: "`df` and `df -i` show which filesystem is full.",
-    errno.EDQUOT: "`quota` shows what you may keep.",
-}
 
 
 def report(error: BaseException) -> int:
@@ -43,9 +36,9 @@ def report(error: BaseException) -> int:
 
 def _hint(error: BaseException) -> str | None:
     if isinstance(error, OSError):
-        return _HINTS.get(error.errno or 0)
+        return hint_for("open", error.errno or 0)  # where nobody nearer knows better
     if isinstance(error, MemoryError):
-        return _HINTS[errno.ENOMEM]
+        return hint_for("open", errno.ENOMEM)
     if isinstance(error, (ImportError, SystemError)):
         return "a limit is too low, see `ulimit -a`, or this installation is broken."
     if isinstance(error, (ValueError, LookupError)):

@@ -147,7 +147,7 @@ def _locked(root: str) -> int:
 
 
 def _wait_for_lock(fd: int) -> None:
-    """Wait for who clears a rootfs away.  Anybody else who locks it does no harm."""
+    """Wait for a process that clears the rootfs away; no other lock does any harm."""
     import time  # here, because hardly anybody has to wait
 
     end = time.monotonic() + _PATIENCE

@@ -51,8 +51,12 @@ HINTS = {
     ),
     ("setuid", errno.EINVAL): "this id has no place in the container's uid_map.",
     ("setgid", errno.EINVAL): "this id has no place in the container's gid_map.",
-    ("open", errno.ENOSPC): "the disk is full: `df -h` and `df -i` say which one.",
+    (
+        "open",
+        errno.ENOSPC,
+    ): "the disk is full: `df` and `df -i` say which (`df -h`: in MB).",
     ("open", errno.EDQUOT): "this user's share of the disk is used up.",
+    ("open", errno.ENFILE): "too many files are open on this machine.",
     ("open", errno.EMFILE): "a limit on open files was reached: see `ulimit -n`.",
     ("open", errno.ENOMEM): "memory is short, or limited: see `ulimit -v`.",
     ("open", errno.EFBIG): "files may only be so long here: see `ulimit -f`.",
