@@ -1,7 +1,7 @@
-"""journal: which exercises are done, kept between sessions.
+"""journal: what was predicted and which exercises are done, kept between sessions.
 
-An exercise that was done once stays done until its notebook is reset.  What is kept is
-a file in the user's state directory, $XDG_STATE_HOME/cfs; see the XDG Base Directory
+An exercise that was done once stays done until its notebook is reset.  What is kept are
+files in the user's state directory, $XDG_STATE_HOME/cfs; see the XDG Base Directory
 Specification.  What others could have put there is not used: see `images.ours`.
 """
 
@@ -9,11 +9,12 @@ import itertools
 import json
 import os
 import re
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cfslib.images import ours
+from cfslib.lessons import handout
 
 HEADING = re.compile(r"^#+ Exercise (\d+): (.+)$", re.MULTILINE)
 
@@ -51,12 +52,26 @@ def note(notebook: str, number: int) -> None:
     """Write down that an exercise is done."""
     done = _done()
     if [notebook, number] not in done:
-        _write([*done, [notebook, number]])
+        _write("done", [*done, [notebook, number]])
+
+
+def predict(name: str, answer: str) -> None:
+    """Write down what somebody answered to a `Question`, before the cell ran."""
+    _write("predictions", predicted() | {name: answer})
+
+
+def predicted() -> dict[str, str]:
+    """Return what was answered, by the names of the questions."""
+    found = _kept("predictions")
+    pairs = found.items() if isinstance(found, dict) else []
+    return {name: answer for name, answer in pairs if isinstance(answer, str)}
 
 
 def forget(notebook: str) -> None:
-    """Take back all exercises of one notebook."""
-    _write([pair for pair in _done() if pair[0] != notebook])
+    """Take back all exercises and predictions of one notebook."""
+    _write("done", [pair for pair in _done() if pair[0] != notebook])
+    others = {n: a for n, a in predicted().items() if not n.startswith(f"{notebook}/")}
+    _write("predictions", others)
 
 
 def exercises(notebooks: Path) -> list[Exercise]:
@@ -80,27 +95,16 @@ def exercises_in(path: Path, notebook: str) -> list[Exercise]:
 
 
 def reset(path: Path) -> Path:
-    """Bring back a notebook as it was handed out; return where the old one is kept."""
-    original = _as_handed_out(path)
+    """Bring back a copy as it was handed out; return where the old one is kept."""
     kept = state() / "notebooks"
     ours.make(str(kept))
     copies = (kept / f"{path.stem}.{number}.ipynb" for number in itertools.count(1))
     copy = next(copy for copy in copies if not os.path.lexists(copy))
-    ours.write(str(copy), path.read_bytes())
-    path.write_bytes(original)
+    before = path.read_bytes()
+    handout.bring_back(path)
+    ours.write(str(copy), before)
     forget(path.stem)
     return copy
-
-
-def _as_handed_out(path: Path) -> bytes:
-    """Return a notebook as the last commit has it."""
-    git = ["git", "-C", str(path.parent), "show", f"HEAD:./{path.name}"]
-    try:
-        return subprocess.run(git, check=True, capture_output=True).stdout
-    except (OSError, subprocess.CalledProcessError) as error:
-        lost = FileNotFoundError(f"the original of {path.name} is not at hand")
-        lost.add_note("Hint: it comes from git; this directory is no checkout.")
-        raise lost from error
 
 
 def _markdown(path: Path) -> str:
@@ -111,19 +115,24 @@ def _markdown(path: Path) -> str:
 
 
 def _done() -> list[list[str | int]]:
-    try:
-        found = json.loads(ours.read(f"{state()}/done.json") or b"[]")
-    except (ValueError, RecursionError):
-        return []  # not what we wrote
+    found = _kept("done")
     pairs = found if isinstance(found, list) else []
     return [pair for pair in pairs if _is_exercise(pair)]
+
+
+def _kept(name: str) -> object:
+    """Return what is in a file, whatever that is; nothing if we did not write it."""
+    try:
+        return json.loads(ours.read(f"{state()}/{name}.json") or b"null")
+    except (ValueError, RecursionError):
+        return None
 
 
 def _is_exercise(pair: object) -> bool:
     return isinstance(pair, list) and [type(part) for part in pair] == [str, int]
 
 
-def _write(done: list[list[str | int]]) -> None:
+def _write(name: str, what: Any) -> None:
     place = state()
     ours.make(str(place))
-    ours.write(f"{place}/done.json", json.dumps(done).encode())
+    ours.write(f"{place}/{name}.json", json.dumps(what).encode())

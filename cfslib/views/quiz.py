@@ -1,29 +1,103 @@
-"""quiz: a prediction: choose first, then see."""
+"""quiz: a prediction: answer first, then run the cell, then see what became of it."""
 
 import ipywidgets
+from IPython.core.getipython import get_ipython
 
+from cfslib.lessons import journal
 from cfslib.lessons.predictions import Choice, Question
-from cfslib.views.page import Markup, element, page, prose
-from cfslib.views.widget import View
+from cfslib.views.page import Markup, element, join, page, prose
+from cfslib.views.widget import View, button, labelled, row
+
+KERNEL = "cfslib.views.kernel"  # the extension that tells when a cell has run
+NOTED = "Noted.  Now run the next cell."
 
 
-def ask(question: Question) -> View:
-    """Return a question with its choices; what they are worth comes after choosing."""
-    choices = ipywidgets.RadioButtons(
-        options=[choice.text for choice in question.choices], value=None
-    )
+class Prediction(View):
+    """A question with its choices; what the answer is worth comes with the truth."""
+
+    def __init__(self, question: Question) -> None:
+        self.question = question
+        self._is_told = not _will_be_told()
+        self._answer = journal.predicted().get(question.name)
+        self._worth = ipywidgets.HTML()
+        head = ipywidgets.HTML(asked(question))
+        answers = _typing(self) if question.typed else _choosing(self)
+        super().__init__("Prediction", head, answers, self._worth)
+        if self._answer is not None:
+            self._say()
+
+    @property
+    def answer(self) -> str | None:
+        """Return what was answered, in this session or an earlier one."""
+        return self._answer
+
+    def choose(self, answer: str) -> None:
+        """Take an answer; the last one before the cell has run counts."""
+        self._answer = answer
+        journal.predict(self.question.name, answer)
+        self._say()
+
+    def tell(self) -> Markup:
+        """Say what is so, for the cell has run; nothing if nobody predicted."""
+        self._is_told = True
+        if self._answer is None:
+            return join()
+        self._say()
+        return compared(self.question, self._answer)
+
+    def _say(self) -> None:
+        if self._is_told and self._answer is not None:
+            self._worth.value = compared(self.question, self._answer)
+        else:
+            self._worth.value = page(element("p", NOTED, role="status"))
+
+
+_last: dict[str, Prediction] = {}  # what was asked in this kernel
+
+
+def ask(question: Question) -> Prediction:
+    """Return a question to answer before the next cell runs."""
+    made = _last[question.name] = Prediction(question)
+    return made
+
+
+def tell(name: str) -> Markup:
+    """Say what became of the prediction of this name, now that its cell has run."""
+    found = [p for whole, p in _last.items() if whole.partition("/")[2] == name]
+    return found[-1].tell() if found else join()
+
+
+def _will_be_told() -> bool:
+    """Say if somebody will tell us that the cell has run; else it is told at once."""
+    shell = get_ipython()
+    return bool(shell) and KERNEL in shell.extension_manager.loaded
+
+
+def _choosing(view: Prediction) -> ipywidgets.Widget:
+    texts = [choice.text for choice in view.question.choices]
+    before = view.answer if view.answer in texts else None
+    options = [(text.replace("`", ""), text) for text in texts]
+    choices = ipywidgets.RadioButtons(options=options, value=before)
     choices.layout.width = "max-content"
-    answer = ipywidgets.HTML()
+    choices.observe(lambda _: view.attempt(lambda: view.choose(choices.value)), "value")
+    return choices
 
-    def choose(change: dict[str, object]) -> None:
-        view.attempt(lambda: draw(choices.index))
 
-    def draw(index: int | None) -> None:
-        answer.value = "" if index is None else to_html(question, index)
+def _typing(view: Prediction) -> ipywidgets.Widget:
+    text = labelled(ipywidgets.Text(description=f"A {view.question.typed}"))
+    text.value = view.answer or ""
+    text.layout.width = "22em"
 
-    choices.observe(choose, "value")
-    view = View("Prediction", ipywidgets.HTML(asked(question)), choices, answer)
-    return view
+    def done() -> None:
+        if text.value.strip():
+            view.choose(text.value.strip())
+
+    def key(_: object, sent: dict[str, object], __: object) -> None:
+        if sent.get("event") == "submit":  # the key Enter
+            view.attempt(done)
+
+    text.on_msg(key)
+    return row(text, button("That is my answer", lambda: view.attempt(done)))
 
 
 def asked(question: Question) -> Markup:
@@ -31,24 +105,36 @@ def asked(question: Question) -> Markup:
     return page(element("p", element("b", "Predict. "), prose(question.text)))
 
 
-def to_html(question: Question, chosen: int) -> Markup:
-    """Return what a choice is worth and why; the others, folded."""
-    ours = question.choices[chosen]
-    others = [choice for choice in question.choices if choice is not ours]
+def compared(question: Question, answer: str) -> Markup:
+    """Return what was said beside what is so, and why; other choices, folded."""
+    ours, right = question.choice(answer), question.right
+    words = [_worth(ours)] if ours.right else [_missed(ours, right)]
+    others = [c for c in question.choices if c is not ours and c is not right]
+    rest = element(
+        "details", element("summary", "The other answers"), *map(_other, others)
+    )
+    note = f"cfs-note {'cfs-good' if ours.right else 'cfs-bad'}"
     return page(
-        element(
-            "div",
-            _worth(ours),
-            class_=f"cfs-note {'cfs-good' if ours.right else 'cfs-bad'}",
-            role="status",
-        ),
-        element(
-            "details", element("summary", "The other choices"), *map(_worth, others)
-        ),
+        element("div", *words, class_=note, role="status"), rest if others else join()
     )
 
 
-def _worth(choice: Choice) -> Markup:
-    sign, verdict = ("✓", "is right.") if choice.right else ("✗", "is not so.")
-    said = element("b", f"{sign} “{choice.text}” {verdict}")
-    return element("p", said, " ", prose(choice.reason))
+def _worth(ours: Choice) -> Markup:
+    said = element("b", "✓ You said “", prose(ours.text), "”, and so it is.")
+    return element("p", said, " ", prose(ours.reason))
+
+
+def _missed(ours: Choice, right: Choice) -> Markup:
+    said = element(
+        "b", "✗ You said “", prose(ours.text), "”; it is “", prose(right.text), "”."
+    )
+    return join(
+        element("p", said), element("p", prose(ours.reason)),
+        element("p", prose(right.reason)),
+    )  # fmt: skip
+
+
+def _other(choice: Choice) -> Markup:
+    return element(
+        "p", element("b", "“", prose(choice.text), "”"), " ", prose(choice.reason)
+    )

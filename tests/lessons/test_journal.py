@@ -1,13 +1,12 @@
 import json
 import os
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from cfslib.children.in_child import in_child
 from cfslib.images import ours
-from cfslib.lessons import Point, journal, verdict
+from cfslib.lessons import Point, handout, journal, verdict
 from tests.images.conftest import RUBBISH
 
 TEXT = ["# Why?\n", "\n", "## Exercise 1: a name\n", "\n", "### Exercise 2: a note"]
@@ -52,28 +51,23 @@ def test_what_is_not_done_is_not_written(notebook: Path) -> None:
 
 
 def test_a_notebook_goes_back_to_its_start_and_the_old_one_is_kept(
-    notebook: Path,
+    notebook: Path, tmp_path: Path
 ) -> None:
-    git = ["git", "-C", str(notebook.parent), "-c", "user.name=a", "-c", "user.email=b"]
-    subprocess.run([*git, "init", "-q"], check=True)
-    subprocess.run([*git, "add", "."], check=True)
-    subprocess.run([*git, "commit", "-qm", "start"], check=True)
-    original = notebook.read_bytes()
-    journal.note("09-test", 1)
+    handout.lay_out(tmp_path / "work")
+    copy = tmp_path / "work/01-hostname.ipynb"
+    handed_out = copy.read_bytes()
+    journal.note("01-hostname", 1)
     journal.note("08-other", 1)
-    notebook.write_text("mine")
+    journal.predict("01-hostname/new", "all")
+    journal.predict("08-other/new", "none")
 
-    assert journal.reset(notebook).read_text() == "mine"
-    assert notebook.read_bytes() == original
-    assert done(notebook) == [False, False]
-    notebook.write_text("mine again")
-    second = journal.reset(notebook)
-    assert second.read_text() == "mine again"
-    second.with_name("09-test.1.ipynb").unlink()
-    notebook.write_text("mine once more")
-    assert journal.reset(notebook).read_text() == "mine once more"
-    assert second.read_text() == "mine again"
+    for text in ("mine", "mine again"):
+        copy.write_text(text)
+        assert journal.reset(copy).read_text() == text
+        assert copy.read_bytes() == handed_out
+    assert len(list((journal.state() / "notebooks").iterdir())) == 2
     assert json.loads((journal.state() / "done.json").read_text()) == [["08-other", 1]]
+    assert journal.predicted() == {"08-other/new": "none"}
 
 
 @pytest.mark.parametrize("kind", RUBBISH)
@@ -136,13 +130,20 @@ def test_a_relative_place_is_ignored(
         journal.state()
 
 
-def test_without_git_nothing_is_touched(notebook: Path) -> None:
+def test_what_was_not_handed_out_is_not_touched(notebook: Path) -> None:
     journal.note("09-test", 1)
-    notebook.write_text(notebook.read_text() + " ")
     before = notebook.read_bytes()
 
-    with pytest.raises(FileNotFoundError, match="not at hand") as caught:
+    with pytest.raises(FileNotFoundError, match="was not handed out") as caught:
         journal.reset(notebook)
-    assert "git" in caught.value.__notes__[0]
+    assert "cfs workshop" in caught.value.__notes__[0]
     assert notebook.read_bytes() == before
     assert done(notebook) == [True, False]
+
+
+def test_predictions_are_kept(notebook: Path) -> None:
+    journal.predict("09-test/one", "1")
+    journal.predict("09-test/one", "2")
+    journal.predict("09-test/two", "yes")
+
+    assert journal.predicted() == {"09-test/one": "2", "09-test/two": "yes"}

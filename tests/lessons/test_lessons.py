@@ -1,23 +1,126 @@
+"""A check shows what is done and what is open, and never a frame of ours."""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 
-from cfslib.lessons import Point, verdict
+from cfslib.children.in_child import in_child
+from cfslib.lessons import Point, Verdict, exercise, guard, journal, wrong
+
+Answer = Callable[[], object]
 
 
-def test_all_that_is_asked_for_is_done(capsys: pytest.CaptureFixture[str]) -> None:
-    verdict(Point("The name is new.", True, "hint"), of=("09-test", 1))
+@pytest.fixture(autouse=True)
+def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    wrong.clear()
 
-    assert capsys.readouterr().out == "[x] The name is new.\n\nDone.\n"
+
+@exercise("09-test", 1)
+def check(answer: Callable[[], object]) -> list[Point]:
+    return [Point("it is seven", answer() == 7, "Six, and one more.")]
 
 
-def test_the_first_open_point_gets_a_hint(capsys: pytest.CaptureFixture[str]) -> None:
-    verdict(
-        Point("one", True, "first"),
-        Point("two", False, "second"),
-        Point("three", False, "third"),
-        of=("09-test", 1),
-    )
+@exercise("09-test", 2)
+def check_in_a_child(answer: Callable[[], object]) -> list[Point]:
+    return [Point("it is seven", in_child(lambda: in_child(answer)) == 7, "")]
 
-    printed = capsys.readouterr().out
-    assert "[x] one\n[ ] two\n[ ] three\n" in printed
-    assert printed.endswith("Not yet.  second\n")
-    assert "third" not in printed
+
+def test_all_that_is_asked_for_is_done() -> None:
+    assert str(check(lambda: 7)) == "[x] it is seven\n\nDone."
+    assert journal._done() == [["09-test", 1]]
+
+
+def test_the_first_open_point_gets_a_hint() -> None:
+    points = Point("one", True, "first"), Point("two", False, "second")
+    verdict = Verdict(("09-test", 1), (*points, Point("three", False, "third")))
+
+    assert str(verdict).startswith("[x] one\n[ ] two\n[ ] three\n")
+    assert str(verdict).endswith("\nNot yet.  second")
+
+
+def raises() -> None:
+    raise ValueError("of mine")
+
+
+def raises_further_down() -> None:
+    os.waitpid("one", 0)  # type: ignore[arg-type]
+
+
+def raises_in_its_child() -> None:
+    in_child(lambda: 1 / 0)
+
+
+def loops() -> None:
+    while True:
+        time.sleep(0.001)
+
+
+def loops_and_catches() -> None:
+    while True:
+        try:
+            time.sleep(0.001)
+        except Exception:
+            continue
+
+
+def ends_us() -> None:
+    raise SystemExit(3)
+
+
+STUMBLES: list[tuple[Answer, str, str]] = [
+    (raises, 'raise ValueError("of mine")', "ValueError: of mine"),
+    (raises_further_down, 'os.waitpid("one", 0)', "TypeError: "),
+    (raises_in_its_child, "in_child(lambda: 1 / 0)", "ZeroDivisionError: "),
+    (ends_us, "raise SystemExit(3)", "SystemExit: 3"),
+    (loops, "time.sleep(0.001)", "it had not ended after"),
+    (loops_and_catches, "", "it had not ended after"),
+]
+
+
+@pytest.mark.parametrize("checked", [check, check_in_a_child])
+@pytest.mark.parametrize(
+    ("answer", "line", "said"), STUMBLES, ids=lambda part: getattr(part, "__name__", "")
+)
+def test_an_answer_that_stumbles_is_the_first_open_point(
+    checked: Callable[[Answer], Verdict],
+    answer: Answer,
+    line: str,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(guard, "SECONDS", 0.2)
+
+    told = str(checked(answer))
+
+    assert told.startswith("[ ] it runs\n\nNot yet.  Line ")
+    assert line in told
+    assert said in told
+    assert "cfslib" not in told
+
+
+def test_what_is_no_function_is_said_so() -> None:
+    told = str(check(42))
+
+    assert "answer is no function, but this: 42" in told
+    assert "def answer(...)" in told
+
+
+def test_different_wrong_answers_are_counted() -> None:
+    def first() -> int:
+        return 1
+
+    counts = [check(answer).failures for answer in (first, first, lambda: 2, first)]
+
+    assert counts == [1, 1, 2, 2]
+
+
+def test_an_interrupt_is_no_answer() -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        check(interrupted)

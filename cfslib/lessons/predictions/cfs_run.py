@@ -3,6 +3,7 @@
 from cfslib.lessons.predictions import Choice, Question
 
 LONGEST = Question(
+    "05-cfs-run/longest",
     "Which of the calls that make a container takes longest, as a rule?",
     (
         Choice(
@@ -23,6 +24,7 @@ LONGEST = Question(
 )
 
 AT_THE_LIMIT = Question(
+    "05-cfs-run/at-the-limit",
     "A container is at pids.max and forks once more.  What does the kernel do?",
     (
         Choice(

@@ -3,6 +3,7 @@
 from cfslib.lessons.predictions import Choice, Question
 
 LS_ALONE = Question(
+    "04-chroot/ls-alone",
     "In the rootfs is nothing but `/bin/ls`.  A child makes it its root and starts "
     "`/bin/ls`.  What happens?",
     (
@@ -23,6 +24,7 @@ LS_ALONE = Question(
 )
 
 SORT_TOO = Question(
+    "04-chroot/sort-too",
     "The rootfs was built for sh, cat and ls.  How much is missing for `sort` to run?",
     (
         Choice(

@@ -3,6 +3,7 @@
 from cfslib.lessons.predictions import Choice, Question
 
 PRIVATE_COPY = Question(
+    "01-hostname/private-copy",
     "Renaming the machine for everybody was refused.  Is a private copy allowed?",
     (
         Choice(
@@ -23,6 +24,7 @@ PRIVATE_COPY = Question(
 )
 
 ROOT_WITHOUT_UTS = Question(
+    "01-hostname/root-without-uts",
     "Root in a new user namespace, but in the old UTS namespace: may it set the name?",
     (
         Choice(

@@ -3,6 +3,7 @@
 from cfslib.lessons.predictions import Choice, Question
 
 BIND_READ_ONLY = Question(
+    "03-mount/bind-read-only",
     "A bind mount with BIND | RDONLY in one call, then a write.  What happens?",
     (
         Choice(
@@ -23,6 +24,7 @@ BIND_READ_ONLY = Question(
 )
 
 AFTER_PIVOT = Question(
+    "03-mount/after-pivot",
     "Right after pivot_root, before any umount: where are the host's mounts?",
     (
         Choice(

@@ -3,6 +3,7 @@
 from cfslib.lessons.predictions import Choice, Question
 
 PARENT_OF_1 = Question(
+    "02-pid/parent-of-1",
     "What does PID 1 get when it asks for its parent's pid?",
     (
         Choice("1, itself", "Nobody is its own parent, here or elsewhere."),
@@ -22,6 +23,7 @@ PARENT_OF_1 = Question(
 )
 
 SIGNALS = Question(
+    "02-pid/signals",
     "In the picture below, which process does SIGTERM from outside not end?",
     (
         Choice(

@@ -3,6 +3,7 @@
 from cfslib.lessons.predictions import Choice, Question
 
 RENAMED = Question(
+    "00-start-here/renamed",
     "Has your machine been renamed?",
     (
         Choice(
@@ -24,6 +25,7 @@ RENAMED = Question(
 )
 
 LISTED = Question(
+    "00-start-here/listed",
     "How many processes does `ps -e` list in a container?",
     (
         Choice(
