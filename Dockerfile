@@ -50,7 +50,9 @@ RUN cd /opt/cfs/lib/python3*/site-packages \
 # Our own package, built from the sources.
 FROM packages AS ours
 COPY LICENSE README.md ./
+COPY .lab .lab
 COPY cfslib cfslib
+COPY notebooks notebooks
 RUN python -m pip wheel --quiet --disable-pip-version-check --no-cache-dir \
         --no-index --find-links /wheels --no-deps --wheel-dir /ours .
 
@@ -78,8 +80,6 @@ RUN python -m pip --python /opt/cfs/bin/python install --quiet \
  && /opt/cfs/bin/python -m cfslib.cli.launcher /opt/cfs/bin/cfs \
  && ln -s /opt/cfs/lib/python3*/site-packages/cfslib /opt/cfslib
 COPY .docker/bin /opt/cfs/bin
-COPY .lab /opt/cfs/share/jupyter/lab/settings
-COPY notebooks /opt/notebooks
 
 ENV PATH=/opt/cfs/bin:$PATH CFS_ROOTFS=/opt/rootfs LANG=C.UTF-8
 USER learner

@@ -23,12 +23,9 @@ root := $(filter 0,$(shell id -u))# empty for an ordinary user
 help: ## List what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
 
-# The root is here and not notebooks/, so that cfslib can be opened beside them.  The
-# settings in .lab have JupyterLab ask nobody if they want news.
-lab: setup ## Open the first notebook in JupyterLab
-	$(in_venv) jupyter lab $(if $(root),--allow-root) --ServerApp.root_dir=. \
-	    --LabApp.app_settings_dir=$(CURDIR)/.lab \
-	    --LabApp.default_url=/lab/tree/notebooks/00-start-here.ipynb
+# A copy without answers, in work/; JupyterLab shows cfslib beside it.
+lab: setup ## Open a copy of the notebooks in JupyterLab
+	$(in_venv) cfs workshop work
 
 setup: $(VENV)/cfslib.stamp ## Make the environment in .venv, with the cfs command
 

@@ -81,8 +81,6 @@ def _signal_name(number: int) -> str:
 
 def _say_where(error: BaseException) -> None:
     """Note the line, since the traceback cannot travel; a hint is worth more."""
-    if getattr(error, "__notes__", None):
-        return
     place, frames = error.__traceback__, []
     while place:
         frames.append((place.tb_lineno, place.tb_frame.f_code))
@@ -92,5 +90,9 @@ def _say_where(error: BaseException) -> None:
         for line, code in frames
         if not code.co_filename.startswith(_NOT_THEIRS)
     ]
+    for line, code in theirs[-1:]:
+        vars(error).setdefault("where", (code.co_filename, line))
+    if getattr(error, "__notes__", None):
+        return
     for line, code in (theirs or frames)[-1:]:
         error.add_note(f"In the child: line {line} of {code.co_name}()")

@@ -31,6 +31,7 @@ positional arguments:
     run       run a command in a container
     doctor    say what this machine allows
     ns        show the namespaces of a process
+    workshop  open the notebooks in JupyterLab, as a copy of your own
     check     run the checks of notebooks
     rootfs    make a root filesystem""",
 )
@@ -52,6 +53,19 @@ _CHECK = Command(
     least=["NOTEBOOK"],
     about="positional arguments:\n  NOTEBOOK",
 )
+_WORKSHOP = Command(
+    "cfs workshop",
+    "[-h] [--instructor] [--copy-only] DIR [-- OPTION ...]",
+    [
+        Option("--instructor", help="with all solutions, and the instructor's guide"),
+        Option("--copy-only", help="do not open JupyterLab"),
+    ],
+    least=["DIR"],
+    about="""\
+positional arguments:
+  DIR       gets the copy; what you have changed in it stays
+  OPTION    for JupyterLab; `jupyter lab --help-all` lists them""",
+)
 _BUILD = Command(
     "cfs rootfs build",
     "[-h] DIR [TOOL ...]",
@@ -70,6 +84,7 @@ def execute(line: Sequence[str]) -> int:
     named = {
         "doctor": diagnose,
         "ns": list_namespaces,
+        "workshop": open_workshop,
         "check": check,
         "rootfs": lambda rest: _execute(_ROOTFS, {"build": build_rootfs}, rest),
     }
@@ -192,6 +207,25 @@ def _say_what_is_missing(programs: "Sequence[Path]", root: "Path") -> bool:
 
 def _warn(cause: str, advice: str) -> None:
     print(f"cfs: {cause}\n  Hint: {advice}", file=sys.stderr)
+
+
+def open_workshop(line: Sequence[str]) -> int:
+    """`cfs workshop DIR`: bring a copy of the notebooks, and open it in JupyterLab."""
+    values, (place, *options) = parse(_WORKSHOP, line)
+    from pathlib import Path
+
+    from cfslib.lessons import handout, opening
+
+    older = handout.lay_out(Path(place), solutions=bool(values["--instructor"]))
+    for name in older:
+        _warn(
+            f"{place}/{name}.ipynb was changed, so it stays; there is a newer one",
+            "“Back to the start” in 00-start-here keeps yours and brings the new one.",
+        )
+    if not values["--copy-only"]:
+        opening.open_lab(Path(place), options)
+    print(f"The notebooks are in {place}; to open them: cfs workshop {place}")
+    return 0
 
 
 def check(line: Sequence[str]) -> int:

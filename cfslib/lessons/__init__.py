@@ -104,12 +104,12 @@ def _does_not_run(error: BaseException) -> Point:
 def _judged(verdict: Verdict, answers: tuple[typing.Any, ...]) -> Verdict:
     """Write down how an exercise went; say how many wrong answers there were by now."""
     asked.append(verdict.of)
+    known = wrong.setdefault(verdict.of, set())
     if verdict.done:
         journal.note(*verdict.of)
-        return verdict
-    known = wrong.setdefault(verdict.of, set())
-    starters = handout.starters(verdict.of[0])
-    known |= {_code(answer) for answer in answers if not _is_in(answer, starters)}
+    else:
+        starters = handout.starters(verdict.of[0])
+        known |= {_code(answer) for answer in answers if not _is_in(answer, starters)}
     return Verdict(verdict.of, verdict.points, len(known))
 
 

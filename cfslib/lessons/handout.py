@@ -16,15 +16,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import cfslib
-
 LIST = ".handed-out.json"
 FIRST = "00-start-here.ipynb"
 # In the package when it was installed, beside it in a checkout.
-PACKAGE = Path(cfslib.__path__[0])
+PACKAGE = Path(__file__).parents[1]
 PLACES = (PACKAGE / "notebooks", PACKAGE.parent / "notebooks")
 PREDICTION = re.compile(r"(?:\A|\n)> \*\*Predict\.\*\*.*\Z", re.DOTALL)
-ASK = "> **Predict** before you go on: **Shift+Enter** in the next line asks you."
+ASK = "> **Predict.** Press **Shift+Enter** once more, and answer before you go on."
 SOLUTION = "<summary>Solution"
 CODE = re.compile(r"```python\n(.*?)\n```", re.DOTALL)
 
@@ -98,19 +96,23 @@ def bring_back(path: Path) -> None:
 def text(name: str, *, solutions: bool = False) -> bytes:
     """Return the copy of a chapter, as a file."""
     notebook = _read(name)
-    cells = (_handed_out(cell, solutions) for cell in notebook["cells"])
-    notebook["cells"] = [cell for cell in cells if cell]
+    cells: list[Cell] = notebook["cells"]
+    pairs = zip(cells, [*cells[1:], None], strict=True)
+    handed_out = (_handed_out(*pair, solutions) for pair in pairs)
+    notebook["cells"] = [cell for cell in handed_out if cell]
     return (json.dumps(notebook, indent=1, ensure_ascii=False) + "\n").encode()
 
 
-def _handed_out(cell: Cell, solutions: bool) -> Cell | None:
+def _handed_out(cell: Cell, following: Cell | None, solutions: bool) -> Cell | None:
     """Return what a learner gets of a cell: nothing, if it only gives away."""
     if cell["cell_type"] == "code":
         return cell | {"outputs": [], "execution_count": None}
     source = "".join(cell["source"])
     if SOLUTION in source and not solutions:
         return None
-    return cell | {"source": PREDICTION.sub(f"\n{ASK}", source).lstrip("\n")}
+    if following and "predict" in _tags(following):
+        source = PREDICTION.sub(f"\n{ASK}", source).lstrip("\n")
+    return cell | {"source": source}
 
 
 def solution(name: str, number: int) -> str:
@@ -134,9 +136,12 @@ def _sources(name: str, kind: str, tag: str = "") -> Iterator[str]:
     if name not in chapters():
         return
     for cell in _read(name)["cells"]:
-        tags = cell["metadata"].get("tags", [])
-        if cell["cell_type"] == kind and (not tag or tag in tags):
+        if cell["cell_type"] == kind and (not tag or tag in _tags(cell)):
             yield "".join(cell["source"])
+
+
+def _tags(cell: Cell) -> list[str]:
+    return list(cell["metadata"].get("tags", []))
 
 
 def _read(name: str) -> Notebook:

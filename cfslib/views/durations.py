@@ -15,7 +15,7 @@ _WIDTH = 320  # of the longest bar
 
 def bars(costs: Mapping[str, float]) -> HTML:
     """Return durations in microseconds as something that a notebook shows."""
-    return HTML(to_html(costs))  # type: ignore[no-untyped-call]
+    return HTML(to_html(costs))
 
 
 def to_html(costs: Mapping[str, float]) -> Markup:

@@ -1,5 +1,7 @@
 """quiz: a prediction: answer first, then run the cell, then see what became of it."""
 
+from typing import Any
+
 import ipywidgets
 from IPython.core.getipython import get_ipython
 
@@ -10,6 +12,7 @@ from cfslib.views.widget import View, button, labelled, row
 
 KERNEL = "cfslib.views.kernel"  # the extension that tells when a cell has run
 NOTED = "Noted.  Now run the next cell."
+BELOW = "What became of it is below the next cell."
 
 
 class Prediction(View):
@@ -38,11 +41,11 @@ class Prediction(View):
         self._say()
 
     def tell(self) -> Markup:
-        """Say what is so, for the cell has run; nothing if nobody predicted."""
+        """Return what is so, for the cell has run; nothing if nobody predicted."""
         self._is_told = True
         if self._answer is None:
             return join()
-        self._say()
+        self._worth.value = page(element("p", BELOW))
         return compared(self.question, self._answer)
 
     def _say(self) -> None:
@@ -69,8 +72,8 @@ def tell(name: str) -> Markup:
 
 def _will_be_told() -> bool:
     """Say if somebody will tell us that the cell has run; else it is told at once."""
-    shell = get_ipython()
-    return bool(shell) and KERNEL in shell.extension_manager.loaded
+    extensions: Any = getattr(get_ipython(), "extension_manager", None)
+    return extensions is not None and KERNEL in extensions.loaded
 
 
 def _choosing(view: Prediction) -> ipywidgets.Widget:

@@ -76,6 +76,22 @@ SHEET = f"""
 }}
 .cfs .cfs-good {{ border-left-color: #009e73; }}
 .cfs .cfs-bad {{ border-left-color: #d55e00; }}
+.cfs .cfs-open {{ border-left-color: #e69f00; }}
+.cfs .cfs-points {{ list-style: none; padding: 0; margin: 0.2em 0; }}
+.cfs .cfs-mark {{ display: inline-block; width: 1.5em; font-weight: 700; }}
+.cfs .cfs-spoken {{
+  position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%);
+}}
+.cfs .cfs-done {{ position: relative; overflow: hidden; }}
+.cfs .cfs-confetti {{ position: absolute; inset: 0; pointer-events: none; }}
+.cfs .cfs-confetti i {{
+  position: absolute; top: -1em; width: 0.7em; height: 0.7em; border-radius: 2px;
+  animation: cfs-fall 1.6s ease-in forwards;
+}}
+@keyframes cfs-fall {{
+  to {{ transform: translateY(14em) rotate(540deg); opacity: 0; }}
+}}
+@media (prefers-reduced-motion: reduce) {{ .cfs .cfs-confetti {{ display: none; }} }}
 .cfs .cfs-bad pre {{ white-space: pre-wrap; margin: 0; }}
 .cfs svg {{ max-width: 100%; height: auto; }}
 .cfs svg text {{

@@ -49,7 +49,8 @@ def test_the_notebooks_print_in_it_what_they_should(image: Image) -> None:
     tag = f"{NAME}-nbval"
     build(image.engine, tag=tag, target="test")
     nbval = "python -m pytest -q -p no:cacheprovider --nbval --nbval-sanitize-with"
-    done = image.run(*nbval.split(), "/opt/sanitize.cfg", "/opt/notebooks", tag=tag)
+    where = ("/opt/sanitize.cfg", "/opt/cfslib/notebooks")
+    done = image.run(*nbval.split(), *where, tag=tag)
 
     assert done.returncode == 0, done.stdout
 
@@ -152,10 +153,10 @@ def test_nobody_gets_in_without_the_token(lab: Lab) -> None:
 
 
 def test_a_notebook_runs_in_it(lab: Lab) -> None:
-    model = lab.ask("/api/contents/notebooks/01-hostname.ipynb")
+    model = lab.ask("/api/contents/work/01-hostname.ipynb")
     notebook = nbformat.reads(json.dumps(model["content"]), as_version=4)
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    kernel = lab.ask("/api/kernels", b'{"path": "notebooks/01-hostname.ipynb"}')["id"]
+    kernel = lab.ask("/api/kernels", b'{"path": "work/01-hostname.ipynb"}')["id"]
     ends = lab.execute(kernel, [cell.source for cell in cells])
 
     fail = ["raises-exception" in cell.metadata.get("tags", []) for cell in cells]
@@ -187,14 +188,14 @@ def _health(image: Image, container: str) -> str:
 
 
 def test_what_a_participant_made_is_there_the_next_time(image: Image) -> None:
-    for typed in ("echo mine >notebooks/00-start-here.ipynb", "true"):
+    for typed in ("echo mine >work/00-start-here.ipynb", "true"):
         subprocess.run(
             make(image, "shell"), cwd=TOP, input=typed, text=True, check=True
         )
     kept = subprocess.run(
         make(image, "shell"),
         cwd=TOP,
-        input="cat notebooks/00-start-here.ipynb; ls notebooks cfslib/cli/entry.py",
+        input="cat work/00-start-here.ipynb; ls work cfslib/cli/entry.py",
         stdout=subprocess.PIPE,
         text=True,
     )

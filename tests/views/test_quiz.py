@@ -48,7 +48,7 @@ def test_the_answer_is_compared_when_the_cell_has_run() -> None:
     assert "✗ You said “yes”; it is “no”." in said
     assert "That was &lt;before&gt;." in said
     assert "Each has its own." in said
-    assert said in view.box.children[2].value
+    assert quiz.BELOW in view.box.children[2].value
 
 
 @pytest.mark.usefixtures("told")
