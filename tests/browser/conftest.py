@@ -20,7 +20,7 @@ QUIET = (  # it asks for nothing but what a page asks for
     "--no-first-run",
 )
 SHOTS = Path(__file__).parent / "shots"  # for people to look at; git ignores them
-NAME = "written-for-a-test"
+NAME = "01-hostname-in-a-test"  # so that its kernel knows whose it is
 PATIENCE = 20_000  # milliseconds, for a click on a busy machine
 expect.set_options(timeout=PATIENCE)
 TIMES = pytest.StashKey[list[str]]()

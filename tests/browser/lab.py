@@ -1,9 +1,8 @@
-"""JupyterLab as `make lab` starts it, on a copy, with directories of its own."""
+"""JupyterLab as `make lab` starts it, with directories of its own."""
 
 import json
 import os
 import shlex
-import shutil
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ import nbformat
 
 TOP = Path(__file__).parents[2]
 PATHS = {path.stem: path for path in sorted((TOP / "notebooks").glob("*.ipynb"))}
+COPIES = "work"
 PATIENCE = 60  # seconds for the server to start
 TOKEN = "for-this-run-alone"
 KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)"}
@@ -33,12 +33,16 @@ class Lab:
     """A running JupyterLab."""
 
     url: str
-    root: Path  # of the copy
+    root: Path  # where it was started
     home: Path  # of its user
 
     def address(self, notebook: str) -> str:
         """Return where a notebook can be opened, with no other beside it."""
-        return f"{self.url}lab/tree/notebooks/{notebook}.ipynb?token={TOKEN}&reset"
+        return f"{self.url}lab/tree/{COPIES}/{notebook}.ipynb?token={TOKEN}&reset"
+
+    def copy(self, notebook: str) -> Path:
+        """Return the file of a participant's copy."""
+        return self.root / f"{COPIES}/{notebook}.ipynb"
 
     def write(self, name: str, *cells: str) -> str:
         """Write a notebook with these code cells and return its name."""
@@ -46,7 +50,7 @@ class Lab:
             cells=[nbformat.v4.new_code_cell(cell) for cell in cells],
             metadata={"kernelspec": KERNEL},  # or JupyterLab asks which one
         )
-        nbformat.write(made, self.root / f"notebooks/{name}.ipynb")
+        nbformat.write(made, self.copy(name))
         return name
 
     def is_at_rest(self, notebook: str) -> bool:
@@ -86,18 +90,19 @@ def command() -> list[str]:
     make = ["make", "--dry-run", "lab"]
     said = subprocess.run(make, cwd=TOP, capture_output=True, text=True, check=True)
     lines = said.stdout.replace("\\\n", " ").splitlines()
-    (line,) = (line for line in lines if "jupyter lab" in line)
+    (line,) = (line for line in lines if "cfs workshop" in line)
     return shlex.split(line.partition("&&")[2])
 
 
 @contextmanager
 def running(place: Path) -> Generator[Lab]:
-    """Start JupyterLab on a copy of the notebooks; end it and its kernels."""
+    """Start JupyterLab where there is no copy yet; end it and its kernels."""
     root, home = place / "checkout", place / "home"
-    _check_out(root)
+    root.mkdir()
     _set_up(home)
     words = [
         *command(),
+        "--",
         "--no-browser",
         "--ServerApp.port=0",
         f"--IdentityProvider.token={TOKEN}",
@@ -105,35 +110,13 @@ def running(place: Path) -> Generator[Lab]:
     with (
         (place / "log").open("wb") as log,
         subprocess.Popen(
-            words, cwd=root, env=_environment(root, home), stdout=log, stderr=log
+            words, cwd=root, env=_environment(home), stdout=log, stderr=log
         ) as server,
     ):
         try:
             yield Lab(_url(server, home, place / "log"), root, home)
         finally:
             server.terminate()
-
-
-def _check_out(root: Path) -> None:
-    """Make a copy from which notebooks can be brought back, as with `git clone`."""
-    for folder in ("notebooks", "cfslib"):
-        shutil.copytree(
-            TOP / folder, root / folder, ignore=shutil.ignore_patterns(".*", "__*__")
-        )
-    for path in (root / "notebooks").glob("*.ipynb"):
-        _forget_the_run(path)
-    git = ["git", "-C", str(root), "-c", "user.name=cfs", "-c", "user.email=cfs@cfs"]
-    for words in (["init"], ["add", "notebooks"], ["commit", "-m", "as handed out"]):
-        subprocess.run([*git, *words], check=True, capture_output=True)
-
-
-def _forget_the_run(path: Path) -> None:
-    """Take the numbers from the cells, which look as if they had been run already."""
-    notebook = nbformat.read(path, as_version=4)
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.execution_count = None
-    nbformat.write(notebook, path)
 
 
 def _set_up(home: Path) -> None:
@@ -143,7 +126,7 @@ def _set_up(home: Path) -> None:
         (folder / f"{name}.jupyterlab-settings").write_text(json.dumps(settings))
 
 
-def _environment(root: Path, home: Path) -> dict[str, str]:
+def _environment(home: Path) -> dict[str, str]:
     """Return an environment in which nothing of the caller's Jupyter shows."""
     kept = {
         name: value
@@ -153,7 +136,6 @@ def _environment(root: Path, home: Path) -> dict[str, str]:
     return kept | {
         "HOME": str(home),
         "PATH": f"{Path(sys.prefix) / 'bin'}:{kept['PATH']}",
-        "PYTHONPATH": str(root),
     }
 
 

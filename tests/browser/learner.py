@@ -1,5 +1,6 @@
 """What a learner does in JupyterLab, and what there is to see."""
 
+import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ PATIENCE = 60_000  # milliseconds, for what should take a few thousand
 VIEW = ".jp-OutputArea-output:has(.jupyter-widgets)"  # one that is drawn
 RED = '[data-mime-type="application/vnd.jupyter.stderr"]'  # errors, too, look so
 
+DONE = re.compile(r"\[\d+\]")
 NUMBER = "data-windowed-list-index"
 
 ALL_ARE_THERE = "count => document.querySelectorAll('.jp-Cell').length == count"
@@ -32,7 +34,7 @@ def opened(page: Page, lab: Lab, name: str) -> "Notebook":
     """Open a notebook and wait for its cells and its kernel."""
     start = time.monotonic()
     page.goto(lab.address(name))
-    notebook = Notebook(page, lab.root / f"notebooks/{name}.ipynb")
+    notebook = Notebook(page, lab.copy(name))
     # JupyterLab says "idle" from the first, and adds one cell after the other: what
     # is started before it has all of them runs only those that are there.
     page.wait_for_function(ALL_ARE_THERE, arg=len(notebook.saved()), timeout=PATIENCE)
@@ -83,9 +85,29 @@ class Notebook:
         return self.cell(next(numbers)).locator(VIEW)
 
     def red(self) -> set[int]:
-        """Return the numbers of the cells that show an error or a warning."""
-        cells = self.page.locator(".jp-Cell", has=self.page.locator(RED))
-        return {int(cell.get_attribute(NUMBER) or -1) for cell in cells.all()}
+        """Return which cells of code show an error or a warning, counted from 0."""
+        cells = self.page.locator(".jp-CodeCell").all()
+        return {n for n, cell in enumerate(cells) if cell.locator(RED).count()}
+
+    def numbers(self, code: str) -> list[int]:
+        """Return the numbers of the cells with this code."""
+        return [n for n, cell in enumerate(self.saved()) if code in cell.source]
+
+    def run(self, number: int) -> Locator:
+        """Run one cell with the keyboard; return it when it has ended."""
+        cell = self.cell(number)
+        cell.scroll_into_view_if_needed()
+        cell.locator(".jp-InputPrompt").click()
+        self.page.keyboard.press("Control+Enter")
+        prompt = cell.locator(".jp-InputArea-prompt")
+        expect(prompt).to_have_text(DONE, timeout=PATIENCE)
+        return cell
+
+    def write(self, number: int, code: str) -> None:
+        """Replace what is in a cell."""
+        self.cell(number).locator(".cm-content").click()
+        self.page.keyboard.press("Control+A")
+        self.page.keyboard.insert_text(code)
 
     def use(self, theme: Theme) -> None:
         """Switch JupyterLab to the `light` or the `dark` theme."""

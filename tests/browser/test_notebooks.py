@@ -72,8 +72,9 @@ def test_everybody_can_read_it(notebook: Notebook, theme: Theme) -> None:
 
 
 def handed_out(notebook: Notebook) -> Iterator[tuple[int, Any]]:
-    """Yield each output as we saved it, with the number of its cell."""
+    """Yield each output as we saved it, with the number of its cell among the code."""
     saved = nbformat.read(PATHS[notebook.path.stem], as_version=4)
-    for number, cell in enumerate(saved.cells):
-        for output in cell.get("outputs", []):
+    code = [cell for cell in saved.cells if cell.cell_type == "code"]
+    for number, cell in enumerate(code):
+        for output in cell.outputs:
             yield number, output

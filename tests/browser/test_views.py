@@ -17,7 +17,6 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from cfslib.isolation.namespaces import Namespace
-from cfslib.lessons.predictions import Question, chroot, hostname, mount, pid, start
 from tests.browser import audit
 from tests.browser.conftest import Report, RunCells, in_notebook
 from tests.browser.lab import PATHS, Lab
@@ -114,69 +113,6 @@ def start_again(view: Locator) -> None:
     expect(picture(view)).not_to_have_text(before, use_inner_text=True)
 
 
-# A prediction
-
-
-@pytest.mark.parametrize(
-    ("notebook", "code", "question"),
-    [
-        ("00-start-here", "asked.RENAMED", start.RENAMED),
-        ("01-hostname", "asked.PRIVATE_COPY", hostname.PRIVATE_COPY),
-        ("02-pid", "asked.PARENT_OF_1", pid.PARENT_OF_1),
-        ("03-mount", "asked.AFTER_PIVOT", mount.AFTER_PIVOT),
-        ("04-chroot", "asked.LS_ALONE", chroot.LS_ALONE),
-    ],
-    indirect=["notebook"],
-    scope="session",  # or the notebook is opened for each of these alone
-)
-def test_a_prediction_gives_reasons_after_a_choice(
-    notebook: Notebook, code: str, question: Question
-) -> None:
-    view = notebook.view(f"quiz.ask({code})")
-    expect(view).to_contain_text(question.text.replace("`", ""))  # which is code here
-    for choice in question.choices:
-        expect(view).not_to_contain_text(choice.reason)
-
-    for choice in sorted(question.choices, key=lambda choice: choice.right):
-        view.get_by_label(choice.text, exact=True).check()
-        said = view.get_by_role("status")
-        expect(said).to_contain_text("is right." if choice.right else "is not so.")
-        expect(said).to_contain_text(choice.reason)
-
-    view.get_by_text("The other choices").click()
-    for choice in question.choices:
-        expect(view.get_by_text(choice.reason)).to_be_visible()
-
-
-@in_notebook("00-start-here")
-def test_a_prediction_answers_at_once(
-    notebook: Notebook, answers_at_once: Answers
-) -> None:
-    view = notebook.view("quiz.ask(asked.LISTED)")
-
-    answers_at_once("a prediction", picture(view), *view.get_by_role("radio").all())
-
-
-@in_notebook("00-start-here")
-def test_a_prediction_can_be_made_with_the_keyboard(notebook: Notebook) -> None:
-    view = notebook.view("quiz.ask(asked.LISTED)")
-    keys = notebook.page.keyboard
-    said = view.get_by_role("status")
-    view.get_by_role("radio").first.focus()
-    keys.press("Space")
-    expect(said).to_contain_text(start.LISTED.choices[0].reason)
-    keys.press("Tab")
-    keys.press("Space")
-    expect(said).to_contain_text(start.LISTED.choices[1].reason)
-
-    folded = view.get_by_text(start.LISTED.choices[0].reason)
-    expect(folded).not_to_be_visible()
-    for _ in start.LISTED.choices[1:]:
-        keys.press("Tab")
-    keys.press("Enter")
-    expect(folded).to_be_visible()
-
-
 # Host and container
 
 
@@ -237,7 +173,7 @@ def test_progress_is_kept_and_can_be_taken_back(
 ) -> None:
     view = notebook.view("progress.view(")
     state = jupyterlab.home / ".local/state/cfs/done.json"
-    changed = jupyterlab.root / "notebooks/01-hostname.ipynb"
+    changed = jupyterlab.copy("01-hostname")
     original = changed.read_text()
     changed.write_text(original + "\n")
     state.parent.mkdir(parents=True, exist_ok=True)

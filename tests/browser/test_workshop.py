@@ -1,0 +1,122 @@
+"""A participant works through a copy: predicts, runs, answers, is told."""
+
+import re
+from collections.abc import Generator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from cfslib.lessons import handout
+from cfslib.lessons.predictions import Question, every
+from tests.browser.conftest import RunCells, in_notebook
+from tests.browser.lab import PATHS, Lab
+from tests.browser.learner import Notebook, opened
+from tests.conftest import needs_namespaces
+
+pytestmark = needs_namespaces
+
+
+@pytest.fixture
+def fresh(
+    page: Page, jupyterlab: Lab, request: pytest.FixtureRequest
+) -> Generator[Notebook]:
+    """Open a notebook in which nothing has been run."""
+    notebook = opened(page, jupyterlab, request.param)
+    notebook.look_at_all()
+    yield notebook
+    jupyterlab.end_kernel(request.param)
+
+
+def questions(notebook: Notebook) -> list[Question]:
+    return [q for q in every() if q.name.startswith(f"{notebook.path.stem}/")]
+
+
+@pytest.mark.parametrize("fresh", PATHS, indirect=True)
+def test_a_copy_gives_nothing_away(fresh: Notebook) -> None:
+    said = fresh.page.locator(".jp-Notebook").inner_text()
+
+    assert fresh.page.locator(".jp-OutputArea-output").count() == 0
+    assert "Solution" not in said
+    for question in questions(fresh):
+        assert question.text.replace("`", "") not in said
+
+
+@pytest.mark.parametrize("fresh", ["01-hostname"], indirect=True)
+def test_a_prediction_is_made_with_the_keyboard_and_told_after_the_cell(
+    fresh: Notebook,
+) -> None:
+    (first, *_) = fresh.numbers("quiz.ask(")
+    before = [n for n, c in enumerate(fresh.saved()[:first]) if c.cell_type == "code"]
+    for number in before:
+        fresh.run(number)
+    question = questions(fresh)[0]
+    view = fresh.run(first).locator(".jp-OutputArea-output")
+    expect(view).to_contain_text(question.text.replace("`", ""))
+
+    view.get_by_role("radio").first.focus()
+    fresh.page.keyboard.press("Space")
+    expect(view.get_by_role("status")).to_contain_text("Noted.")
+    for choice in question.choices:
+        expect(view).not_to_contain_text(choice.reason)
+
+    told = fresh.run(first + 1).locator(".jp-OutputArea-output").last
+    expect(told).to_contain_text(re.compile("^[✓✗] You said"))
+    expect(told).to_contain_text(question.choices[0].reason)
+
+
+@in_notebook(*PATHS)
+def test_after_all_cells_every_solution_is_right(notebook: Notebook) -> None:
+    name = notebook.path.stem
+    exercises = _tagged(notebook, "exercise")
+    checks = _tagged(notebook, "check")
+
+    for number, (answer, check) in enumerate(zip(exercises, checks, strict=True)):
+        expect(notebook.run(check)).to_contain_text("Not yet.")
+        notebook.write(answer, handout.solution(name, number + 1))
+        notebook.run(answer)
+        expect(notebook.run(check)).to_contain_text("Done.")
+    assert exercises
+
+
+def _tagged(notebook: Notebook, tag: str) -> list[int]:
+    cells = enumerate(notebook.saved())
+    return [n for n, cell in cells if tag in cell.metadata.get("tags", [])]
+
+
+WRONG = """
+from collections.abc import Callable
+from cfslib.lessons import Point, exercise
+
+@exercise("01-hostname", 1)
+def check(answer: Callable[[], object]) -> list[Point]:
+    return [Point("it is seven", answer() == 7, "Six, and one more.")]
+"""
+
+
+def test_after_two_wrong_answers_the_solution_is_open(run_cells: RunCells) -> None:
+    answers = [f"def answer():\n    return {n}\n\ncheck(answer)" for n in (5, 6, 7)]
+    notebook = run_cells(WRONG, *answers)
+    solution = [notebook.cell(n).locator("details pre") for n in (1, 2)]
+
+    expect(solution[0]).not_to_be_visible()
+    notebook.cell(1).get_by_text("Show the solution").click()
+    expect(solution[0]).to_contain_text("def named")
+    expect(solution[1]).to_be_visible()
+    expect(notebook.cell(3)).to_contain_text("Done.")
+
+
+def test_an_error_is_a_card(run_cells: RunCells) -> None:
+    notebook = run_cells(
+        "from cfslib.children.in_child import in_child\n"
+        "from cfslib.kernel import syscalls\n"
+        "in_child(lambda: syscalls.chdir('/not-there'))",
+        "not_known_yet",
+    )
+
+    refused = notebook.cell(0).locator(".jp-OutputArea-output")
+    expect(refused).to_contain_text("your line  3: in_child(")
+    expect(refused).to_contain_text('the call  chdir("/not-there")')
+    expect(refused).to_contain_text("the answer  ENOENT, No such file or directory")
+    expect(refused).not_to_contain_text("cfslib/")
+    unknown = notebook.cell(1).locator(".jp-OutputArea-output")
+    expect(unknown).to_contain_text("Run All Above Selected Cell")
