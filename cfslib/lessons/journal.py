@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cfslib.images import ours
-from cfslib.lessons import handout
+from cfslib.lessons import handout, predictions
 
 HEADING = re.compile(r"^#+ Exercise (\d+): (.+)$", re.MULTILINE)
 
@@ -30,6 +30,23 @@ class Exercise:
 
     def __str__(self) -> str:
         return f"{self.number}. {self.title}"
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """How far one notebook is."""
+
+    name: str
+    exercises: list[Exercise]
+    asked: int  # questions in it
+    predicted: int  # of those
+    right: int  # of those again
+    older: bool = False  # than the original, since it was changed here
+
+    @property
+    def done(self) -> int:
+        """Return how many exercises are done."""
+        return sum(exercise.done for exercise in self.exercises)
 
 
 def state() -> Path:
@@ -74,10 +91,19 @@ def forget(notebook: str) -> None:
     _write("predictions", others)
 
 
-def exercises(notebooks: Path) -> list[Exercise]:
-    """Return every exercise of the notebooks in a directory, in the order to read."""
-    paths = sorted(notebooks.glob("[0-9]*.ipynb"))
-    return [exercise for path in paths for exercise in exercises_in(path, path.stem)]
+def chapters(notebooks: Path) -> list[Chapter]:
+    """Return how far each notebook in a directory is, in the order to read."""
+    return [_chapter(path) for path in sorted(notebooks.glob("[0-9][0-9]-*.ipynb"))]
+
+
+def _chapter(path: Path) -> Chapter:
+    answers = predicted()
+    asked = [q for q in predictions.every() if q.name.startswith(f"{path.stem}/")]
+    answered = [(q, answers[q.name]) for q in asked if q.name in answers]
+    right = sum(question.choice(answer).right for question, answer in answered)
+    exercises = exercises_in(path, path.stem)
+    older = handout.is_older(path)
+    return Chapter(path.stem, exercises, len(asked), len(answered), right, older)
 
 
 def exercises_in(path: Path, notebook: str) -> list[Exercise]:

@@ -8,13 +8,13 @@ kernel itself: it takes data, or a function that returns it.
     page          HTML and SVG in which text stays text
     widget        what all views share: a place to draw, and errors that are shown
     first_build   the rootfs that containers use, built once, with a bar
-    quiz          a prediction: choose first, then see
+    quiz          a prediction: answer first, then run the cell, then see
     differences   two texts, with a sign at what the other one lacks
     beside        one command on the host and in a container, side by side
     sharing       which processes share which namespaces
     rungs         the picture of the pid ladder, and the same as a table
     ladder        one process, and its pid on every level
-    progress      which exercises are done, and a way back to the start
+    progress      what was predicted, what is done, and a way back to the start
     mount_rows    the mounts after a step, as rows of a tree, and what the step changed
     mount_tree    the mounts of a container, step by step
     rootfs_tree   what is in a rootfs, what a program needs, what is missing
@@ -22,4 +22,6 @@ kernel itself: it takes data, or a function that returns it.
     limit_chart   the picture of a limit, and of the line that bends below it
     limit_gauge   press a container against a limit, and see the line bend
     durations     how long things took, with a bar for each
+    cards         a verdict and an error, as a learner should see them
+    kernel        what a kernel of JupyterLab does for one of our notebooks
 """

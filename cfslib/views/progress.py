@@ -1,18 +1,17 @@
-"""progress: which exercises are done, and a way back to the start."""
+"""progress: what was predicted, what is done, and a way back to the start."""
 
 from collections.abc import Callable, Sequence
-from itertools import groupby
 
 import ipywidgets
 
 from cfslib.images.host_tools import Progress
-from cfslib.lessons.journal import Exercise
+from cfslib.lessons.journal import Chapter, Exercise
 from cfslib.views.page import Markup, element, join, page, table
 from cfslib.views.widget import View, bar, button, labelled, row
 
 
 def view(
-    read: Callable[[], Sequence[Exercise]],
+    read: Callable[[], Sequence[Chapter]],
     reset: Callable[[str], object],
     end: Callable[[], int],
     check: Callable[[str, Progress], object],
@@ -23,7 +22,7 @@ def view(
     takes the name of a notebook, runs its checks, and says how far it is.
     """
     picture = ipywidgets.HTML()
-    names = list(dict.fromkeys(exercise.notebook for exercise in read()))
+    names = [chapter.name for chapter in read()]
     which = labelled(ipywidgets.Dropdown(description="Notebook", options=names))
 
     which.layout.width = "15em"
@@ -68,21 +67,35 @@ def view(
     return shown
 
 
-def to_html(exercises: Sequence[Exercise]) -> Markup:
+def to_html(chapters: Sequence[Chapter]) -> Markup:
     """Return a table: a notebook a row, with what is done and what is open."""
-    done = sum(exercise.done for exercise in exercises)
-    rows = [
-        [name, join(*map(_line, of_it))]
-        for name, of_it in groupby(exercises, lambda exercise: exercise.notebook)
-    ]
+    done = sum(chapter.done for chapter in chapters)
+    total = sum(len(chapter.exercises) for chapter in chapters)
     return page(
         element(
             "p",
-            element("progress", value=done, max=len(exercises), aria_label="exercises"),
-            f" {done} of {len(exercises)} exercises done",
+            element("progress", value=done, max=total, aria_label="exercises"),
+            f" {done} of {total} exercises done",
         ),
-        table("Your exercises", ["notebook", "exercises"], rows),
+        table(
+            "How far you are",
+            ["notebook", "exercises", "predictions"],
+            [
+                [_name(c), join(*map(_line, c.exercises)), _predictions(c)]
+                for c in chapters
+            ],
+        ),
     )
+
+
+def _name(chapter: Chapter) -> Markup:
+    newer = element("div", "There is a newer one; yours was changed.")
+    return join(chapter.name, newer if chapter.older else "")
+
+
+def _predictions(chapter: Chapter) -> str:
+    made = f"{chapter.predicted} of {chapter.asked}"
+    return f"{made}, {chapter.right} right" if chapter.predicted else made
 
 
 def _line(exercise: Exercise) -> Markup:

@@ -6,7 +6,7 @@ import pytest
 
 from cfslib.children.in_child import in_child
 from cfslib.images import ours
-from cfslib.lessons import Point, handout, journal, verdict
+from cfslib.lessons import Point, handout, journal, predictions, verdict
 from tests.images.conftest import RUBBISH
 
 TEXT = ["# Why?\n", "\n", "## Exercise 1: a name\n", "\n", "### Exercise 2: a note"]
@@ -22,11 +22,12 @@ def notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def done(notebook: Path) -> list[bool]:
-    return [exercise.done for exercise in journal.exercises(notebook.parent)]
+    (chapter,) = journal.chapters(notebook.parent)
+    return [exercise.done for exercise in chapter.exercises]
 
 
 def test_exercises_are_read_from_the_notebook(notebook: Path) -> None:
-    found = journal.exercises(notebook.parent)
+    found = journal.exercises_in(notebook, "09-test")
 
     assert [(e.notebook, e.number, e.title) for e in found] == [
         ("09-test", 1, "a name"),
@@ -147,3 +148,16 @@ def test_predictions_are_kept(notebook: Path) -> None:
     journal.predict("09-test/two", "yes")
 
     assert journal.predicted() == {"09-test/one": "2", "09-test/two": "yes"}
+
+
+def test_predictions_are_counted(notebook: Path, tmp_path: Path) -> None:
+    handout.lay_out(tmp_path / "work")
+    asked = [q for q in predictions.every() if q.name.startswith("01-hostname/")]
+    first, second = asked[:2]
+    wrong = next(choice for choice in second.choices if not choice.right)
+    journal.predict(first.name, first.right.text)
+    journal.predict(second.name, wrong.text)
+    found = {c.name: c for c in journal.chapters(tmp_path / "work")}["01-hostname"]
+
+    assert (found.asked, found.predicted, found.right) == (len(asked), 2, 1)
+    assert not found.older

@@ -62,7 +62,8 @@ def run(client: BlockingKernelClient, code: str, *tags: str) -> Outputs:
         "execute_request", content, metadata={"tags": list(tags)}
     )
     client.shell_channel.send(asked)
-    shown, end = [], time.monotonic() + PATIENCE
+    shown: Outputs = []
+    end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         message = client.get_iopub_msg(timeout=PATIENCE)
         if message["parent_header"].get("msg_id") != asked["header"]["msg_id"]:

@@ -1,16 +1,15 @@
 from dataclasses import replace
 
 from cfslib.images.host_tools import Progress
-from cfslib.lessons.journal import Exercise
+from cfslib.lessons.journal import Chapter, Exercise
 from cfslib.views import progress
 from tests.conftest import wait_until
 from tests.views.test_page import Reader
 
 FIRST = Exercise("01-hostname", 1, "call a <function>", done=True)
 LIST = [
-    FIRST,
-    replace(FIRST, number=2, done=False),
-    Exercise("02-pid", 1, "reap", False),
+    Chapter("01-hostname", [FIRST, replace(FIRST, number=2, done=False)], 7, 3, 2),
+    Chapter("02-pid", [Exercise("02-pid", 1, "reap", False)], 5, 0, 0, older=True),
 ]
 
 
@@ -24,6 +23,9 @@ def test_what_is_done_and_what_is_open_can_be_told_without_colours() -> None:
     assert "1 of 3 exercises done" in text
     assert "✓ 1. call a <function> (done)" in text
     assert text.count("(open)") == 2
+    assert "3 of 7, 2 right" in text
+    assert "0 of 5" in text
+    assert text.count("There is a newer one") == 1
 
 
 def test_a_notebook_goes_back_to_its_start() -> None:
@@ -61,7 +63,7 @@ def test_a_bar_shows_how_far_the_checks_are() -> None:
         move(1, 4)
         seen.append((name, bar.value, bar.max, bar.layout.display))
         move(4, 4)
-        read[0] = [replace(exercise, done=True) for exercise in LIST]
+        read[0] = [Chapter("02-pid", [replace(FIRST, done=True)] * 3, 5, 0, 0)]
 
     shown = progress.view(lambda: read[0], str, lambda: 0, check)
     picture, row, bar, status = shown.box.children
