@@ -15,6 +15,7 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import nbformat
+import websocket
 
 TOP = Path(__file__).parents[2]
 PATHS = {path.stem: path for path in sorted((TOP / "notebooks").glob("*.ipynb"))}
@@ -65,6 +66,24 @@ class Lab:
         """End the kernel of a notebook."""
         for session in self._sessions(notebook):
             self._ask("DELETE", f"api/sessions/{session['id']}")
+
+    def types(self, line: str) -> str:
+        """Type a line in a terminal of JupyterLab; return what it prints."""
+        name = json.loads(self._ask("POST", "api/terminals"))["name"]
+        url = self.url.replace("http", "ws", 1)
+        place = f"{url}terminals/websocket/{name}?token={TOKEN}"
+        terminal = websocket.create_connection(place, timeout=PATIENCE)
+        try:
+            # Its echo has the quotes, and so is not what is looked for.
+            terminal.send(json.dumps(["stdin", f"echo be''gin; {line}; echo e''nd\r"]))
+            said = ""
+            while "end" not in said:
+                kind, *text = json.loads(terminal.recv())
+                said += text[0] if kind == "stdout" else ""
+        finally:
+            terminal.close()
+            self._ask("DELETE", f"api/terminals/{name}")
+        return said.partition("begin")[2].partition("end")[0].strip()
 
     def _sessions(self, notebook: str) -> list[dict[str, Any]]:
         every = json.loads(self._ask("GET", "api/sessions"))

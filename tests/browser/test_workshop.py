@@ -105,18 +105,24 @@ def test_after_two_wrong_answers_the_solution_is_open(run_cells: RunCells) -> No
     expect(notebook.cell(3)).to_contain_text("Done.")
 
 
-def test_an_error_is_a_card(run_cells: RunCells) -> None:
-    notebook = run_cells(
-        "from cfslib.children.in_child import in_child\n"
-        "from cfslib.kernel import syscalls\n"
-        "in_child(lambda: syscalls.chdir('/not-there'))",
-        "not_known_yet",
-    )
+REFUSED = """
+from cfslib.children.in_child import in_child
+from cfslib.kernel import syscalls
 
-    refused = notebook.cell(0).locator(".jp-OutputArea-output")
-    expect(refused).to_contain_text("your line  3: in_child(")
-    expect(refused).to_contain_text('the call  chdir("/not-there")')
-    expect(refused).to_contain_text("the answer  ENOENT, No such file or directory")
-    expect(refused).not_to_contain_text("cfslib/")
-    unknown = notebook.cell(1).locator(".jp-OutputArea-output")
-    expect(unknown).to_contain_text("Run All Above Selected Cell")
+in_child(lambda: syscalls.chdir("/not-there"))
+"""
+
+
+def test_an_error_is_a_card(run_cells: RunCells) -> None:
+    said = run_cells(REFUSED).cell(0).locator(".jp-OutputArea-output")
+
+    expect(said).to_contain_text("your line  4: in_child(")
+    expect(said).to_contain_text('the call  chdir("/not-there")')
+    expect(said).to_contain_text("the answer  ENOENT, No such file or directory")
+    expect(said).not_to_contain_text("cfslib/")
+
+
+def test_after_a_restart_an_unknown_name_says_what_to_do(run_cells: RunCells) -> None:
+    said = run_cells("not_known_yet").cell(0).locator(".jp-OutputArea-output")
+
+    expect(said).to_contain_text("Run All Above Selected Cell")
