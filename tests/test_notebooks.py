@@ -1,6 +1,6 @@
 """What nbval cannot see: the skeleton, saved outputs, exercises that can be solved."""
 
-import itertools
+import ast
 import os
 import re
 import time
@@ -15,7 +15,9 @@ from tests.conftest import SLOWNESS
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-TAGS = {"exercise", "check", "nbval-ignore-output", "raises-exception"}
+TAGS = {"exercise", "check", "predict", "nbval-ignore-output", "raises-exception"}
+TELLS = "tells:"  # and the name of the question whose answer the cell shows
+PREDICTION = re.compile(r"(?:\A|\n)(> \*\*Predict\.\*\*.*)\Z", re.DOTALL)
 SECONDS = 10 * SLOWNESS  # for a whole notebook
 
 Notebook = Any  # nbformat has no types
@@ -52,7 +54,11 @@ def solutions(path: Path) -> list[str]:
 
 
 def printed(cell: Cell) -> str:
-    return "".join(output.get("text", "") for output in cell.outputs)
+    """Return the text of all that a cell shows."""
+    texts = (
+        o.get("text") or o.get("data", {}).get("text/plain", "") for o in cell.outputs
+    )
+    return "".join(texts)
 
 
 def run(notebook: Notebook, timeout: int = 60 * SLOWNESS) -> None:
@@ -93,15 +99,33 @@ def test_the_start_says_how_long_it_takes(path: Path) -> None:
 
 @each
 def test_there_are_predictions_to_make(path: Path) -> None:
-    assert text(path).count("> **Predict.**") >= 3
+    assert len(cells(path, "code", "predict")) >= 3
 
 
 @each
-def test_a_prediction_comes_right_before_code(path: Path) -> None:
+def test_a_prediction_stands_between_its_text_and_the_cell_that_tells(
+    path: Path,
+) -> None:
     every = read(path).cells
-    for cell, following in itertools.pairwise(every):
-        if "> **Predict.**" in cell.source:
-            assert following.cell_type == "code", cell.source
+    for before, cell, after in zip(every, every[1:], every[2:], strict=False):
+        if "predict" in tags(cell):
+            assert PREDICTION.search(before.source), before.source
+            assert any(tag.startswith(TELLS) for tag in tags(after)), after.source
+        elif PREDICTION.search(before.source):
+            assert "predict" in tags(cell), before.source
+    told = [
+        tag for c in cells(path, "code") for tag in tags(c) if tag.startswith(TELLS)
+    ]
+    assert len(told) == len(cells(path, "code", "predict"))
+
+
+@each
+def test_what_only_draws_or_asserts_is_folded(path: Path) -> None:
+    for cell in cells(path, "code"):
+        body = ast.parse(cell.source).body
+        is_glue = all(isinstance(step, ast.Assert) for step in body)
+        if is_glue or "predict" in tags(cell):
+            assert cell.metadata.get("jupyter") == {"source_hidden": True}, cell.source
 
 
 @each
@@ -172,7 +196,8 @@ def test_links_to_other_notebooks_lead_somewhere(path: Path) -> None:
 @each
 def test_tags_are_known(path: Path) -> None:
     for cell in read(path).cells:
-        assert set(tags(cell)) <= TAGS
+        named = {tag for tag in tags(cell) if not tag.startswith(TELLS)}
+        assert named <= TAGS
 
 
 @each
@@ -197,7 +222,7 @@ def test_nothing_volatile_is_committed(path: Path) -> None:
     assert set(notebook.metadata) <= {"kernelspec", "language_info"}
     assert set(notebook.metadata.language_info) == {"name"}
     for cell in notebook.cells:
-        assert set(cell.metadata) <= {"tags"}
+        assert set(cell.metadata) <= {"tags", "jupyter"}
         for output in cell.get("outputs", []):
             assert set(output.get("data", {})) <= {"text/plain", "text/html"}
 

@@ -1,40 +1,72 @@
 """Every question is asked in a notebook, and can be read there without running it."""
 
-import importlib
-import pkgutil
-from pathlib import Path
+import collections
+import re
+from collections.abc import Iterator
 
 import pytest
 
-from cfslib.lessons import predictions
-from cfslib.lessons.predictions import Question
-from tests.test_notebooks import NOTEBOOKS, cells, text
+from cfslib.lessons.predictions import Choice, Question, every
+from tests.test_notebooks import NOTEBOOKS, PREDICTION, TELLS, Cell, read, tags
 
-MODULES = [found.name for found in pkgutil.iter_modules(predictions.__path__)]
-
-
-def questions(module: str) -> dict[str, Question]:
-    names = vars(importlib.import_module(f"cfslib.lessons.predictions.{module}"))
-    return {name: value for name, value in names.items() if isinstance(value, Question)}
+QUESTIONS = every()
+EITHER = (Choice("1", "So it is.", right=True), Choice("2", "Not so."))
 
 
-def notebook(module: str) -> Path:
-    (path,) = (p for p in NOTEBOOKS if module.replace("_", "-") in p.stem)
-    return path
+def asked() -> Iterator[tuple[str, str, Cell]]:
+    """Yield each question as its notebook has it: its name, its text, its cell."""
+    for path in NOTEBOOKS:
+        cells = read(path).cells
+        for before, cell, after in zip(cells, cells[1:], cells[2:], strict=False):
+            if "predict" in tags(cell):
+                (name,) = (t.removeprefix(TELLS) for t in tags(after) if TELLS in t)
+                found = PREDICTION.search(before.source)
+                assert found, before.source
+                yield f"{path.stem}/{name}", found[1], cell
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_the_choices_can_be_read_without_running_the_notebook(module: str) -> None:
-    written = text(notebook(module))
-
-    for question in questions(module).values():
-        for choice in question.choices:
-            assert f"> - {choice.text}\n" in written + "\n", choice.text
+ASKED = {name: (text, cell) for name, text, cell in asked()}
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_every_question_is_asked(module: str) -> None:
-    code = "\n".join(cell.source for cell in cells(notebook(module), "code"))
+def words(text: str) -> str:
+    """Return a text without the marks and the line ends of a blockquote."""
+    return " ".join(re.sub(r"^> ?", "", text, flags=re.MULTILINE).split())
 
-    for name in questions(module):
-        assert f"quiz.ask({module}.{name})" in code or f"quiz.ask(asked.{name})" in code
+
+def test_every_question_is_asked_once() -> None:
+    counts = collections.Counter(question.name for question in QUESTIONS)
+
+    assert max(counts.values()) == 1
+    assert set(counts) == set(ASKED)
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.name)
+def test_it_can_be_read_without_running_the_notebook(question: Question) -> None:
+    text, cell = ASKED[question.name]
+    choices = [] if question.typed else [f"- {c.text}" for c in question.choices]
+
+    assert words(text) == words(" ".join(["**Predict.**", question.text, *choices]))
+    constant = question.name.partition("/")[2].replace("-", "_").upper()
+    assert cell.source.splitlines()[-1] == f"quiz.ask(asked.{constant})"
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.name)
+def test_every_answer_has_a_reason(question: Question) -> None:
+    assert 2 <= len(question.choices) <= 4
+    assert all(choice.reason for choice in question.choices)
+
+
+def test_what_is_typed_need_not_be_exact() -> None:
+    question = Question("09-test/one", "How many?", EITHER, "number", "Count.")
+
+    assert question.choice(" `1`. ").right
+    assert question.choice("2").reason == "Not so."
+    assert question.choice("three") == Choice("three", "Count.")
+
+
+@pytest.mark.parametrize(
+    ("typed", "otherwise"), [("sentence", "x"), ("number", ""), ("", "x")]
+)
+def test_a_question_that_makes_no_sense_is_refused(typed: str, otherwise: str) -> None:
+    with pytest.raises(ValueError, match=r"type|typed"):
+        Question("09-test/one", "How many?", EITHER, typed, otherwise)
