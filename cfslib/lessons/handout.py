@@ -117,13 +117,20 @@ def _handed_out(cell: Cell, following: Cell | None, solutions: bool) -> Cell | N
 
 def solution(name: str, number: int) -> str:
     """Return the code of an exercise's solution."""
-    return _solutions(name)[number - 1]
+    return "\n\n".join(CODE.findall(_solutions(name)[number - 1]))
+
+
+def remark(name: str, number: int) -> str:
+    """Return what is said beside the code of a solution."""
+    text = re.sub(
+        r"<summary>.*?</summary>|</?details>", "", _solutions(name)[number - 1]
+    )
+    return " ".join(CODE.sub("", text).split())
 
 
 @functools.cache
 def _solutions(name: str) -> list[str]:
-    folded = [source for source in _sources(name, "markdown") if SOLUTION in source]
-    return ["\n\n".join(CODE.findall(source)) for source in folded]
+    return [source for source in _sources(name, "markdown") if SOLUTION in source]
 
 
 @functools.cache

@@ -12,7 +12,7 @@ import textwrap
 from collections.abc import Iterator
 
 from cfslib.lessons import Point, Verdict, guard, handout
-from cfslib.views.page import Markup, element, join, page
+from cfslib.views.page import Markup, element, join, page, prose
 
 BOLD, RED, GREEN, FAINT, PLAIN = (f"\x1b[{code}m" for code in (1, "31", "32", 2, 0))
 ON_PURPOSE = "Refused on purpose"
@@ -69,13 +69,14 @@ def _confetti() -> Markup:
 
 def _solution(found: Verdict) -> Markup:
     try:
-        code = handout.solution(*found.of)
+        code, remark = handout.solution(*found.of), handout.remark(*found.of)
     except (OSError, IndexError):
         return join()
     return element(
         "details",
         element("summary", "Show the solution"),
         element("pre", code),
+        element("p", prose(remark)),
         open=found.failures >= ENOUGH,
     )
 
