@@ -4,7 +4,8 @@ Text and lines take the theme's own colours, by the names that JupyterLab gives 
 where there is no JupyterLab, they take those of the page around them.  Seven colours
 stand for things.  They are those of Okabe and Ito, which people with each kind of
 colour blindness can tell apart, and which look the same in both themes; a letter or a
-sign always goes with them.
+sign always goes with them.  Each kind of namespace has one of them everywhere, in
+views and in pictures; there are eight, and the last one is grey.
 
 The arrow that ipywidgets draws in a menu is black in both themes; the browser's is not.
 """
@@ -13,10 +14,35 @@ The arrow that ipywidgets draws in a menu is black in both themes; the browser's
 COLOURS = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7")
 ON_DARK = {"#0072b2"}  # white letters are easier to read on these
 
+# In the order in which the chapters come to them.
+KINDS = ("UTS", "PID", "MNT", "USER", "NET", "IPC", "CGROUP", "TIME")
+NAMESPACES = dict(zip(KINDS, (*COLOURS, "#8c8c8c"), strict=True))
+
+
+def letters_on(colour: str) -> str:
+    """Return black or white: what can be read on a colour."""
+    return "#ffffff" if colour in ON_DARK else "#000000"
+
+
+def namespace_class(kind: object) -> str:
+    """Return the class of what is in the colour of a kind of namespace.
+
+    Write the name beside the colour, for those who do not see it.
+
+    >>> namespace_class("UTS")
+    'cfs-ns-uts'
+    """
+    return f"cfs-ns-{str(kind).lower()}"
+
+
+def _rule(name: str, colour: str) -> str:
+    letters = letters_on(colour)
+    return f".{name} {{ background: {colour}; fill: {colour}; color: {letters}; }}"
+
+
 _BADGES = "\n".join(
-    f".cfs-colour-{number} {{ background: {colour}; fill: {colour};"
-    f" color: {'#ffffff' if colour in ON_DARK else '#000000'}; }}"
-    for number, colour in enumerate(COLOURS)
+    [_rule(f"cfs-colour-{number}", colour) for number, colour in enumerate(COLOURS)]
+    + [_rule(namespace_class(kind), colour) for kind, colour in NAMESPACES.items()]
 )
 
 SHEET = f"""
