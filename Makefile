@@ -18,7 +18,7 @@ root := $(filter 0,$(shell id -u))# empty for an ordinary user
 
 .NOTPARALLEL: # the tests share one machine, and their reports one terminal
 .PHONY: help lab setup test lint types check unit notebooks as-user browser no-browser
-.PHONY: screenshots lengths bench format refresh lock clean build run shell test-image
+.PHONY: screenshots pictures lengths bench format refresh lock clean build run shell test-image
 
 help: ## List what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -58,6 +58,9 @@ no-browser:
 
 screenshots: $(VENV)/browser.stamp ## Take a picture of each notebook and each view
 	$(in_venv) $(pytest) tests/browser/pictures.py
+
+pictures: setup ## Draw the pictures of the notebooks and of README.md
+	$(in_venv) python -m tests.drawings
 
 format: setup ## Put the code into shape
 	$(in_venv) ruff check --fix

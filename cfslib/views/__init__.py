@@ -6,6 +6,7 @@ kernel itself: it takes data, or a function that returns it.
 
     style         how it looks, in both themes of JupyterLab, elsewhere, and on paper
     page          HTML and SVG in which text stays text
+    drawing       pictures that are files: own ground, both themes, paper
     widget        what all views share: a place to draw, and errors that are shown
     first_build   the rootfs that containers use, built once, with a bar
     quiz          a prediction: answer first, then run the cell, then see

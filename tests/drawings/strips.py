@@ -1,0 +1,76 @@
+"""The strip at the top of a chapter: what the container has to itself so far."""
+
+from cfslib.views.drawing import picture, text
+from cfslib.views.page import Markup, element, join
+from cfslib.views.style import KINDS, NAMESPACES, letters_on
+
+WORDS = ("name", "pids", "mounts", "users", "network", "queues", "groups", "clocks")
+ROOT = "/"  # no namespace, but a wall as well
+# What is new in each chapter, and what that is in words.
+CHAPTERS = {
+    "00": ((), "Dashed is shared with the host.  So far we have built nothing."),
+    "01": (("UTS", "USER"), "New: a host name, and users, since they allow the rest."),
+    "02": (("PID",), "New: process ids.  What is dashed is shared with the host."),
+    "03": (("MNT",), "New: mounts.  What is dashed is shared with the host."),
+    "04": ((ROOT,), "New: a directory as /.  That is a wall, but no namespace."),
+    "05": (
+        ("IPC", "CGROUP"),
+        "New: IPC and CGROUP.  cfs run takes all these, and NET if you ask for it.",
+    ),
+    "20": ((), "All that cfs run takes.  NET and TIME are shared with the host."),
+}
+TOP, HIGH, WIDE, PITCH = 16, 42, 70, 74
+
+
+def strip(chapter: str) -> Markup:
+    """Return the strip of one chapter."""
+    there, new = has(chapter), CHAPTERS[chapter][0]
+    tiles = [
+        _tile(kind, word, 16 + PITCH * n, WIDE, kind in there, kind in new)
+        for n, (kind, word) in enumerate(zip(KINDS, WORDS, strict=True))
+    ]
+    root = _tile(ROOT, "root", 610, 34, ROOT in there, ROOT in new)
+    caption = text(16, 86, CHAPTERS[chapter][1], "small")
+    return picture(98, title(chapter), *tiles, root, caption)
+
+
+def has(chapter: str) -> list[str]:
+    """Return all that the container has to itself at the end of a chapter."""
+    return [
+        kind
+        for name, (new, _) in CHAPTERS.items()
+        for kind in new
+        if int(name) <= int(chapter)
+    ]
+
+
+def title(chapter: str) -> str:
+    """Say what the strip says."""
+    kinds = [kind for kind in KINDS if kind in has(chapter)]
+    root = ", and a root directory" if ROOT in has(chapter) else ""
+    own = f"{', '.join(kinds) or 'nothing'}{root}"
+    return f"What the container has to itself so far: {own}."
+
+
+def _tile(kind: str, word: str, x: float, width: float, own: bool, new: bool) -> Markup:
+    colour = NAMESPACES.get(kind, "var(--ink)")
+    on = letters_on(colour) if kind in NAMESPACES else "var(--panel)"
+    ink = f"fill: {on}" if own else None
+    style = f"fill: {colour}; stroke: {colour}" if own else None
+    centre = x + width / 2
+    return join(
+        element(
+            "rect", x=x, y=TOP, width=width, height=HIGH, rx=6, style=style,
+            class_="box" if own else "box dashed",
+        ),
+        _word(centre, TOP + 18, kind, "bold small", ink),
+        _word(centre, TOP + 34, word, "tiny", ink),
+        element("rect", x=x, y=TOP + HIGH + 4, width=width, height=3, class_="tip")
+        if new
+        else "",
+    )  # fmt: skip
+
+
+def _word(x: float, y: float, word: str, size: str, ink: str | None) -> Markup:
+    class_ = f"middle {size}" if ink else f"middle {size} soft"
+    return element("text", word, x=x, y=y, class_=class_, style=ink)
