@@ -12,7 +12,8 @@ them, fits in all.
 from cfslib.views.page import Child, Markup, element, join
 from cfslib.views.style import NAMESPACES, letters_on
 
-WIDTH = 660
+WIDTH = 660  # of the canvas
+SHOWN = 0.9  # of that; where there is less room, the words can still be read
 LIGHT = {
     "panel": "#f6f8fa",
     "box": "#ffffff",
@@ -36,13 +37,15 @@ def _names(palette: dict[str, str]) -> str:
 SHEET = f"""
 svg {{ {_names(LIGHT)} }}
 @media screen and (prefers-color-scheme: dark) {{ svg {{ {_names(DARK)} }} }}
-text {{ font: 15px system-ui, sans-serif; fill: var(--ink); }}
-.code {{ font: 14px ui-monospace, monospace; }}
-.small {{ font-size: 13px; }}
+text {{ font: 17px system-ui, sans-serif; fill: var(--ink); }}
+.code {{ font: 16px ui-monospace, monospace; }}
+.small {{ font-size: 15px; }}
 .soft {{ fill: var(--soft); }}
-.tiny {{ font-size: 12px; }}
+.tiny {{ font-size: 14px; }}
+.least {{ font-size: 13px; }}
 .bold {{ font-weight: 600; }}
 .middle {{ text-anchor: middle; }}
+.end {{ text-anchor: end; }}
 .panel {{ fill: var(--panel); }}
 .box {{ fill: var(--box); stroke: var(--line); stroke-width: 1.5; }}
 .strong {{ stroke: var(--ink); stroke-width: 2; }}
@@ -63,17 +66,17 @@ TIP = element(
 
 def picture(height: int, title: str, *children: Child) -> Markup:
     """Return a file.  The title is all that somebody who does not see it gets."""
-    lines = join(*(join("\n", child) for child in children))
+    size = {"width": round(WIDTH * SHOWN), "height": round(height * SHOWN)}
     return element(
         "svg",
         element("title", title),
         element("style", Markup(SHEET)),
         element("defs", TIP),
         element("rect", width=WIDTH, height=height, rx=10, class_="panel"),
-        lines,
+        *(join("\n", child) for child in children),
         "\n",
         xmlns="http://www.w3.org/2000/svg", role="img",
-        viewBox=f"0 0 {WIDTH} {height}", width=WIDTH, height=height,
+        viewBox=f"0 0 {WIDTH} {height}", **size,
     )  # fmt: skip
 
 

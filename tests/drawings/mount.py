@@ -4,7 +4,7 @@ from cfslib.views.drawing import arrow, box, middle, picture, text, wall, wire
 from cfslib.views.page import Markup, element, join
 from cfslib.views.style import NAMESPACES
 
-LEFT, RIGHT, WIDE = 20, 390, 250
+LEFT, RIGHT, WIDE = 16, 386, 258
 
 
 def who_sees_it() -> Markup:
@@ -23,7 +23,8 @@ def who_sees_it() -> Markup:
         _row(RIGHT, 1, "/proc", "proc"),
         _row(RIGHT, 2, "/mnt", "tmpfs", "new"),
         arrow((RIGHT, 168), (LEFT + WIDE, 168), class_="dashed"),
-        middle(330, 158, "seen here, too?", "small"),
+        middle(330, 158, "seen here,", "small"),
+        middle(330, 190, "too?", "small"),
         text(RIGHT + 14, 220, "mounted just now", "small soft"),
     )
 
@@ -43,9 +44,9 @@ def two_tables() -> Markup:
         _row(RIGHT, 1, "/proc", "proc"),
         _row(RIGHT, 2, "/mnt", "tmpfs, only here", "new"),
         wire((LEFT + WIDE, 84), (RIGHT, 84), class_="dashed"),
-        middle(330, 76, "the same disk", "small"),
+        middle(330, 76, "same disk", "small"),
         wire((LEFT + WIDE, 126), (RIGHT, 126), class_="dashed"),
-        middle(330, 118, "the same proc", "small"),
+        middle(330, 118, "same proc", "small"),
     )
 
 
@@ -86,5 +87,5 @@ def _row(x: float, n: int, place: str, kind: str, class_: str = "") -> Markup:
         if new
         else "",
         element("text", place, x=x + 24, y=y + 23, class_="code", style=ink),
-        element("text", kind, x=x + 122, y=y + 23, class_="small", style=ink),
+        element("text", kind, x=x + WIDE - 24, y=y + 23, class_="small end", style=ink),
     )

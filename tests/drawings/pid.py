@@ -75,7 +75,7 @@ def levels() -> Markup:
 
 
 def _x(level: int) -> int:
-    return 250 + 115 * level
+    return 236 + 120 * level
 
 
 def _rail(level: int) -> Markup:
@@ -83,7 +83,7 @@ def _rail(level: int) -> Markup:
     return join(
         middle(x, 32, "host", "bold")
         if level == 0
-        else join(tile("PID", x - 50, 15, 44), text(x + 2, 32, f"level {level}")),
+        else join(tile("PID", x - 54, 15, 46), text(x - 2, 32, f"level {level}")),
         wire((x, 48), (x, 246), class_="faint dashed"),
     )
 

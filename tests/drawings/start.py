@@ -61,11 +61,11 @@ def _row(n: int, what: str, outside: str, kind: str, inside: str) -> Markup:
     y = 76 + ROW * n
     return join(
         text(LEFT + 14, y, what, "soft small"),
-        text(LEFT + 100, y, outside),
+        text(LEFT + 98, y, outside),
         arrow((LEFT + WIDE, y - 5), (RIGHT, y - 5)),
         tile(kind, 294, y - 17) if kind else box(294, y - 17, 64, 24, "limit", "small"),
         text(RIGHT + 14, y, what, "soft small"),
-        text(RIGHT + 100, y, inside),
+        text(RIGHT + 98, y, inside),
     )
 
 
@@ -83,16 +83,16 @@ def cost() -> Markup:
         "The start of a container on a line of time: a process, its namespaces, its "
         "mounts, the program, and the end, when all of it goes.  How long each of "
         "them takes is not known yet.",
-        arrow((20, 90), (640, 90)),
+        arrow((20, 90), (652, 90)),
         text(20, 32, "What takes how long?", "bold"),
-        *(_step(20 + 122 * n, *step) for n, step in enumerate(steps)),
+        *(_step(20 + 124 * n, *step) for n, step in enumerate(steps)),
     )
 
 
 def _step(x: float, what: str, how: str) -> Markup:
     return join(
-        box(x, 52, 110, 76),
-        lines(x + 55, 80, what, class_="middle bold small"),
-        lines(x + 55, 98, how, class_="middle tiny soft"),
-        lines(x + 55, 118, "? µs", class_="middle small"),
+        box(x, 52, 118, 76),
+        lines(x + 59, 80, what, class_="middle bold small"),
+        lines(x + 59, 98, how, class_="middle tiny soft"),
+        lines(x + 59, 118, "? µs", class_="middle small"),
     )

@@ -19,18 +19,18 @@ CHAPTERS = {
     ),
     "20": ((), "All that cfs run takes.  NET and TIME are shared with the host."),
 }
-TOP, HIGH, WIDE, PITCH = 16, 42, 70, 74
+LEFT, TOP, HIGH, WIDE, PITCH = 10, 14, 44, 71, 74
 
 
 def strip(chapter: str) -> Markup:
     """Return the strip of one chapter."""
     there, new = has(chapter), CHAPTERS[chapter][0]
     tiles = [
-        _tile(kind, word, 16 + PITCH * n, WIDE, kind in there, kind in new)
+        _tile(kind, word, LEFT + PITCH * n, WIDE, kind in there, kind in new)
         for n, (kind, word) in enumerate(zip(KINDS, WORDS, strict=True))
     ]
-    root = _tile(ROOT, "root", 610, 34, ROOT in there, ROOT in new)
-    caption = text(16, 86, CHAPTERS[chapter][1], "small")
+    root = _tile(ROOT, "root", 607, 43, ROOT in there, ROOT in new)
+    caption = text(LEFT + 4, 86, CHAPTERS[chapter][1], "small")
     return picture(98, title(chapter), *tiles, root, caption)
 
 
@@ -63,8 +63,8 @@ def _tile(kind: str, word: str, x: float, width: float, own: bool, new: bool) ->
             "rect", x=x, y=TOP, width=width, height=HIGH, rx=6, style=style,
             class_="box" if own else "box dashed",
         ),
-        _word(centre, TOP + 18, kind, "bold small", ink),
-        _word(centre, TOP + 34, word, "tiny", ink),
+        _word(centre, TOP + 18, kind, "bold least", ink),
+        _word(centre, TOP + 34, word, "least", ink),
         element("rect", x=x, y=TOP + HIGH + 4, width=width, height=3, class_="tip")
         if new
         else "",

@@ -2,6 +2,7 @@
 
 import re
 from itertools import pairwise, product
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -10,6 +11,7 @@ from cfslib.views import drawing
 from cfslib.views.style import KINDS, NAMESPACES, letters_on
 from tests.drawings import strips
 from tests.drawings.files import IMAGES, drawn
+from tests.test_layers import ROOMS
 from tests.views.test_style import contrast
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -63,3 +65,21 @@ def test_each_chapter_adds_to_what_the_container_has() -> None:
     assert strip[0] == []
     assert all(set(one) <= set(next_) for one, next_ in pairwise(strip))
     assert set(strip[-1]) < {*KINDS, strips.ROOT}
+
+
+def test_the_wall_of_rooms_has_every_room() -> None:
+    root = ElementTree.fromstring(drawn()["rooms.svg"])
+
+    assert {text.text for text in root.iter(f"{SVG}text")} == set(ROOMS)
+
+
+PAGES = [*IMAGES.parent.glob("*.ipynb"), IMAGES.parents[1] / "README.md"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
+def test_a_page_says_of_a_picture_what_its_title_says(page: Path) -> None:
+    shown = re.findall(r"!\[([^\]]*)\]\([\w/-]*?([\w-]+\.svg)\)", page.read_text())
+
+    for said, name in shown:
+        title = ElementTree.fromstring(drawn()[name]).findtext(f"{SVG}title") or ""
+        assert said == " ".join(title.split()), f"{name}: {title}"
