@@ -15,6 +15,7 @@ kernel itself: it takes data, or a function that returns it.
     sharing       which processes share which namespaces
     rungs         the picture of the pid ladder, and the same as a table
     ladder        one process, and its pid on every level
+    certificate   all exercises are done: the proof, with a trace of one's own
     progress      what was predicted, what is done, and a way back to the start
     mount_rows    the mounts after a step, as rows of a tree, and what the step changed
     mount_tree    the mounts of a container, step by step

@@ -17,7 +17,7 @@ from cfslib.views.style import SHEET
 
 Child = object  # a Markup, or anything whose str() is text
 LONGEST = 30  # characters of a path that fit into a column of a table
-VOID = {"br", "hr"}  # elements of HTML that have no end
+VOID = {"br", "hr", "img"}  # elements of HTML that have no end
 # What does not print, cannot be sent, or turns the text around it: controls other than
 # tab and newline, halves of surrogate pairs (bytes of a name that is not UTF-8), and
 # marks that change the direction of writing.

@@ -15,11 +15,13 @@ def view(
     reset: Callable[[str], object],
     end: Callable[[], int],
     check: Callable[[str, Progress], object],
+    award: View | None = None,
 ) -> View:
     """Return the list; `reset` takes the name of a notebook and returns what it kept.
 
     `end` ends the containers that still run, and returns how many there were.  `check`
     takes the name of a notebook, runs its checks, and says how far it is.
+    `award` is in sight when all is done.
     """
     picture = ipywidgets.HTML()
     names = [chapter.name for chapter in read()]
@@ -28,7 +30,11 @@ def view(
     which.layout.width = "15em"
 
     def draw() -> None:
-        picture.value = to_html(read())
+        chapters = read()
+        picture.value = to_html(chapters)
+        if award:
+            all_done = all(exercise.done for c in chapters for exercise in c.exercises)
+            award.box.layout.display = None if all_done else "none"
 
     def start_over() -> None:
         kept = reset(which.value)
@@ -62,6 +68,7 @@ def view(
             button("Look again", lambda: shown.attempt(draw), icon="refresh"),
         ),
         working,
+        *([award.box] if award else []),
     )
     shown.attempt(draw)
     return shown

@@ -5,7 +5,10 @@ import json
 import pytest
 from playwright.sync_api import Browser
 
+from cfslib.views import certificate
 from tests.drawings.files import drawn
+from tests.views.test_certificate import CALLS as FEW
+from tests.views.test_certificate import DAY, call
 
 # What is wrong with the words of a picture: each has to lie in the smallest box that is
 # around its middle, with some air, and on no other.
@@ -32,10 +35,19 @@ FIND = """() => {
 }"""
 
 
-@pytest.mark.parametrize("name", drawn())
+# Of each kind so many that their number takes two digits.
+CALLS = [*FEW, *(call(name, 5) for name in ("prctl", "unshare") for _ in range(40))]
+PICTURES = {
+    **drawn(),
+    "certificate": certificate.to_svg(CALLS, "W" * 20, DAY),
+    "certificate of a short name": certificate.to_svg(CALLS, "Al", DAY),
+}
+
+
+@pytest.mark.parametrize("name", PICTURES)
 def test_words_fit_into_their_boxes(browser: Browser, name: str) -> None:
     page = browser.new_page()
-    page.set_content(drawn()[name])
+    page.set_content(PICTURES[name])
     found = page.evaluate(FIND)
     page.close()
 

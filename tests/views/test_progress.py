@@ -3,6 +3,7 @@ from dataclasses import replace
 from cfslib.images.host_tools import Progress
 from cfslib.lessons.journal import Chapter, Exercise
 from cfslib.views import progress
+from cfslib.views.widget import View
 from tests.conftest import wait_until
 from tests.views.test_page import Reader
 
@@ -42,6 +43,17 @@ def test_a_notebook_goes_back_to_its_start() -> None:
 
     assert asked == ["02-pid"]
     assert "/kept/there" in shown.status.value
+
+
+def test_an_award_is_in_sight_when_all_is_done() -> None:
+    read, award = [LIST], View("Award")
+    shown = progress.view(lambda: read[0], str, lambda: 0, nothing, award)
+    before = award.box.layout.display
+    read[0] = [replace(LIST[0], exercises=[FIRST])]
+    shown.box.children[1].children[4].click()
+
+    assert award.box in shown.box.children
+    assert (before, award.box.layout.display) == ("none", None)
 
 
 def test_it_says_how_many_containers_it_ended() -> None:
