@@ -93,5 +93,6 @@ def _tools(
     return join(
         box(x, y, width, height, class_=class_),
         text(x + 12, y + height - 36, place, "code bold"),
+        text(x + 32, y + height - 36, "tools", "small") if class_ else "",
         text(x + 12, y + height - 16, what, "small soft"),
     )
