@@ -4,7 +4,12 @@ Data, no behaviour: `container` is what acts on it.
 
     >>> Spec(["hostname"]).hostname
     'cfs-container'
+    >>> Spec("hostname")
+    Traceback (most recent call last):
+    TypeError: argv is 'hostname', but should be a list such as ["hostname"]
 """
+
+import posix
 
 from cfslib.images.search import PATH
 from cfslib.isolation.capabilities import DEFAULT, Capability
@@ -17,13 +22,16 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
-    from typing import Any
+    from typing import Any, TypeVar
+
+    T = TypeVar("T")
 
 
 NAMESPACES = (
     Namespace.MNT | Namespace.UTS | Namespace.PID | Namespace.IPC | Namespace.CGROUP
 )
 
+_PATH = "a path, as text or a Path"
 SCRATCH = 64 << 20  # bytes: as much as /dev/shm has
 
 
@@ -37,10 +45,12 @@ class Volume(Record):
         read_only: bool = False,
         size: int = SCRATCH,  # of a tmpfs, in bytes
     ) -> None:
-        self.source = None if source is None else str(source)
-        self.target = str(target)
+        self.source = None if source is None else _one("source", source, str, _PATH)
+        self.target = _one("target", target, str, _PATH)
+        if not self.target.startswith("/"):
+            raise ValueError(f"target is {target!r}, but should be absolute: inside")
         self.read_only = read_only
-        self.size = size
+        self.size = _one("size", size, int, "a number of bytes")
 
 
 class Spec(Record):
@@ -48,7 +58,7 @@ class Spec(Record):
 
     def __init__(
         self,
-        argv: "Sequence[str]",
+        argv: "Sequence[str | Path]",
         *,
         rootfs: "str | Path | None" = None,  # None: the everyday tools of this machine
         hostname: str = "cfs-container",
@@ -65,21 +75,27 @@ class Spec(Record):
         interactive: bool = False,  # without one, it still gets what is typed into ours
         leave_out: "Collection[str]" = (),  # steps not to take, to see what comes of it
     ) -> None:
-        self.argv = list(argv)
-        self.rootfs = None if rootfs is None else str(rootfs)
-        self.hostname = hostname
-        self.env = dict(env or {})
-        self.workdir = str(workdir)
-        self.user = user
-        self.namespaces = Namespace(namespaces)
-        self.limits = limits or Limits()
-        self.volumes = list(volumes)
-        self.capabilities = frozenset(capabilities)
+        self.argv = _each("argv", argv, str, 'a list such as ["hostname"]')
+        self.rootfs = None if rootfs is None else _one("rootfs", rootfs, str, _PATH)
+        self.hostname = _one("hostname", hostname, str, 'a name such as "box"')
+        self.env = _variables(env or {})
+        self.workdir = _one("workdir", workdir, str, _PATH)
+        self.user = _one("user", user, str, 'text such as "1000" or "1000:1000"')
+        self.namespaces = Namespace(
+            _one("namespaces", namespaces, int, "such as Namespace.UTS | Namespace.PID")
+        )
+        self.limits = _one("limits", limits or Limits(), Limits, "Limits(pids_max=...)")
+        self.volumes = _each("volumes", volumes, Volume, "a list such as [Volume(...)]")
+        self.capabilities = frozenset(
+            _each("capabilities", capabilities, Capability, "{Capability.KILL, ...}")
+        )
         self.read_only = read_only
-        self.layer_max = layer_max
+        self.layer_max = _one("layer_max", layer_max, int, "a number of bytes")
         self.terminal = terminal
         self.interactive = interactive
-        self.leave_out = frozenset(leave_out)
+        self.leave_out = frozenset(
+            _each("leave_out", leave_out, str, 'a set such as {"pivot"}')
+        )
 
     def environment(self, term: str = "dumb") -> "dict[str, str]":
         """Return what the command finds in its environment, and no more."""
@@ -108,3 +124,31 @@ def from_plain(parts: "dict[str, Any]") -> Spec:
             "capabilities": map(Capability, parts["capabilities"]),
         }
     )
+
+
+def _one(field: str, value: object, kind: "type[T]", wanted: str) -> "T":
+    """Return a value of this kind; raise `TypeError` for any other.
+
+    A path may be a `Path`, and becomes text.
+    """
+    if hasattr(value, "__fspath__"):
+        value = posix.fspath(value)
+    if not isinstance(value, kind):
+        raise TypeError(f"{field} is {value!r}, but should be {wanted}")
+    return value
+
+
+def _each(field: str, values: object, kind: "type[T]", wanted: str) -> "list[T]":
+    """Return a list of values of this kind.  A text is no list of letters here."""
+    if isinstance(values, (str, bytes)) or not hasattr(values, "__iter__"):
+        raise TypeError(f"{field} is {values!r}, but should be {wanted}")
+    return [_one(f"a part of {field}", value, kind, wanted) for value in values]
+
+
+def _variables(env: object) -> "dict[str, str]":
+    """Return the variables of an environment, each with its value."""
+    if not hasattr(env, "items"):
+        raise TypeError(f"env is {env!r}, but should be a dict such as {{'LANG': 'C'}}")
+    for name, value in env.items():
+        _one(f"{name} in env", value, str, "text")
+    return dict(env.items())

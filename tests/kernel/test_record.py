@@ -41,3 +41,10 @@ def test_a_changed_record_is_another_one() -> None:
 
 def test_a_record_goes_from_one_process_to_another() -> None:
     assert pickle.loads(pickle.dumps(Place(1, 2))) == Place(1, 2)
+
+
+def test_a_part_that_is_not_there_names_the_nearest() -> None:
+    with pytest.raises(TypeError, match="no part 'yy'; did you mean 'y'"):
+        Point(1, yy=2)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="no part 'depth'; it has x, y"):
+        Point(1, depth=2)  # type: ignore[call-arg]

@@ -1,5 +1,7 @@
 import marshal
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,12 +45,54 @@ def test_the_network_is_shared_unless_asked() -> None:
 
 
 def test_a_path_is_kept_as_text(tmp_path: Path) -> None:
-    spec = Spec(["ps"], rootfs=tmp_path, workdir=Path("/tmp"))
+    spec = Spec([Path("/bin/ps")], rootfs=tmp_path, workdir=Path("/tmp"))
 
+    assert spec.argv == ["/bin/ps"]
     assert (spec.rootfs, spec.workdir) == (str(tmp_path), "/tmp")
     assert vars(Volume(tmp_path, Path("/mnt"))) == (
         {"source": str(tmp_path), "target": "/mnt", "read_only": False, "size": SCRATCH}
     )
+
+
+@pytest.mark.parametrize(
+    ("parts", "wanted"),
+    [
+        ({"argv": "hostname"}, r'\["hostname"\]'),
+        ({"argv": None}, "list"),
+        ({"argv": ["sleep", 5]}, "5"),
+        ({"rootfs": 4}, "path"),
+        ({"hostname": 4}, "name"),
+        ({"env": "A=1"}, "dict"),
+        ({"env": {"A": 1}}, "A in env is 1"),
+        ({"user": 1000}, '"1000"'),
+        ({"namespaces": "UTS"}, "Namespace.UTS"),
+        ({"limits": 6}, r"Limits\("),
+        ({"volumes": Volume}, r"\[Volume"),
+        ({"volumes": Volume("/a", "/b")}, r"\[Volume"),
+        ({"volumes": ["/a:/b"]}, r"\[Volume"),
+        ({"capabilities": ["KILL"]}, "Capability.KILL"),
+        ({"layer_max": "64m"}, "bytes"),
+        ({"host": "box"}, "did you mean 'hostname'"),
+        ({"volume": []}, "did you mean 'volumes'"),
+    ],
+    ids=str,
+)
+def test_a_wrong_part_says_what_is_wanted(parts: dict[str, Any], wanted: str) -> None:
+    with pytest.raises(TypeError, match=wanted):
+        Spec(**{"argv": ["ps"]} | parts)
+
+
+def test_a_volume_says_what_it_wants() -> None:
+    with pytest.raises(TypeError, match="path"):
+        Volume(4, "/data")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="absolute"):
+        Volume("/data", "data")
+    with pytest.raises(TypeError, match="did you mean 'source'"):
+        Volume(src="/data", target="/data")  # type: ignore[call-arg]
+
+
+def test_every_mapping_is_an_environment() -> None:
+    assert Spec(["env"], env=os.environ).env == dict(os.environ)
 
 
 def test_what_it_was_made_of_may_change() -> None:
