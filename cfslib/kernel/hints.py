@@ -4,7 +4,7 @@ The kernel answers "no" with a number.  The same number has many causes, but for
 one call there is usually one, and one thing to type:
 
     >>> hint_for("unshare", errno.EINVAL)
-    'a process with several threads cannot; use children.in_child.'
+    'no new USER for a process with several threads; use children.in_child.'
     >>> hint_for("unshare", errno.EIO) is None
     True
 """
@@ -13,20 +13,28 @@ import errno
 
 _NEEDS_ROOT = "only root may do this alone; add Namespace.USER, or ask `cfs doctor`."
 _TOO_MANY = "too many namespaces, or too deep; see /proc/sys/user/max_*_namespaces."
-_THREADS = "a process with several threads cannot; use children.in_child."
+_INVALID = "a sibling is threaded, so this cgroup is `domain invalid`: see cgroup.type."
 _PROCESSES = "a limit on processes was reached: pids.max or `ulimit -u`."
 
 HINTS = {
     ("unshare", errno.EPERM): _NEEDS_ROOT,
-    ("unshare", errno.EINVAL): _THREADS,
+    ("unshare", errno.EINVAL): (
+        "no new USER for a process with several threads; use children.in_child."
+    ),
     ("unshare", errno.ENOSPC): _TOO_MANY,
-    ("unshare", errno.EUSERS): _TOO_MANY,
     ("clone", errno.EPERM): _NEEDS_ROOT,
     ("clone", errno.ENOSPC): _TOO_MANY,
-    ("clone", errno.EUSERS): _TOO_MANY,
     ("clone", errno.EAGAIN): _PROCESSES,
-    ("setns", errno.EPERM): "enter the user namespace that owns it first, or be root.",
-    ("setns", errno.EINVAL): _THREADS,
+    ("clone", errno.ENOENT): "the cgroup that it should be born in is gone.",
+    ("clone", errno.EOPNOTSUPP): _INVALID,
+    ("setns", errno.EPERM): (
+        "enter the user namespace that owns it first, or be root; no call leads back "
+        "out of a USER namespace."
+    ),
+    ("setns", errno.EINVAL): (
+        "with several threads neither MNT nor USER; and never the USER we are in."
+    ),
+    ("setns", errno.EUSERS): "no TIME for a process with several threads.",
     ("sethostname", errno.EPERM): "a UTS namespace of one's own comes first.",
     ("sethostname", errno.EINVAL): "a hostname has at most 64 bytes.",
     ("mount", errno.EPERM): (
@@ -36,7 +44,10 @@ HINTS = {
     ("mount", errno.ENOENT): "the source or the mount point does not exist: mkdir it.",
     ("mount", errno.ENOTDIR): "bind a file on a file, a directory on a directory.",
     ("mount", errno.ENODEV): "this kernel has no such filesystem: /proc/filesystems.",
-    ("mount", errno.EINVAL): "not a mount point, or an option it does not know.",
+    ("mount", errno.EINVAL): (
+        "not a mount point, or an option it does not know; a remount in a user "
+        "namespace takes no uid= or gid= out of /proc/mounts: add `bind`."
+    ),
     ("move_mount", errno.EINVAL): "a file goes on a file, a directory on a directory.",
     ("umount2", errno.EBUSY): "something inside is in use; `fuser -vm` says what.",
     ("umount2", errno.EINVAL): "not a mount point, or locked by an outer namespace.",
@@ -64,7 +75,10 @@ HINTS = {
         "uid_map and gid_map take one write each, of ids that are ours to give; "
         "gid_map only after `deny` in setgroups; else ask `cfs doctor`."
     ),
-    ("write", errno.EBUSY): "a cgroup with processes has no controllers to hand on.",
+    ("write", errno.EBUSY): (
+        "a cgroup with processes cannot hand on memory or io: move them to a leaf."
+    ),
+    ("write", errno.EOPNOTSUPP): _INVALID,
     ("posix_spawn", errno.ENOENT): (
         "no such program inside, or its loader or interpreter is missing."
     ),

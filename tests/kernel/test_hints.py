@@ -1,11 +1,41 @@
 """Hints: a refused call says what to do about it."""
 
 import errno
+import os
 
 import pytest
 
+from cfslib.children.in_child import in_child
 from cfslib.kernel import libc
 from cfslib.kernel.hints import HINTS, hint_for
+from tests.conftest import needs_namespaces, needs_root, needs_user_namespaces
+from tests.kernel.refusals import ELSEWHERE, IN_A_GROUP, WAYS, with_a_group
+
+
+def named(refusal: tuple[str, int]) -> str:
+    return f"{refusal[0]} {errno.errorcode[refusal[1]]}"
+
+
+@needs_namespaces
+@needs_user_namespaces
+@pytest.mark.parametrize("refusal", WAYS, ids=named)
+def test_the_kernel_says_what_a_hint_is_for(refusal: tuple[str, int]) -> None:
+    with pytest.raises(OSError, match=os.strerror(refusal[1])):
+        in_child(WAYS[refusal])
+
+
+@needs_root
+@pytest.mark.parametrize("refusal", IN_A_GROUP, ids=named)
+def test_so_it_does_for_cgroups(refusal: tuple[str, int]) -> None:
+    with pytest.raises(OSError, match=rf"{refusal[0]}\(") as caught:
+        in_child(lambda: with_a_group(IN_A_GROUP[refusal]))
+
+    assert caught.value.errno == refusal[1]
+    assert f"Hint: {HINTS[refusal]}" in caught.value.__notes__
+
+
+def test_there_is_a_way_to_every_hint() -> None:
+    assert {*WAYS, *IN_A_GROUP, *ELSEWHERE} == set(HINTS)
 
 
 @pytest.mark.parametrize("call", sorted({call for call, _ in HINTS}))

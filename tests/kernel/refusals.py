@@ -1,0 +1,243 @@
+"""A way to each refusal for which there is a hint."""
+
+import errno
+import os
+import resource
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from cfslib.isolation import idmaps, mounts
+from cfslib.isolation.mounts import MountFlag
+from cfslib.isolation.namespaces import Namespace, link
+from cfslib.kernel import syscalls
+from cfslib.kernel.syscalls import TreeFlag
+
+NOBODY = 65534
+
+
+def as_nobody(func: Callable[[], object]) -> None:
+    if os.geteuid() == 0:
+        os.setresuid(NOBODY, NOBODY, NOBODY)
+    func()
+
+
+def with_a_thread(func: Callable[[], object]) -> None:
+    done = threading.Event()
+    threading.Thread(target=done.wait, daemon=True).start()
+    try:
+        func()
+    finally:
+        done.set()
+
+
+def as_its_root(flags: int, func: Callable[[], object]) -> None:
+    idmaps.unshare_as_root(flags)
+    func()
+
+
+def with_mounts(func: Callable[[], object]) -> None:
+    idmaps.unshare_as_root(Namespace.MNT)
+    mounts.keep_private()
+    syscalls.mount("here", "/tmp", "tmpfs")
+    os.chdir("/tmp")
+    Path("file").touch()
+    Path("directory").mkdir()
+    func()
+
+
+def enter_ours(kind: Namespace) -> None:
+    syscalls.setns(os.open(link(kind), os.O_RDONLY), kind)
+
+
+def leave_a_user_namespace() -> None:
+    home = os.open(link(Namespace.USER), os.O_RDONLY)
+    idmaps.unshare_as_root(0)
+    syscalls.setns(home, Namespace.USER)
+
+
+def no_more(call: Callable[[int], object]) -> None:
+    """Ask for a namespace where there may be no more of its kind."""
+    idmaps.unshare_as_root(0)
+    Path("/proc/sys/user/max_uts_namespaces").write_text("0")
+    call(Namespace.UTS)
+
+
+def clone(flags: int = 0) -> None:
+    if syscalls.clone(flags) == 0:
+        os._exit(0)
+    os.wait()
+
+
+def one_more_process(call: Callable[[], object]) -> None:
+    as_nobody(lambda: with_limit(resource.RLIMIT_NPROC, 1, call))  # root has no limit
+
+
+def with_a_group(func: Callable[[Path], object]) -> None:
+    """Call it with a cgroup of v2, for which we have to be root."""
+    syscalls.unshare(Namespace.MNT)
+    mounts.keep_private()
+    syscalls.mount("none", "/tmp", "cgroup2")
+    group = Path(f"/tmp/cfs-refusals-{os.getpid()}")
+    group.mkdir()
+    try:
+        func(group)
+    finally:
+        for left in (group / "threaded", group / "invalid", group):
+            if left.exists():
+                left.rmdir()
+
+
+def invalid(group: Path) -> Path:
+    """Return a cgroup whose sibling is threaded."""
+    for name in ("threaded", "invalid"):
+        (group / name).mkdir()
+    (group / "threaded/cgroup.type").write_text("threaded")
+    return group / "invalid"
+
+
+def be_born_in(group: Path) -> None:
+    clone_into(os.open(group, os.O_PATH))
+
+
+def be_born_in_what_is_gone(group: Path) -> None:
+    door = os.open(group, os.O_PATH)
+    group.rmdir()
+    clone_into(door)
+
+
+def clone_into(door: int) -> None:
+    if syscalls.clone(0, door) == 0:
+        os._exit(0)
+    os.wait()
+
+
+def start(path: str, text: str | None = None, mode: int = 0o755) -> None:
+    if text is not None:
+        Path(path).write_text(text)
+        Path(path).chmod(mode)
+    syscalls.posix_spawn([path], {"PATH": "/bin"})
+
+
+def spawn(path: str, text: str | None = None, mode: int = 0o755) -> None:
+    with_mounts(lambda: start(path, text, mode))
+
+
+def start_a_link_to_itself() -> None:
+    os.symlink("link", "link")
+    start("/tmp/link")
+
+
+def with_limit(kind: int, most: int, func: Callable[[], object]) -> None:
+    resource.setrlimit(kind, (most, most))
+    func()
+
+
+def pivot_to_a_directory() -> None:
+    syscalls.pivot_root("directory", "directory")
+
+
+def pivot_to_a_directory_of_the_root() -> None:
+    os.chroot("/tmp")
+    pivot_to_a_directory()
+
+
+def move_a_directory_on_a_file() -> None:
+    tree = syscalls.open_tree("/tmp/directory", TreeFlag.CLONE)
+    syscalls.move_mount(tree, "/tmp/file", TreeFlag.FROM_FD)
+
+
+def remount_with_an_id() -> None:
+    syscalls.mount(None, "/tmp", None, MountFlag.REMOUNT, f"uid={NOBODY - 1}")
+
+
+def unmount_in_use() -> None:
+    os.chdir("/tmp")
+    syscalls.umount2("/tmp")
+
+
+def map_twice() -> None:
+    idmaps.unshare_as_root(0)
+    syscalls.write("/proc/self/uid_map", "0 0 1")
+
+
+def make_a_file_too_many() -> None:
+    syscalls.mount("small", "/tmp/directory", "tmpfs", 0, "nr_inodes=1")
+    os.open("/tmp/directory/file", os.O_CREAT)
+
+
+def write_beyond_the_end() -> None:
+    Path("/tmp/file").write_text("longer")
+
+
+ABSENT = "/tmp/absent"
+WAYS: dict[tuple[str, int], Callable[[], object]] = {
+    ("unshare", errno.EPERM): lambda: as_nobody(
+        lambda: syscalls.unshare(Namespace.NET)
+    ),
+    ("unshare", errno.EINVAL): lambda: with_a_thread(
+        lambda: syscalls.unshare(Namespace.USER)
+    ),
+    ("unshare", errno.ENOSPC): lambda: no_more(syscalls.unshare),
+    ("clone", errno.EPERM): lambda: as_nobody(lambda: clone(Namespace.NET)),
+    ("clone", errno.ENOSPC): lambda: no_more(clone),
+    ("clone", errno.EAGAIN): lambda: one_more_process(clone),
+    ("setns", errno.EPERM): leave_a_user_namespace,
+    ("setns", errno.EINVAL): lambda: enter_ours(Namespace.USER),
+    ("setns", errno.EUSERS): lambda: with_a_thread(lambda: enter_ours(Namespace.TIME)),
+    ("sethostname", errno.EPERM): lambda: as_nobody(lambda: syscalls.sethostname("x")),
+    ("sethostname", errno.EINVAL): lambda: as_its_root(
+        Namespace.UTS, lambda: syscalls.sethostname("x" * 65)
+    ),
+    ("mount", errno.EPERM): lambda: as_nobody(
+        lambda: syscalls.mount("none", "/tmp", "tmpfs")
+    ),
+    ("mount", errno.ENOENT): lambda: with_mounts(lambda: mounts.bind(ABSENT, "/tmp")),
+    ("mount", errno.ENOTDIR): lambda: with_mounts(
+        lambda: mounts.bind("/tmp/directory", "/tmp/file")
+    ),
+    ("mount", errno.ENODEV): lambda: with_mounts(
+        lambda: syscalls.mount("none", "/tmp", "no-such-filesystem")
+    ),
+    ("mount", errno.EINVAL): lambda: with_mounts(remount_with_an_id),
+    ("move_mount", errno.EINVAL): lambda: with_mounts(move_a_directory_on_a_file),
+    ("umount2", errno.EBUSY): lambda: with_mounts(unmount_in_use),
+    ("umount2", errno.EINVAL): lambda: with_mounts(lambda: syscalls.umount2("/proc")),
+    ("pivot_root", errno.EBUSY): lambda: with_mounts(pivot_to_a_directory_of_the_root),
+    ("pivot_root", errno.EINVAL): lambda: with_mounts(pivot_to_a_directory),
+    ("chroot", errno.EPERM): lambda: as_nobody(lambda: syscalls.chroot("/tmp")),
+    ("chdir", errno.ENOENT): lambda: syscalls.chdir(ABSENT),
+    ("open_tree", errno.ENOENT): lambda: with_mounts(
+        lambda: syscalls.open_tree(ABSENT, TreeFlag.CLONE)
+    ),
+    ("setuid", errno.EINVAL): lambda: as_its_root(0, lambda: syscalls.setuid(7)),
+    ("setgid", errno.EINVAL): lambda: as_its_root(0, lambda: syscalls.setgid(7)),
+    ("open", errno.EMFILE): lambda: with_limit(
+        resource.RLIMIT_NOFILE, 0, lambda: syscalls.open_path("/")
+    ),
+    ("open", errno.ENOSPC): lambda: with_mounts(make_a_file_too_many),
+    ("open", errno.EFBIG): lambda: with_mounts(
+        lambda: with_limit(resource.RLIMIT_FSIZE, 1, write_beyond_the_end)
+    ),
+    ("write", errno.EPERM): map_twice,
+    ("posix_spawn", errno.ENOENT): lambda: spawn(ABSENT),
+    ("posix_spawn", errno.EACCES): lambda: spawn("/tmp/script", "#!/bin/sh", 0o644),
+    ("posix_spawn", errno.ENOEXEC): lambda: spawn("/tmp/text", "some words"),
+    ("posix_spawn", errno.ELOOP): lambda: with_mounts(start_a_link_to_itself),
+    ("posix_spawn", errno.EAGAIN): lambda: one_more_process(lambda: start("/bin/true")),
+}
+IN_A_GROUP: dict[tuple[str, int], Callable[[Path], object]] = {
+    ("clone", errno.ENOENT): be_born_in_what_is_gone,
+    ("clone", errno.EOPNOTSUPP): lambda group: be_born_in(invalid(group)),
+    ("write", errno.EOPNOTSUPP): lambda group: syscalls.write(
+        invalid(group) / "cgroup.procs", "0"
+    ),
+}
+ELSEWHERE = {  # what stands in the way of a test
+    ("mkdir", errno.ENOMEM): "a limit on memory below what any test could run with",
+    ("keyctl", errno.EDQUOT): "the number of keys is the user's, on the whole machine",
+    ("open", errno.EDQUOT): "few disks have a quota",
+    ("open", errno.ENFILE): "this number is the machine's",
+    ("open", errno.ENOMEM): "how much memory is enough differs",
+    ("write", errno.EBUSY): "where memory belongs to v1, v2 has no controller",
+}
