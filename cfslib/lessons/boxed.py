@@ -88,18 +88,19 @@ def _run(command: str) -> Seen:
         note = f"(killed after {PATIENCE} seconds)\n"
         process.kill()
         code = process.wait()
-    _end_what_is_left()
+    end_what_is_left()
     text = os.pread(printed, LONGEST, 0).decode(errors="replace")
     return Seen(text + note, code if code >= 0 else 128 - code)
 
 
-def _end_what_is_left() -> None:
-    """Kill what the command left in the background, which is by now our child."""
+def end_what_is_left() -> None:
+    """Kill all that descends from us, or came to us as we are a subreaper."""
     if os.getpid() == 1:
         return  # it ends with us
     with suppress(ChildProcessError):  # no children, or no more
         while True:
             if os.waitpid(-1, os.WNOHANG) == (0, 0):
                 for left in sightings.below(os.getpid()):
-                    os.kill(left.pid, signal.SIGKILL)
+                    with suppress(ProcessLookupError):  # its parent was faster
+                        os.kill(left.pid, signal.SIGKILL)
                 os.waitpid(-1, 0)
