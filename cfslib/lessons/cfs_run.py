@@ -25,6 +25,7 @@ BOMB = [
 ]
 
 MARK = "of-the-root"  # a directory in the root of exercise 1
+WRITTEN = "/written-by-the-check"
 OUTSIDE = "cfs-outside"  # the source of a mount that the host has there
 FEW, MORE = 6, 12  # processes, the limits of exercise 2
 IN_THE_CHILD = (
@@ -117,7 +118,7 @@ def _look_around() -> View:
         sources = {mount.source for mount in procfs.mounts()}
     wrote = False
     with suppress(OSError):
-        Path("/written").touch()
+        Path(WRITTEN).touch()
         wrote = True
     return View(True, OUTSIDE in sources or _walks_out(), pids, wrote)
 

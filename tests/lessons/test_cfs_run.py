@@ -26,7 +26,7 @@ pytestmark = [needs_namespaces, needs_user_namespaces]
 
 BOX = Namespace.UTS | Namespace.PID | Namespace.MNT
 Join = Callable[[], None]
-WRITTEN = Path("/written")
+WRITTEN = Path(cfs_run.WRITTEN)
 
 
 @pytest.fixture(autouse=True)
