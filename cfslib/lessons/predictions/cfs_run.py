@@ -68,7 +68,7 @@ ITS_MOUNTS = Question(
     "05-cfs-run/its-mounts",
     "The host has dozens of mounts.  How many does `mount` list in the container?",
     (
-        Choice("3", "The ones that `change_root` made, and no others.", right=True),
+        Choice("3", "They are those that `change_root` made.", right=True),
         Choice(
             "0",
             "Even `/` is a mount: pivot_root takes nothing but a mount for a root.",
@@ -113,18 +113,20 @@ TERM = Question(
     (
         Choice(
             "in that of cfs run only",
-            "There the shell is PID 2: `init` is PID 1.  PID 2 has no shield.",
+            "It is the other way round: under `cfs run` the shell is PID 2.",
         ),
-        Choice("in both", "In that of `cfs run` the shell is not PID 1, but 2."),
+        Choice(
+            "in both",
+            "Under `cfs run` the shell is PID 2, an ordinary process, and ends.",
+        ),
         Choice(
             "in ours only",
-            "There the shell is PID 1, for which the kernel drops this signal.",
+            "In ours the shell is PID 1, for which the kernel drops this signal.",
             right=True,
         ),
         Choice(
             "in neither",
-            "In ours the shell is PID 1, for which the kernel drops a signal without a "
-            "handler.",
+            "The kernel shields PID 1, and in ours that is the shell.",
         ),
     ),
 )
@@ -144,7 +146,7 @@ KEPT = Question(
         ),
         Choice(
             "the one from ours",
-            "It is in the directory.  The other went into a layer in memory.",
+            "Its file is in the directory.  The other went into a layer in memory.",
             right=True,
         ),
         Choice("the one from cfs run", "It is the other way round."),
@@ -161,7 +163,7 @@ A_TMPFS = Question(
         ),
         Choice(
             "in ours only",
-            "There root keeps all rights.  `cfs run` gives up the one that mounts.",
+            "In ours root keeps all rights.  `cfs run` gives up the one that mounts.",
             right=True,
         ),
         Choice(
