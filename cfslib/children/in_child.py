@@ -1,6 +1,7 @@
 """in_child: a fresh process to try things in.
 
-Entering a namespace cannot be undone, so whoever wants to try one sends a child:
+A process that has entered a namespace seldom gets back, and never out of a user
+namespace.  So whoever wants to try one sends a child:
 
     >>> in_child(lambda: 6 * 7)
     42

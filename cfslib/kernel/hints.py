@@ -75,6 +75,10 @@ HINTS = {
         "uid_map and gid_map take one write each, of ids that are ours to give; "
         "gid_map only after `deny` in setgroups; else ask `cfs doctor`."
     ),
+    ("write", errno.EINVAL): (
+        "the file does not take this text: a number that it cannot be, or a map with "
+        "ids twice."
+    ),
     ("write", errno.EBUSY): (
         "a cgroup with processes cannot hand on memory or io: move them to a leaf."
     ),

@@ -30,7 +30,7 @@ def verdict(found: Verdict) -> Markup:
     else:
         first, _, rest = found.hint.partition("\n\n")
         end = join(
-            element("p", element("b", "Not yet.  "), first),
+            element("p", element("b", "Not yet.  "), prose(first)),
             element("pre", rest) if rest else join(),
             _solution(found),
         )

@@ -170,6 +170,11 @@ def write_beyond_the_end() -> None:
     Path("/tmp/file").write_text("longer")
 
 
+def map_ids_twice() -> None:
+    syscalls.unshare(Namespace.USER)
+    syscalls.write("/proc/self/uid_map", "0 0 1\n0 0 1")
+
+
 ABSENT = "/tmp/absent"
 WAYS: dict[tuple[str, int], Callable[[], object]] = {
     ("unshare", errno.EPERM): lambda: as_nobody(
@@ -220,6 +225,7 @@ WAYS: dict[tuple[str, int], Callable[[], object]] = {
         lambda: with_limit(resource.RLIMIT_FSIZE, 1, write_beyond_the_end)
     ),
     ("write", errno.EPERM): map_twice,
+    ("write", errno.EINVAL): map_ids_twice,
     ("posix_spawn", errno.ENOENT): lambda: spawn(ABSENT),
     ("posix_spawn", errno.EACCES): lambda: spawn("/tmp/script", "#!/bin/sh", 0o644),
     ("posix_spawn", errno.ENOEXEC): lambda: spawn("/tmp/text", "some words"),
