@@ -230,12 +230,9 @@ OF_TWENTY = Question(
         Choice(
             "18", "In `cfs run`, `timeout` is not PID 1.  So there are three before."
         ),
-        Choice(
-            "40", "The limit holds: the kernel refuses the fork that is one too many."
-        ),
     ),
     typed="number",
-    otherwise="Of the 20, take off those who were there before the bomb.",
+    otherwise="The limit holds.  Of the 20, take off those who run before the bomb.",
 )
 
 AT_THE_LIMIT = Question(
