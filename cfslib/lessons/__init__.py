@@ -9,8 +9,9 @@ import functools
 import inspect
 import marshal
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from cfslib.lessons import guard, handout, journal
 
@@ -52,17 +53,19 @@ class Verdict:
     __repr__ = __str__
 
 
+NONE: Mapping[str, str] = MappingProxyType({})
 asked: list[tuple[str, int]] = []  # exercises that were looked at in this process
 wrong: dict[tuple[str, int], set[bytes]] = {}  # what was tried there, and was not right
 
 
 def exercise(
-    notebook: str, number: int
+    notebook: str, number: int, hints: Mapping[str, str] = NONE
 ) -> Callable[[Callable[..., list[Point]]], Callable[..., Verdict]]:
     """Make a check of a function that looks at answers and returns what it found.
 
     Every answer that should be a function gets a `guard`; one that stumbles is the
-    first open point, whatever the check makes of it.
+    first open point, whatever the check makes of it.  `hints` has what helps in this
+    exercise, by the name of the error; it takes the place of the usual hint.
     """
     of = (notebook, number)
 
@@ -73,7 +76,7 @@ def exercise(
                 with guard.in_time(LONGER):
                     points = check(*_guarded(check, answers))
             except (Exception, SystemExit, guard.TimeIsUp) as error:
-                points = [_does_not_run(error)]
+                points = [_does_not_run(error, hints)]
             return _judged(Verdict(of, tuple(points)), answers)
 
         return checked
@@ -96,8 +99,11 @@ def _guarded(
     return [guard.guarded(a) if callable(a) else a for a in answers]
 
 
-def _does_not_run(error: BaseException) -> Point:
+def _does_not_run(error: BaseException, hints: Mapping[str, str]) -> Point:
     told = error if isinstance(error, guard.Stumbled) else guard.stumbled(error)
+    if told.kind in hints:
+        ours = (hints[told.kind],)
+        told = guard.Stumbled(told.kind, told.said, told.file, told.line, ours)
     return Point("it runs", False, str(told))
 
 

@@ -1,6 +1,7 @@
 """lessons.hostname: the checks of notebook 01, and a neighbour to visit."""
 
 import os
+import reprlib
 import secrets
 import signal
 import socket
@@ -14,7 +15,20 @@ from cfslib.isolation import idmaps, namespaces
 from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel import syscalls
 from cfslib.kernel.syscalls import Prctl
-from cfslib.lessons import Point, verdict
+from cfslib.lessons import Point, exercise
+
+# What usually helps if an answer stumbles over such an error.
+NAMED = {
+    "TypeError": "`named` is called with a name and a function.  in_child takes a "
+    "function: in_child(inside), without calling it.",
+}
+REPAINT = {
+    "TypeError": "in_child takes a function: in_child(there), without calling it.  "
+    "namespaces.enter takes two things: which ones, and the pid.",
+    "ProcessLookupError": "namespaces.enter(which, pid): the pid comes last.",
+    "PermissionError": "The name belongs to a UTS namespace, and that to a user "
+    "namespace.  From where you are, enter both in one call, as `move_in` does.",
+}
 
 NOBODY = 65534  # the user that owns nothing; see user_namespaces(7)
 
@@ -76,75 +90,86 @@ def here() -> Place:
     return Place(socket.gethostname(), namespaces.inode(Namespace.UTS))
 
 
-def check_named(named: Callable[[str, Callable[[], object]], object]) -> None:
+@exercise("01-hostname", 1, NAMED)
+def check_named(named: Callable[[str, Callable[[], object]], object]) -> list[Point]:
     """Check exercise 1: a function that calls another under a host name."""
     name = f"box-{secrets.token_hex(2)}"
 
-    def look() -> tuple[Place, object, Place]:
+    def look() -> list[Point]:
         be_ordinary()
-        before = here()
-        return before, named(name, here), here()
+        before, answer, after = here(), named(name, here), here()
+        there = answer if isinstance(answer, Place) else None
+        return [
+            Point(
+                "the result of `func` comes back",
+                there is not None,
+                f"It returned {reprlib.repr(answer)}.  Call `func` in a child.  Then "
+                "`return` twice: in what the child calls, and in `named`.",
+            ),
+            Point(
+                "`func` ran in a UTS namespace of its own",
+                there is not None and there.uts != before.uts,
+                "In the child, before `func`: idmaps.unshare_as_root(Namespace.UTS).",
+            ),
+            Point(
+                "the machine had the new name there",
+                there is not None and there.hostname == name,
+                "syscalls.sethostname(name) comes after the unshare and before `func`, "
+                "in the same child.",
+            ),
+            Point(
+                "the caller kept its namespace and its name",
+                after == before,
+                "Who calls unshare has moved, and its caller with it.  Let a child do "
+                "it: give in_child a function.",
+            ),
+        ]
 
-    before, inside, after = in_child(look)
-    arrived = inside if isinstance(inside, Place) else None
-    verdict(
-        Point(
-            "the result of `func` comes back",
-            arrived is not None,
-            "Call `func` in a child, and `return` what `in_child` brings back.",
-        ),
-        Point(
-            "`func` ran in a UTS namespace of its own",
-            arrived is not None and arrived.uts != before.uts,
-            "In the child, before `func`: idmaps.unshare_as_root(Namespace.UTS).",
-        ),
-        Point(
-            "the machine had the new name there",
-            arrived is not None and arrived.hostname == name,
-            "Set the name after the unshare and before `func`, in the same process.",
-        ),
-        Point(
-            "the caller kept its namespace and its name",
-            after == before,
-            "An unshare cannot be undone: leave it to a child.",
-        ),
-        of=("01-hostname", 1),
-    )
+    return in_child(look)
 
 
-def check_repaint(repaint: Callable[[int, str], object]) -> None:
+@exercise("01-hostname", 2, REPAINT)
+def check_repaint(repaint: Callable[[int, str], object]) -> list[Point]:
     """Check exercise 2: a function that renames the machine of another process."""
     old, new = f"door-{secrets.token_hex(2)}", f"door-{secrets.token_hex(2)}"
 
-    def look() -> tuple[Place, object, Place, str]:
+    def call(pid: int) -> list[Point]:
+        before, answer, after = here(), repaint(pid, new), here()
+        return [
+            Point(
+                "`repaint` returned the old name",
+                answer == old,
+                f"It returned {reprlib.repr(answer)}.  Ask socket.gethostname() when "
+                "you are there, before you change the name, and `return` it twice.",
+            ),
+            Point(
+                "the caller stayed where it was",
+                after == before,
+                "Who calls setns has moved, and its caller with it.  Let a child do "
+                "it: give in_child a function.",
+            ),
+        ]
+
+    def look() -> list[Point]:
         be_ordinary()
         with neighbour(old) as pid:
             # In a child, so that we stay here even if the answer moves its caller.
-            before, told, after = in_child(lambda: (here(), repaint(pid, new), here()))
-            return before, told, after, in_child(lambda: _name_at(pid))
+            points = in_child(lambda: call(pid))
+            painted = in_child(lambda: _name_at(pid)) == new
+        hint = (
+            "In the child: namespaces.enter(...), as in `move_in`, then set the name."
+        )
+        return [
+            Point("the neighbour's machine has the new name", painted, hint),
+            *points,
+        ]
 
-    before, told, after, found = in_child(look)
-    verdict(
-        Point(
-            "the machine of the neighbour has the new name",
-            found == new,
-            "namespaces.enter(...) moves a process into the namespaces of another; "
-            "set the name when you are there.",
-        ),
-        Point(
-            "`repaint` returned the old name",
-            told == old,
-            "Ask socket.gethostname() when you are there, before you change it.",
-        ),
-        Point(
-            "the caller stayed where it was",
-            after == before,
-            "setns cannot be undone: leave it to a child.",
-        ),
-        of=("01-hostname", 2),
-    )
+    return in_child(look)
 
 
-def _name_at(pid: int) -> str:
-    namespaces.enter(Namespace.USER | Namespace.UTS, pid)
+def _name_at(pid: int) -> str | None:
+    try:
+        namespaces.enter(Namespace.USER | Namespace.UTS, pid)
+    except OSError:
+        return None  # the answer has ended the neighbour, and nobody lives there
     return socket.gethostname()

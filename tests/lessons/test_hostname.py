@@ -1,6 +1,7 @@
 """The checks of notebook 01 know right answers from wrong ones."""
 
 import os
+import signal
 import socket
 from collections.abc import Callable
 
@@ -10,7 +11,7 @@ from cfslib.children.in_child import in_child
 from cfslib.isolation import idmaps, namespaces
 from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel import syscalls
-from cfslib.lessons import hostname
+from cfslib.lessons import Verdict, guard, hostname
 
 Func = Callable[[], object]
 
@@ -57,12 +58,53 @@ def named_too_late(name: str, func: Func) -> object:
     return in_child(inside)
 
 
+def named_without_a_ticket(name: str, func: Func) -> object:
+    def inside() -> object:
+        syscalls.unshare(Namespace.UTS)
+        syscalls.sethostname(name)
+        return func()
+
+    return in_child(inside)
+
+
 def renamed_without_leave(name: str, func: Func) -> object:
     def inside() -> object:
         syscalls.sethostname(name)
         return func()
 
     return in_child(inside)
+
+
+def called_too_early(name: str, func: Func) -> object:
+    return in_child(func())  # type: ignore[arg-type]
+
+
+def named_and_called_outside(name: str, func: Func) -> object:
+    named(name, lambda: None)
+    return func()
+
+
+def named_without_cfslib(name: str, func: Func) -> object:
+    def inside() -> object:
+        syscalls.unshare(Namespace.USER | Namespace.UTS)
+        socket.sethostname(name)
+        return func()
+
+    return in_child(inside)
+
+
+def all_in_a_list(name: str, func: Func) -> object:
+    steps = (
+        lambda: idmaps.unshare_as_root(Namespace.UTS),
+        lambda: syscalls.sethostname(name),
+        func,
+    )
+    return in_child(lambda: [step() for step in steps])
+
+
+def never_end(*_: object) -> object:
+    while True:
+        signal.pause()
 
 
 def repaint(pid: int, name: str) -> object:
@@ -104,79 +146,176 @@ def build_a_new_house(pid: int, name: str) -> object:
     return in_child(inside)
 
 
-def test_a_right_answer_to_exercise_1_is_done(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    before = hostname.here()
-    hostname.check_named(named)
+def repaint_by_descriptors(pid: int, name: str) -> object:
+    def there() -> str:
+        for kind in (Namespace.USER, Namespace.UTS):
+            with open(namespaces.link(kind, pid)) as file:
+                syscalls.setns(file.fileno(), kind)
+        before = os.uname().nodename
+        socket.sethostname(name)
+        return before
 
-    assert "Done." in capsys.readouterr().out
+    return in_child(there)
+
+
+def repaint_from(which: Namespace) -> Callable[[int, str], object]:
+    def answer(pid: int, name: str) -> object:
+        def there() -> str:
+            namespaces.enter(which, pid)
+            before = socket.gethostname()
+            syscalls.sethostname(name)
+            return before
+
+        return in_child(there)
+
+    return answer
+
+
+def repaint_from_another_house(pid: int, name: str) -> object:
+    def there() -> object:
+        idmaps.unshare_as_root(Namespace.UTS)
+        return repaint_as_a_resident(pid, name)
+
+    return in_child(there)
+
+
+def repaint_after_asking_at_home(pid: int, name: str) -> object:
+    before = socket.gethostname()
+    repaint(pid, name)
+    return before
+
+
+def repaint_and_say_too_much(pid: int, name: str) -> object:
+    return repaint(pid, name), name
+
+
+def call_too_early_there(pid: int, name: str) -> object:
+    return in_child(repaint(pid, name))  # type: ignore[arg-type]
+
+
+def end_the_neighbour(pid: int, name: str) -> object:
+    os.kill(pid, signal.SIGKILL)
+    return name
+
+
+def mix_up_the_arguments(pid: int, name: str) -> object:
+    namespaces.enter(pid, Namespace.USER | Namespace.UTS)  # type: ignore[arg-type]
+    return name
+
+
+def test_a_right_answer_to_exercise_1_is_done() -> None:
+    before = hostname.here()
+    verdict = hostname.check_named(named)
+
+    assert verdict.done, verdict
     assert hostname.here() == before
 
 
+def test_a_right_answer_to_exercise_1_may_be_unusual() -> None:
+    assert hostname.check_named(named_without_cfslib).done
+
+
+RESULT = "the result of `func` comes back"
+
+
 @pytest.mark.parametrize(
-    ("wrong", "open_point"),
+    ("wrong", "open_point", "hint"),
     [
-        (lambda name, func: None, "the result of `func` comes back"),
-        (without_a_result, "the result of `func` comes back"),
-        (without_a_namespace, "`func` ran in a UTS namespace of its own"),
-        (without_a_name, "the machine had the new name there"),
-        (named_too_late, "the machine had the new name there"),
-        (without_a_child, "the caller kept its namespace and its name"),
+        (lambda name, func: None, RESULT, "It returned None"),
+        (lambda name, func: name, RESULT, "It returned 'box-"),
+        (without_a_result, RESULT, "`return` twice"),
+        (all_in_a_list, RESULT, "It returned [None, None"),
+        (without_a_namespace, "`func` ran in a UTS namespace of its own", "unshare_as"),
+        (
+            named_and_called_outside,
+            "`func` ran in a UTS namespace of its",
+            "unshare_as",
+        ),
+        (without_a_name, "the machine had the new name there", "sethostname(name)"),
+        (named_too_late, "the machine had the new name there", "before `func`"),
+        (
+            lambda name, func: named("inside", func),
+            "the machine had the new name there",
+            "sethostname(name)",
+        ),
+        (without_a_child, "the caller kept its namespace and its name", "in_child"),
+        (renamed_without_leave, "it runs", "a UTS namespace of one's own comes first"),
+        (named_without_a_ticket, "it runs", "add Namespace.USER"),
+        (called_too_early, "it runs", "without calling it"),
+        (lambda func, name: named(name, func), "it runs", "a name and a function"),
+        (lambda name: None, "it runs", "with a name and a function"),
+        ("inside", "it runs", "named is no function"),
     ],
 )
 def test_a_wrong_answer_to_exercise_1_is_not_done(
-    wrong: Callable[[str, Func], object],
-    open_point: str,
-    capsys: pytest.CaptureFixture[str],
+    wrong: Callable[[str, Func], object], open_point: str, hint: str
 ) -> None:
-    hostname.check_named(wrong)
+    before = hostname.here()
+    verdict = hostname.check_named(wrong)
 
-    out = capsys.readouterr().out
-    assert f"[ ] {open_point}" in out
-    assert "Not yet." in out
-
-
-def test_an_answer_that_would_rename_the_host_is_refused() -> None:
-    with pytest.raises(PermissionError, match="sethostname"):
-        hostname.check_named(renamed_without_leave)
+    assert f"[ ] {open_point}" in str(verdict)
+    assert hint in verdict.hint
+    assert not verdict.done
+    assert "cfslib/" not in str(verdict)
+    assert hostname.here() == before
 
 
-def test_a_right_answer_to_exercise_2_is_done(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    hostname.check_repaint(repaint)
+def test_a_right_answer_to_exercise_2_is_done() -> None:
+    assert hostname.check_repaint(repaint).done
 
-    assert "Done." in capsys.readouterr().out
+
+def test_a_right_answer_to_exercise_2_may_be_unusual() -> None:
+    assert hostname.check_repaint(repaint_by_descriptors).done
+
+
+PAINTED = "the neighbour's machine has the new name"
+TOLD = "`repaint` returned the old name"
 
 
 @pytest.mark.parametrize(
-    ("wrong", "open_point"),
+    ("wrong", "open_point", "hint"),
     [
-        (lambda pid, name: None, "the machine of the neighbour has the new name"),
-        (visit, "the machine of the neighbour has the new name"),
-        (build_a_new_house, "the machine of the neighbour has the new name"),
-        (repaint_and_say_nothing, "`repaint` returned the old name"),
-        (repaint_and_say_the_new_name, "`repaint` returned the old name"),
-        (repaint_as_a_resident, "the caller stayed where it was"),
+        (lambda pid, name: None, PAINTED, "namespaces.enter(...)"),
+        (visit, PAINTED, "then set the name"),
+        (build_a_new_house, PAINTED, "namespaces.enter(...)"),
+        (end_the_neighbour, PAINTED, "namespaces.enter(...)"),
+        (repaint_and_say_nothing, TOLD, "It returned None"),
+        (repaint_and_say_the_new_name, TOLD, "before you change the name"),
+        (repaint_after_asking_at_home, TOLD, "when you are there"),
+        (repaint_and_say_too_much, TOLD, "It returned ('door-"),
+        (repaint_as_a_resident, "the caller stayed where it was", "in_child"),
+        (repaint_from(Namespace.UTS), "it runs", "enter both in one call"),
+        (repaint_from(Namespace.USER), "it runs", "and that to a user"),
+        (repaint_from_another_house, "it runs", "From where you are"),
+        (lambda pid, name: syscalls.sethostname(name), "it runs", "enter both"),
+        (mix_up_the_arguments, "it runs", "the pid comes last"),
+        (call_too_early_there, "it runs", "in_child(there)"),
+        (None, "it runs", "repaint is no function"),
     ],
 )
 def test_a_wrong_answer_to_exercise_2_is_not_done(
-    wrong: Callable[[int, str], object],
-    open_point: str,
-    capsys: pytest.CaptureFixture[str],
+    wrong: Callable[[int, str], object], open_point: str, hint: str
 ) -> None:
-    hostname.check_repaint(wrong)
+    before = hostname.here()
+    verdict = hostname.check_repaint(wrong)
 
-    out = capsys.readouterr().out
-    assert f"[ ] {open_point}" in out
-    assert "Not yet." in out
+    assert f"[ ] {open_point}" in str(verdict)
+    assert hint in verdict.hint
+    assert not verdict.done
+    assert "cfslib/" not in str(verdict)
+    assert hostname.here() == before
 
 
-def test_without_the_user_namespace_a_visit_is_refused() -> None:
-    with pytest.raises(PermissionError, match="setns") as caught:
-        hostname.check_repaint(lambda pid, _: namespaces.enter(Namespace.UTS, pid))
-    assert "user namespace" in caught.value.__notes__[0]
+@pytest.mark.parametrize("check", [hostname.check_named, hostname.check_repaint])
+def test_an_answer_that_never_ends_is_stopped(
+    check: Callable[..., Verdict], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guard, "SECONDS", 0.3)
+
+    for wrong in (never_end, lambda *_: in_child(never_end)):
+        verdict = check(wrong)
+        assert "[ ] it runs" in str(verdict)
+        assert guard.NO_END in verdict.hint
 
 
 def test_an_ordinary_process_is_refused_whoever_we_were() -> None:

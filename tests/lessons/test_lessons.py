@@ -124,3 +124,12 @@ def test_an_interrupt_is_no_answer() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         check(interrupted)
+
+
+def test_an_exercise_may_know_better_what_helps() -> None:
+    @exercise("09-test", 1, {"ZeroDivisionError": "What is below the line?"})
+    def check(answer: Callable[[], object]) -> list[Point]:
+        return [Point("it is called", answer() is None, "hint")]
+
+    assert check(lambda: 1 // 0).hint.endswith("\nWhat is below the line?")
+    assert check(lambda: [][0]).hint.endswith("list index out of range")

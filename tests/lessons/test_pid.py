@@ -3,13 +3,16 @@
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 
 import pytest
 
 from cfslib.kernel import procfs
-from cfslib.lessons import pid
+from cfslib.lessons import guard, pid
+
+ReapAll = Callable[[], Iterable[int]]
 
 
 def reap_all() -> list[int]:
@@ -46,6 +49,40 @@ def kill_instead_of_reaping() -> list[int]:
     return [2, 3, 4, 5]
 
 
+def reap_until_the_kernel_says_no() -> list[int]:
+    pids = []
+    while True:
+        pids.append(os.wait()[0])
+
+
+def reap_four() -> list[int]:
+    return [os.wait()[0] for _ in range(4)]
+
+
+def reap_one_by_one() -> Iterator[int]:
+    with suppress(ChildProcessError):
+        while True:
+            yield os.wait()[0]
+
+
+def reap_with_status() -> list[tuple[int, int]]:
+    pids = []
+    with suppress(ChildProcessError):
+        while True:
+            pids.append(os.wait())
+    return pids
+
+
+def reap_after_a_while() -> list[int]:
+    time.sleep(0.5)
+    return reap_who_is_dead_already()
+
+
+def kill_and_reap() -> list[int]:
+    os.kill(-1, signal.SIGKILL)
+    return reap_all()
+
+
 def never_end() -> list[int]:
     with suppress(ChildProcessError):
         reap_all()
@@ -59,6 +96,47 @@ def obey() -> None:
 
 def obey_at_once() -> None:
     signal.signal(signal.SIGTERM, lambda *_: os._exit(143))
+
+
+def obey_with_an_exception() -> None:
+    def end(number: int, _: object) -> None:
+        raise SystemExit(128 + number)
+
+    signal.signal(signal.SIGTERM, end)
+
+
+def obey_without_arguments() -> None:
+    signal.signal(signal.SIGTERM, lambda: sys.exit(143))  # type: ignore[misc,arg-type]
+
+
+def obey_too_early() -> None:
+    signal.signal(signal.SIGTERM, sys.exit(143))
+
+
+def obey_with_exit_itself() -> None:
+    signal.signal(signal.SIGTERM, sys.exit)  # type: ignore[arg-type]
+
+
+def be_the_handler(number: int, frame: object) -> None:
+    sys.exit(143)
+
+
+def obey_and_wait() -> None:
+    obey()
+    while True:
+        signal.pause()
+
+
+def obey_with_a_typo() -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sy.exit(143))  # type: ignore[name-defined]  # noqa: F821
+
+
+def obey_by_killing_itself() -> None:
+    signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+
+
+def obey_with_the_signal() -> None:
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(-number))
 
 
 def obey_the_default() -> None:
@@ -87,83 +165,119 @@ def test_pid_1_is_number_1_and_its_proc_shows_nobody_else() -> None:
     assert procfs.status()["Pid"] == str(os.getpid())
 
 
-@pytest.mark.parametrize("right", [reap_all])
-def test_a_right_answer_to_exercise_1_is_done(
-    right: Callable[[], Iterable[int]], capsys: pytest.CaptureFixture[str]
-) -> None:
-    pid.check_reap_all(right)
+@pytest.mark.parametrize("right", [reap_all, reap_one_by_one])
+def test_a_right_answer_to_exercise_1_is_done(right: ReapAll) -> None:
+    verdict = pid.check_reap_all(right)
 
-    assert "Done." in capsys.readouterr().out
+    assert verdict.done, verdict
+
+
+ALL = "the pids of all of them are returned, each once"
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    ("wrong", "open_point", "hint"),
     [
-        lambda: None,
-        reap_one,
-        reap_the_three_it_had,
-        reap_who_is_dead_already,
-        reap_and_say_nothing,
-        kill_instead_of_reaping,
+        (lambda: None, "no zombie is left", "in a loop"),
+        (reap_one, "no zombie is left", "in a loop"),
+        (kill_instead_of_reaping, "no zombie is left", "in a loop"),
+        (reap_who_is_dead_already, "nobody is still alive", "the slow ones"),
+        (reap_after_a_while, "nobody is still alive", "the slow ones"),
+        (kill_and_reap, "nobody is still alive, and nobody was killed", "Wait"),
+        (reap_and_say_nothing, ALL, "It returned []"),
+        (lambda: len(reap_all()), ALL, "It returned "),
+        (lambda: print(reap_all()), ALL, "It returned None"),
+        (reap_with_status, ALL, "os.waitpid returns two things"),
+        (reap_until_the_kernel_says_no, "it runs", "catch it"),
+        (lambda: reap_all(1), "it runs", "signature"),  # type: ignore[call-arg]
+        (None, "it runs", "reap_all is no function"),
     ],
 )
 def test_a_wrong_answer_to_exercise_1_is_not_done(
-    wrong: Callable[[], Iterable[int]], capsys: pytest.CaptureFixture[str]
+    wrong: ReapAll, open_point: str, hint: str
 ) -> None:
-    pid.check_reap_all(wrong)
+    verdict = pid.check_reap_all(wrong)
 
-    assert "Not yet." in capsys.readouterr().out
-
-
-def test_an_answer_that_never_ends_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pid, "PATIENCE", 1)
-
-    with pytest.raises(ChildProcessError, match="SIGALRM"):
-        pid.check_reap_all(never_end)
+    assert f"[ ] {open_point}" in str(verdict)
+    assert hint in verdict.hint
+    assert not verdict.done
+    assert "cfslib/" not in str(verdict)
 
 
-@pytest.mark.parametrize("right", [obey, obey_at_once])
-def test_a_right_answer_to_exercise_2_is_done(
-    right: Callable[[], None], capsys: pytest.CaptureFixture[str]
-) -> None:
-    pid.check_obey(right)
-
-    assert "Done." in capsys.readouterr().out
+@pytest.mark.parametrize("counted", [reap_four, reap_the_three_it_had])
+def test_an_answer_that_counts_is_found_out(counted: ReapAll) -> None:
+    assert not pid.check_reap_all(counted).done
 
 
-@pytest.mark.parametrize(
-    "wrong", [lambda: None, obey_the_default, obey_another_signal, hear_and_go_on]
-)
-def test_an_answer_to_exercise_2_that_does_not_end_is_not_done(
-    wrong: Callable[[], None],
+def test_families_differ_and_four_is_not_among_them() -> None:
+    sizes = {len(_reaped()) for _ in range(20)}
+
+    assert len(sizes) > 1
+    assert min(sizes) > 4
+
+
+def _reaped() -> list[int]:
+    def look() -> list[int]:
+        pid._have_family(pid._size())
+        return reap_all()
+
+    return pid.as_pid_1(look)
+
+
+def test_an_answer_to_exercise_1_that_never_ends_is_stopped(
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(pid, "MOMENT", 0.2)  # no more would change this
-    pid.check_obey(wrong)
+    monkeypatch.setattr(guard, "SECONDS", 0.5)
+    verdict = pid.check_reap_all(never_end)
 
-    out = capsys.readouterr().out
-    assert "[ ] a SIGTERM from outside ends it" in out
-    assert "Not yet." in out
+    assert "[ ] it runs" in str(verdict)
+    assert guard.NO_END in verdict.hint
+
+
+@pytest.mark.parametrize("right", [obey, obey_at_once, obey_with_an_exception])
+def test_a_right_answer_to_exercise_2_is_done(right: Callable[[], None]) -> None:
+    verdict = pid.check_obey(right)
+
+    assert verdict.done, verdict
+
+
+READY = "`obey` returns at once, and PID 1 goes on"
+ENDS = "a SIGTERM from outside ends PID 1"
 
 
 @pytest.mark.parametrize(
-    ("wrong", "open_point"),
+    ("wrong", "open_point", "hint"),
     [
-        (obey_with_success, "its exit code is 143"),
-        (leave_at_once, "PID 1 runs until it is told to end"),
+        (lambda: os._exit(143), READY, "only prepares"),
+        (signal.pause, READY, "neither waits nor ends"),
+        (obey_and_wait, READY, "neither waits nor ends"),
+        (lambda: None, ENDS, "no handler for SIGTERM"),
+        (obey_the_default, ENDS, "SIG_DFL and SIG_IGN are none"),
+        (obey_another_signal, ENDS, "no handler for SIGTERM"),
+        (lambda: os.kill(os.getpid(), signal.SIGTERM), ENDS, "no handler"),
+        (hear_and_go_on, ENDS, "It has a handler, and went on"),
+        (obey_by_killing_itself, ENDS, "a signal to itself is dropped"),
+        (obey_with_success, "its exit code is 143", "It was 0."),
+        (obey_with_the_signal, "its exit code is 143", "It was 241."),
+        (leave_at_once, "it runs", "This ends PID 1 now"),
+        (obey_too_early, "it runs", "a function that does so later"),
+        (obey_without_arguments, "it runs", "with two arguments"),
+        (obey_with_exit_itself, "it runs", "with two arguments"),
+        (be_the_handler, "it runs", "takes a signal and a function"),
+        (obey_with_a_typo, "it runs", "Is it imported"),
+        (143, "it runs", "obey is no function"),
     ],
 )
 def test_a_wrong_answer_to_exercise_2_is_not_done(
-    wrong: Callable[[], None], open_point: str, capsys: pytest.CaptureFixture[str]
+    wrong: Callable[[], None],
+    open_point: str,
+    hint: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    pid.check_obey(wrong)
+    monkeypatch.setattr(pid, "MOMENT", 0.3)  # no more would change this
+    verdict = pid.check_obey(wrong)
 
-    out = capsys.readouterr().out
-    assert f"[ ] {open_point}" in out
-    assert "Not yet." in out
-
-
-def test_an_answer_that_waits_itself_is_not_waited_for() -> None:
-    with pytest.raises(ChildProcessError, match="SIGALRM"):
-        pid.check_obey(signal.pause)
+    assert f"[ ] {open_point}" in str(verdict)
+    assert hint in verdict.hint
+    assert not verdict.done
+    assert "cfslib/" not in str(verdict)
