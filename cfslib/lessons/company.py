@@ -3,6 +3,7 @@
 They end with their standard input, so none outlives the notebook.
 """
 
+import functools
 import os
 import signal
 import subprocess
@@ -73,6 +74,7 @@ class Company:
         raise ChildProcessError(f"it did not start: {said.decode().strip()[-500:]}")
 
 
+@functools.cache  # a cell that runs twice has the same guest, and not two
 def container() -> Company:
     """Return a container of ours, in which `cat` waits for its input."""
     return Company(
@@ -81,6 +83,7 @@ def container() -> Company:
     )
 
 
+@functools.cache
 def family() -> Company:
     """Return a family in a PID namespace, one of them in a namespace further in."""
     return Company("from cfslib.lessons import company; company.live()", FAMILY)

@@ -213,6 +213,7 @@ def test_a_container_comes_with_namespaces_of_its_own_and_goes(
 ) -> None:
     view = notebook.view("sharing.view(")
     rows = view.get_by_role("row")
+    button(view, "End it").click()
     expect(rows).to_have_count(2)
     expect(rows.first).to_contain_text(re.compile("pid.*UTS.*NET"))
     columns = ["pid", *map(str, Namespace)]

@@ -134,6 +134,18 @@ def test_a_container_stays_until_it_is_sent_away() -> None:
     assert names == ["cfs", "cat"]
 
 
+@needs_namespaces
+def test_a_cell_that_runs_twice_has_one_guest() -> None:
+    try:
+        for _ in range(2):
+            company.container().come()
+        guests = sightings.containers(os.getpid())
+    finally:
+        company.container().go()
+
+    assert len(guests) == 1
+
+
 def test_a_company_that_cannot_come_says_why() -> None:
     absent = company.Company("raise SystemExit('no such luck')", company.FAMILY)
 
