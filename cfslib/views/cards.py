@@ -43,7 +43,11 @@ def _point(point: Point) -> Markup:
     sign = element("span", mark, class_="cfs-mark", aria_hidden="true")
     spoken = element("span", state, class_="cfs-spoken")
     return element(
-        "li", sign, spoken, point.claim, class_=None if point.holds else "cfs-faint"
+        "li",
+        sign,
+        spoken,
+        prose(point.claim),
+        class_=None if point.holds else "cfs-faint",
     )
 
 

@@ -15,7 +15,7 @@ NEW_IN_A_CHILD = Question(
         Choice("8", "Then each program that you start would see another machine."),
     ),
     typed="number",
-    otherwise="The kernel makes no new namespace unless somebody asks for one.",
+    otherwise="Nobody has asked for a new one: `in_child` only forks.",
 )
 
 SET_THE_NAME = Question(
@@ -125,7 +125,7 @@ HOW_MANY_CALLS = Question(
         ),
     ),
     typed="number",
-    otherwise="One unshare, one write for each of three files, and the name.",
+    otherwise="Two calls are what you wrote.  `unshare_as_root` also writes files.",
 )
 
 NEIGHBOUR = Question(
@@ -140,7 +140,7 @@ NEIGHBOUR = Question(
         Choice("8", "That would be a container.  This one asked for a name only."),
     ),
     typed="number",
-    otherwise="It has what it asked for, UTS, and what that takes: USER.",
+    otherwise="Count what it asked for, and what that takes for an ordinary user.",
 )
 
 KNOCK = Question(

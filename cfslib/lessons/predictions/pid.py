@@ -93,7 +93,7 @@ OWN_PROC = Question(
         Choice("0", "There is always somebody: whoever asks."),
     ),
     typed="number",
-    otherwise="Only those that are inside: PID 1, and `ps`.",
+    otherwise="This `/proc` shows nobody who is outside.",
 )
 
 ZOMBIE = Question(
@@ -127,7 +127,7 @@ ORPHAN = Question(
         Choice("2", "Once for its child, and once for the orphan.", right=True),
     ),
     typed="number",
-    otherwise="There were two others, and both ended as children of PID 1.",
+    otherwise="Count who ended as a child of PID 1.",
 )
 
 KILL_YOURSELF = Question(
