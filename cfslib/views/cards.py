@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from cfslib.lessons import Point, Verdict, guard, handout
 from cfslib.views.page import Markup, element, join, page, prose
 
-BOLD, RED, GREEN, FAINT, PLAIN = (f"\x1b[{code}m" for code in (1, "31", "32", 2, 0))
+BOLD, FAINT, PLAIN = (f"\x1b[{code}m" for code in (1, 2, 0))
 ON_PURPOSE = "Refused on purpose"
 WIDTH = 66  # columns for what is said, so that all of it fits into 80
 ENOUGH = 2  # wrong answers after which the solution is open
@@ -90,7 +90,7 @@ def error(caught: BaseException, *, on_purpose: bool = False) -> list[str]:
     if isinstance(caught, KeyboardInterrupt):
         return [f"{BOLD}Interrupted.{PLAIN}  The cell was stopped, as you asked."]
     kind = type(caught).__name__
-    title = f"{GREEN}{ON_PURPOSE}: {kind}" if on_purpose else f"{RED}{kind}"
+    title = f"{ON_PURPOSE}: {kind}" if on_purpose else kind
     rows = [line for label, text in _rows(caught) if text for line in _row(label, text)]
     return [f"{BOLD}{title}{PLAIN}", *rows, f"{FAINT}{ALL_FRAMES}{PLAIN}"]
 
