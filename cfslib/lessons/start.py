@@ -63,9 +63,9 @@ def check_note(leaves_a_note: Callable[[Path], Spec]) -> list[Point]:
             spec is not None and not left_before,
             "The container shall write, not your function." if spec else wanted,
         ),
-        Point("afterwards the directory has a file `note`", text is not None, why),
+        Point("afterwards the directory has a file called note", text is not None, why),
         Point(
-            "the container wrote `kept` into it",
+            "the container wrote the word kept into it",
             text is not None and text.strip() == "kept",
             f'It says {text!r}.  The shell writes it with "echo kept > FILE".',
         ),
@@ -84,7 +84,7 @@ def _described(describe: Callable[[], object]) -> tuple[Spec | None, str]:
         given = "nothing" if found is None else f"this: {found!r:.60}"
         return (
             None,
-            f"It returns {given}.  `return Spec([...])`, and the check runs it.",
+            f"It returns {given}.  Write: return Spec([...]).  The check runs it.",
         )
 
     return in_child(answer)
@@ -116,11 +116,11 @@ def _leave_it(spec: Spec, here: Path) -> str:
     if not spec.volumes:
         return 'A volume shows it inside: volumes=[Volume(directory, "/data")].'
     if not places:
-        return "No volume has `directory` as its source: Volume(directory, ...)."
+        return "No volume has your directory as its source: Volume(directory, ...)."
     if ">" in done.stdout:
         return '">" means something to a shell only: ["sh", "-c", "... > ..."].'
     if done.stderr:
         return f"The container said: {done.stderr.strip()}"
     if others := [path.name for path in here.iterdir()]:
-        return f"There is {others[0]!r} in it.  Wanted is a file that is called 'note'."
+        return f"There is {others[0]!r} in it.  Wanted is a file that is called note."
     return f"Inside, your directory is {places[0]}: write to {places[0]}/note."

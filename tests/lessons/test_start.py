@@ -78,7 +78,7 @@ WRONG_NAMES: list[tuple[object, str]] = [
     (runs_it, "It returns this: 0"),
     (lambda: None, "It returns nothing"),
     (lambda: "workshop", "It returns this: 'workshop'"),
-    (lambda: Spec, "`return Spec([...])`"),
+    (lambda: Spec, "Write: return Spec([...])"),
     (Spec(["hostname"], hostname="workshop"), "named is no function"),
     (lambda: 1 / 0, "ZeroDivisionError"),
 ]
@@ -133,7 +133,7 @@ WRONG_NOTES: list[tuple[object, str]] = [
     (lambda d: left("echo kept > /note", Volume(d, DATA)), "write to /data/note"),
     (lambda d: left(WRITES, Volume("/data", d)), "the directory of the host is first"),
     (lambda d: left(WRITES, Volume("directory", DATA)), "no such directory"),
-    (lambda d: left(WRITES, Volume(None, DATA)), "No volume has `directory`"),
+    (lambda d: left(WRITES, Volume(None, DATA)), "No volume has your directory"),
     (lambda d: Spec(["true"], volumes=Volume), "TypeError"),  # type: ignore[arg-type]
     (lambda d: left(WRITES, (d, DATA)), ""),
     (lambda d: left(WRITES, f"{d}:/data"), ""),

@@ -26,7 +26,7 @@ NAMESPACE = Question(
     "20-how-fast/namespace",
     "Which of these namespaces takes longest to make, as a rule?",
     (
-        Choice("`UTS`, a new host name", "A few hundred bytes are copied."),
+        Choice("`UTS`, a new host name", "Only a few hundred bytes are copied."),
         Choice(
             "`PID`, new process numbers",
             "The new list is empty, so there is nothing to copy.",

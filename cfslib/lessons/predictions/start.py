@@ -9,7 +9,7 @@ IN_CHILD = Question(
     (
         Choice(
             "yes, the function runs in this notebook",
-            "It does not: `in_child` makes a process, and calls the function there.",
+            "`in_child` makes a new process, and calls the function there.",
         ),
         Choice(
             "yes, a child is a copy of its parent",
