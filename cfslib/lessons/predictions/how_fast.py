@@ -4,7 +4,8 @@ from cfslib.lessons.predictions import Choice, Question
 
 FORK = Question(
     "20-how-fast/fork",
-    "How long does it take to fork a process, and to wait for its end?",
+    "How long does it take to fork a process and to wait for its end, if the machine "
+    "has nothing else to do?",
     (
         Choice(
             "about a microsecond",
@@ -12,7 +13,8 @@ FORK = Question(
         ),
         Choice(
             "about a millisecond",
-            "A fork copies no memory, but it copies the tables that say where it is.",
+            "A fork copies no memory, but it copies the tables that say where it is.  "
+            "More than a few milliseconds mean that your machine is busy.",
             right=True,
         ),
         Choice(
