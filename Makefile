@@ -31,12 +31,11 @@ endef
 .NOTPARALLEL: # the tests share one machine, and their reports one terminal
 .PHONY: help lab setup test lint types check unit notebooks as-user browser no-browser
 .PHONY: screenshots pictures lengths bench format refresh lock clean build run shell
-.PHONY: test-image wheels
+.PHONY: test-image wheels book slides
 
 help: ## List what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
 
-# What `make lab` needs no network for, once this is done.
 wheels: setup ## Fetch all packages into wheels/, for `make setup` without a network
 	$(VENV)/bin/python .make/wheels.py requirements.lock wheels
 
@@ -86,6 +85,12 @@ format: setup ## Put the code into shape
 
 refresh: setup ## Run the notebooks and save what they print
 	$(in_venv) python tests/refresh_notebooks.py
+
+book: setup ## Write all chapters as pages to read, into book/
+	$(VENV)/bin/python .make/book.py book
+
+slides: setup ## Write all chapters as slides, into book/slides.html
+	$(VENV)/bin/python .make/slides.py book/slides.html
 
 lengths: setup ## Say how long the functions of cfslib are
 	@$(in_venv) $(pytest) -q -s tests/test_lengths.py

@@ -34,7 +34,8 @@ def main(lock: str, *options: str) -> int:
 
 
 def _collected(told: str) -> int:
-    return Path(told).read_text().count("Collecting ")
+    text = Path(told).read_text()
+    return text.count("Collecting ") + text.count("Processing ")  # the latter of files
 
 
 def _installed() -> int:
