@@ -27,11 +27,13 @@ Cell = Any  # of nbformat, which has no types
 
 def page(title: str, body: str, style: str = "") -> str:
     """Return a page that is complete in itself, in the reader's own theme."""
-    light, dark = (HtmlFormatter(style=name) for name in ("friendly", "github-dark"))
+    light, dark = (HtmlFormatter(style=name) for name in ("xcode", "github-dark"))
     colours = (
         f"{light.get_style_defs('.code')}\n@media screen and "
         f"(prefers-color-scheme: dark) {{\n{dark.get_style_defs('.code')}\n}}"
     )
+    # What may have to be moved sideways can be, with the keyboard too.
+    body = re.sub(r"<(pre|table)>", r'<\1 tabindex="0">', body)
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'

@@ -35,7 +35,7 @@ def main(file: str) -> None:
 def bound(deck: list[str]) -> str:
     """Return slides as one page."""
     made = "\n".join(
-        f'<section class="slide" tabindex="-1">{slide}</section>' for slide in deck
+        f'<section class="slide" tabindex="0">{slide}</section>' for slide in deck
     )
     script = f"<script>{(HERE / 'slides.js').read_text()}</script>"
     buttons = (
