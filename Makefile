@@ -154,6 +154,5 @@ $(VENV)/locked.stamp: requirements.lock
 	@echo "Installing what requirements.lock names, $(if $(offline),from wheels/,77 MB)"
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(VENV)/bin/python .make/install.py requirements.lock $(offline) || \
-	    { $(if $(offline),echo "wheels/ has not all of it for this Python.  With a \
-	    network: make wheels";) exit 1; }
+	    { $(if $(offline),echo "wheels/ has not all of it.  If there is a network: rm -r wheels";) exit 1; }
 	@touch $@

@@ -103,4 +103,5 @@ def test_a_page_shows_what_a_view_shows(book: ModuleType) -> None:
     ]
 
     assert "<button" not in shown
-    assert shown in book.written(path, pictures)
+    written = book.written(path, pictures).replace(' tabindex="0"', "")
+    assert shown.replace(' tabindex="0"', "") in written
