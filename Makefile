@@ -14,20 +14,37 @@ IMAGE ?= cfs
 TARGET ?= workshop# or test, which has nbval besides
 browsers := chromium chromium-browser google-chrome google-chrome-stable
 browser := $(firstword $(foreach name,$(browsers),$(shell command -v $(name))))
+# If there are wheels, they are all that is needed.
+offline := $(if $(wildcard wheels),--no-index --find-links wheels)
 root := $(filter 0,$(shell id -u))# empty for an ordinary user
+
+# In the words of the shell that make was started from.
+define say_where_cfs_is
+case $$SHELL in \
+    */fish) activate=activate.fish ;; \
+    *) activate=activate ;; \
+esac; \
+echo "Ready: \`$(VENV)/bin/cfs doctor\` says what this machine allows."; \
+echo "To type just \`cfs\` in this terminal: source $(abspath $(VENV))/bin/$$activate"
+endef
 
 .NOTPARALLEL: # the tests share one machine, and their reports one terminal
 .PHONY: help lab setup test lint types check unit notebooks as-user browser no-browser
-.PHONY: screenshots pictures lengths bench format refresh lock clean build run shell test-image
+.PHONY: screenshots pictures lengths bench format refresh lock clean build run shell
+.PHONY: test-image wheels book slides
 
 help: ## List what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
+
+wheels: setup ## Fetch all packages into wheels/, for `make setup` without a network
+	$(VENV)/bin/python .make/wheels.py requirements.lock wheels
 
 # A copy without answers, in work/; JupyterLab shows cfslib beside it.
 lab: setup ## Open a copy of the notebooks in JupyterLab
 	$(in_venv) cfs workshop work
 
 setup: $(VENV)/cfslib.stamp ## Make the environment in .venv, with the cfs command
+	@$(if $(filter setup,$(MAKECMDGOALS)),$(say_where_cfs_is))
 
 test: lint types check $(if $(browser)$(CI),browser,no-browser) ## Check everything
 
@@ -68,6 +85,12 @@ format: setup ## Put the code into shape
 
 refresh: setup ## Run the notebooks and save what they print
 	$(in_venv) python tests/refresh_notebooks.py
+
+book: setup ## Write all chapters as pages to read, into book/
+	$(VENV)/bin/python .make/book.py book
+
+slides: setup ## Write all chapters as slides, into book/slides.html
+	$(VENV)/bin/python .make/slides.py book/slides.html
 
 lengths: setup ## Say how long the functions of cfslib are
 	@$(in_venv) $(pytest) -q -s tests/test_lengths.py
@@ -112,16 +135,15 @@ clean: ## Remove what make has made
 # A stamp is written last, so an installation that was cut short does not count.
 
 $(VENV)/cfslib.stamp: $(VENV)/locked.stamp pyproject.toml
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
 	    --no-deps --no-build-isolation --editable .
-	$(VENV)/bin/python -m compileall -q cfslib
-	$(VENV)/bin/python -m cfslib.cli.launcher $(VENV)/bin/cfs
+	@$(VENV)/bin/python -m compileall -q cfslib
+	@$(VENV)/bin/python -m cfslib.cli.launcher $(VENV)/bin/cfs
 	@touch $@
 
 # What only draws the benchmark's plot, or drives a browser, is not for all who learn.
 $(VENV)/%.stamp: tests/%/requirements.lock $(VENV)/cfslib.stamp
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
-	    --require-hashes --requirement $<
+	$(VENV)/bin/python .make/install.py $<
 	@touch $@
 
 $(VENV)/locked.stamp: requirements.lock
@@ -129,8 +151,8 @@ $(VENV)/locked.stamp: requirements.lock
 	    { echo "cfs needs Python 3.11 or newer.  To name one: make PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' || \
 	    { echo "$(PYTHON) cannot make environments.  On Debian: apt install python3-venv"; exit 1; }
-	@echo "Installing the packages in requirements.lock (77 MB, about half a minute)"
-	$(PYTHON) -m venv --clear $(VENV)
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
-	    --require-hashes --requirement requirements.lock
+	@echo "Installing what requirements.lock names, $(if $(offline),from wheels/,77 MB)"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(VENV)/bin/python .make/install.py requirements.lock $(offline) || \
+	    { $(if $(offline),echo "wheels/ has not all of it.  If there is a network: rm -r wheels";) exit 1; }
 	@touch $@

@@ -103,6 +103,7 @@ doctor: what this machine allows, and the line that mends what it does not
     trials        try what a container needs, each thing in a child of its own
     extras        try what a container can do without: limits, ids beyond our own
     report        all of it, as text
+    letter        one page about this machine, to mail before a class
 
 lessons: the checks behind the exercises, one file a notebook
 

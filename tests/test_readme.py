@@ -4,7 +4,8 @@ In a `console` block each line `$ COMMAND` is run, and the lines after it are wh
 prints.  In those, `...` stands for anything, on a line of its own for any lines; a line
 that is only a number stands for any number, and `laptop` for the name of this machine;
 `pts/0` may be no terminal at all.
-In an `sh` block are commands that take too long to run; make knows their targets.
+In an `sh` block are commands that take too long to run; make knows their targets, and
+`cfs` knows their options.
 """
 
 import os
@@ -110,12 +111,17 @@ def test_a_transcript_is_real(
 
 @pytest.mark.skipif(not shutil.which("make"), reason="needs make")
 @pytest.mark.parametrize("block", blocks("sh"), ids=str)
-def test_a_long_command_is_one_that_make_knows(block: Block) -> None:
-    for line in block.text.splitlines():
-        command = line.partition("#")[0].split()
-        if command and command[0] not in ("git", "cd"):
-            assert command[0] == "make", "who would notice if this no longer worked?"
-            _try_out(command[1:])
+def test_a_long_command_is_one_that_make_or_cfs_knows(block: Block) -> None:
+    for command in re.split(r"\n|&&|or:", block.text):
+        match command.partition("#")[0].split():
+            case ["make", *words]:
+                _try_out(words)
+            case [".venv/bin/cfs", *words]:
+                _ask_for_help(words)
+            case ["python3", "-m", "cfslib.cli.entry", *words]:
+                _ask_for_help(words)
+            case words:
+                assert not words, "who would notice if this no longer worked?"
 
 
 @pytest.mark.skipif(not shutil.which("make"), reason="needs make")
@@ -132,10 +138,25 @@ def _try_out(words: list[str]) -> None:
 
 @pytest.mark.parametrize("word", sorted(set(re.findall(r"`cfs ([\w-]+)", README))))
 def test_a_command_of_cfs_that_is_named_is_there(word: str) -> None:
-    words = [sys.executable, "-m", "cfslib.cli.entry", word, "--help"]
+    _ask_for_help([word])
+
+
+def _ask_for_help(line: list[str]) -> None:
+    words = [sys.executable, "-m", "cfslib.cli.entry", *line, "--help"]
     done = subprocess.run(words, cwd=TOP, capture_output=True)
 
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("place", re.findall(r"[^!]\[[^\]]+\]\(([^)]+)\)", README))
+def test_a_link_leads_somewhere(place: str) -> None:
+    headings = re.findall(r"^#+ (.+)$", README, re.MULTILINE)
+    anchors = {re.sub(r"[^a-z -]", "", text.lower()) for text in headings}
+
+    if place.startswith("#"):
+        assert place[1:].replace("-", " ") in anchors
+    else:
+        assert (TOP / place).exists()
 
 
 MODULES = re.findall(r"`(?:cfslib/)?(\w+\.py|\w+/(?:\w+\.py)?)`", README)

@@ -15,6 +15,7 @@ from cfslib.isolation import idmaps, limits
 from cfslib.isolation.cgroups import hierarchies
 from cfslib.isolation.limits import Limits
 from cfslib.isolation.namespaces import Namespace
+from cfslib.kernel import program
 from cfslib.runtime import ownership
 
 
@@ -70,11 +71,12 @@ def _delegation() -> str:
         return "sudo mount -t cgroup2 cgroup2 /sys/fs/cgroup"
     if os.geteuid() == 0 and machine.around():
         return "docker run --cgroupns=host -v /sys/fs/cgroup:/sys/fs/cgroup ..."
+    cfs = program.ours()
     if name := machine.around():
-        return f"sudo cfs run ...  # on the machine itself, not in {name}"
+        return f"sudo {cfs} run ...  # on the machine itself, not in {name}"
     if version == "v2" and shutil.which("systemd-run"):
-        return "systemd-run --user --scope cfs run ..."
-    return "sudo cfs run ..."
+        return f"systemd-run --user --scope {cfs} run ..."
+    return f"sudo {cfs} run ..."
 
 
 def user_ids() -> Finding:

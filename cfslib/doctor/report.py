@@ -69,4 +69,13 @@ def _lines(finding: Finding) -> list[str]:
         initial_indent=start,
         subsequent_indent=" " * len(start),
     )
-    return [text, f"      type: {finding.remedy}"] if finding.remedy else [text]
+    return [text, _to_type(finding.remedy)] if finding.remedy else [text]
+
+
+def _to_type(remedy: str) -> str:
+    """Return the line to type; a long one goes on after a backslash."""
+    start = "      type: "
+    lines = textwrap.wrap(
+        remedy, WIDTH - len(start) - 2, break_long_words=False, break_on_hyphens=False
+    )
+    return start + f" \\\n{' ' * len(start)}".join(lines)

@@ -20,7 +20,7 @@ from cfslib.doctor.obstacles import Obstacle
 from cfslib.images import builds, cache, host_tools, notes, ours, search
 from cfslib.isolation import idmaps, mounts, rootfs
 from cfslib.isolation.namespaces import Namespace
-from cfslib.kernel import syscalls
+from cfslib.kernel import program, syscalls
 from cfslib.kernel.record import Record
 from cfslib.runtime import ownership
 from cfslib.runtime.run import capture
@@ -160,7 +160,7 @@ def whole() -> Finding:
     """Make a whole container."""
     error = run_true()
     if error:
-        remedy = "cfs run --trace true"  # shows which call was refused
+        remedy = f"{program.ours()} run --trace true"  # shows which call was refused
         return Finding("a container", f"failed: {cause_of(error)}", remedy, fatal=True)
     return Finding("a container", "was made, ran `true`, and is gone")
 

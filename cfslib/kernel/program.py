@@ -11,6 +11,7 @@ RESOLVE_NO_MAGICLINKS in openat2(2).
 import _signal as signal
 import errno
 import posix as os
+import sys
 
 from cfslib.kernel import libc
 
@@ -71,3 +72,18 @@ def refuse_links_out_of_here(file: "str | bytes") -> None:
             return
         words = line[2:].replace(b"\t", b" ").split(b" ")
         file = next((word for word in words if word), b"")
+
+
+def ours() -> str:
+    """Return how `cfs` is typed where no PATH leads to it, as under sudo."""
+    typed = sys.argv[0]
+    if not typed.endswith("/cfs"):  # in a notebook, or a program of somebody's own
+        typed = f"{sys.prefix}/bin/cfs"
+    try:
+        path = typed if typed[:1] == "/" else f"{os.getcwd()}/{typed}"
+        os.stat(path)
+    except OSError:
+        return "cfs"
+    from shlex import quote  # here, because it is for hints alone
+
+    return quote(path)

@@ -149,3 +149,31 @@ def test_a_rootfs_cannot_make_us_run_what_is_on_the_host(
     with pytest.raises(CannotExecute, match="sh: Too many levels") as told:
         capture(spec)
     assert any("out of the container" in note for note in told.value.__notes__)
+
+
+# How `cfs` itself is typed
+
+
+@pytest.mark.parametrize("typed", ["bin/cfs", "{here}/bin/cfs"])
+def test_cfs_is_named_so_that_sudo_finds_it(
+    typed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/cfs").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", [typed.format(here=tmp_path)])
+
+    assert program.ours() == f"{tmp_path}/bin/cfs"
+
+
+def test_a_notebook_names_the_cfs_of_its_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["ipykernel_launcher.py"])
+    monkeypatch.setattr("sys.prefix", str(tmp_path / "my env"))
+    assert program.ours() == "cfs"
+
+    (tmp_path / "my env/bin").mkdir(parents=True)
+    (tmp_path / "my env/bin/cfs").touch()
+
+    assert program.ours() == f"'{tmp_path}/my env/bin/cfs'"

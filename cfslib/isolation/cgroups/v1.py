@@ -4,7 +4,7 @@ import posix
 
 from cfslib.isolation.cgroups.group import Group
 from cfslib.isolation.cgroups.hierarchies import CannotLimit, Home, advice
-from cfslib.kernel import procfs, syscalls
+from cfslib.kernel import procfs, program, syscalls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def parent_for(home: Home, controllers: "Collection[str]") -> str:
         raise CannotLimit(
             f"cannot limit {', '.join(sorted(controllers))}: "
             f"we may make no groups in {home.ours}",
-            advice(controllers, "be root: `sudo cfs run ...`"),
+            advice(controllers, f"be root: `sudo {program.ours()} run ...`"),
         )
     return home.ours
 

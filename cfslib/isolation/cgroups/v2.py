@@ -4,7 +4,7 @@ import posix
 
 from cfslib.isolation.cgroups.group import Group
 from cfslib.isolation.cgroups.hierarchies import CannotLimit, Home, advice
-from cfslib.kernel import procfs, syscalls
+from cfslib.kernel import procfs, program, syscalls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ def parent_for(home: Home, controllers: "Collection[str]") -> str:
         f"no cgroup around {home.ours} is delegated to us",
         advice(
             controllers,
-            "be root, or ask systemd: `systemd-run --user --scope cfs run ...`",
+            "be root, or ask systemd: "
+            f"`systemd-run --user --scope {program.ours()} run ...`",
         ),
     )
 
