@@ -13,7 +13,7 @@ import html
 import re
 from collections.abc import Iterable, Sequence
 
-from cfslib.views.style import SHEET
+from cfslib.views.style import SHEET, namespace_class
 
 Child = object  # a Markup, or anything whose str() is text
 LONGEST = 30  # characters of a path that fit into a column of a table
@@ -130,21 +130,10 @@ def output(text: Child, label: str) -> Markup:
     )
 
 
-def badge(number: int, label: Child, title: str | None = None) -> Markup:
-    """Return a label in the colour and with the letter of its number.
-
-    The colours come again after seven numbers, the letters never: equal letters mean
-    equal things, for those who see the colours and for those who do not.
-    """
-    mark = element("b", letter(number))
-    return element(
-        "span",
-        mark,
-        " ",
-        label,
-        class_=f"cfs-badge cfs-colour-{number % 7}",
-        title=title,
-    )
+def kind_badge(kind: object, label: Child | None = None) -> Markup:
+    """Return the name of a kind of namespace, in its colour."""
+    shown = str(kind) if label is None else label
+    return element("span", shown, class_=f"cfs-badge {namespace_class(kind)}")
 
 
 def letter(number: int) -> str:

@@ -96,6 +96,7 @@ SHEET = f"""
 }}
 .cfs .cfs-same {{ padding-left: calc(0.4em + 4px); }}
 .cfs .cfs-badge {{ border-radius: 3px; padding: 0 0.4em; white-space: nowrap; }}
+.cfs .cfs-as-first {{ box-shadow: inset 0 0 0 1px var(--cfs-line); }}
 .cfs .cfs-faint {{ opacity: 0.8; }}
 .cfs .cfs-note {{
   margin: 0.4em 0; padding: 0.4em 0.8em; border-left: 4px solid var(--cfs-line);

@@ -16,7 +16,7 @@ import nbformat
 import pytest
 from playwright.sync_api import Locator, expect
 
-from cfslib.isolation.namespaces import Namespace
+from cfslib.views.style import KINDS
 from tests.browser import audit
 from tests.browser.conftest import Report, RunCells, in_notebook
 from tests.browser.lab import PATHS, Lab
@@ -215,7 +215,7 @@ def test_a_container_comes_with_namespaces_of_its_own_and_goes(
     rows = view.get_by_role("row")
     expect(rows).to_have_count(2)
     expect(rows.first).to_contain_text(re.compile("pid.*UTS.*NET"))
-    columns = ["pid", *map(str, Namespace)]
+    columns = ["pid", *KINDS]
 
     button(view, "Start a container").click()
     inside = view.get_by_role("row", name="inside: cat")
