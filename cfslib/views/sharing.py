@@ -5,8 +5,9 @@ Equal inodes have the same letter; the letters start anew in each column, becaus
 letter in one has nothing to do with the same one in another.  What is not shared with
 the first row has the colour of its column.
 
-The kernel shows these links only to those who may look into the process.  A container's
-PID 1 lets nobody do so but root of the host: a row says that, and never that it has none.
+The kernel shows these links only to those who may look into the process.  A
+container's PID 1 lets nobody do so but root of the host: a row then says that it is
+hidden, and never that it has none.
 """
 
 import threading
@@ -123,7 +124,7 @@ def _cells(
 def _cell(seen: Sighting, kind: Namespace, numbers: Mapping[int, int]) -> Markup:
     inode = seen.namespaces[kind]
     if inode is None:
-        sign, word = ("–", "left") if _is_dead(seen) else ("?", "hidden")
+        sign, word = ("-", "left") if _is_dead(seen) else ("?", "hidden")
         return element("span", sign, class_="cfs-faint", title=word)
     number = numbers[inode]
     colour = style.namespace_class(kind) if number else "cfs-as-first"

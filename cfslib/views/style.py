@@ -127,6 +127,14 @@ SHEET = f"""
 }}
 .cfs svg text.cfs-on {{ fill: #000000; stroke: none; }}
 .cfs svg text.cfs-in {{ stroke: none; }}
+.cfs svg .cfs-bold {{ font-weight: 700; }}
+.cfs svg text.cfs-code {{
+  font-family: var(--jp-code-font-family, ui-monospace, monospace);
+}}
+.cfs .cfs-wire {{ stroke: var(--cfs-text); stroke-width: 2; fill: none; }}
+.cfs .cfs-wire-end {{ fill: var(--cfs-text); }}
+.cfs .cfs-inverse {{ fill: var(--cfs-text); }}
+.cfs svg text.cfs-on-inverse {{ fill: var(--cfs-ground); stroke: none; }}
 .cfs .cfs-knot {{ stroke: var(--cfs-line); }}
 .cfs .cfs-gap {{ stroke: var(--cfs-ground); stroke-width: 3px; fill: none; }}
 .cfs .cfs-stroke {{ stroke: var(--cfs-line); fill: none; }}

@@ -68,10 +68,8 @@ def test_a_container_is_in_the_picture_whoever_looks() -> None:
 def test_what_is_seen_is_said_too() -> None:
     text = sharing.summary(ROWS)
 
-    assert (
-        text
-        == "Compared with “this notebook”: “a container” has PID of its own; hidden: NET."
-    )
+    said = "“a container” has PID of its own; hidden: NET."
+    assert text == f"Compared with “this notebook”: {said}"
 
 
 def test_a_button_acts_and_looks_again() -> None:
