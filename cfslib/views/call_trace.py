@@ -13,13 +13,27 @@ import ipywidgets
 
 from cfslib.kernel.tracing import Call
 from cfslib.observe import in_c
-from cfslib.views.page import Markup, element, join, number, page, shortened, svg, table
+from cfslib.views.page import (
+    Child,
+    Markup,
+    element,
+    join,
+    kind_badge,
+    number,
+    page,
+    shortened,
+    svg,
+    table,
+)
+from cfslib.views.style import KINDS
 from cfslib.views.widget import View, button, row
 
-_WIDTH = 120  # of the longest bar
+_WIDTH = 80  # of the longest bar
 _FAR = 4  # so many times as long as the next: such a bar is cut
 _HEAD = ("process", "µs", "how long", "call, and the same in C", "manual")
 _PATH = re.compile(r'(?:/[^/",:=\s]+){2,}')
+_OF_NAMESPACES = {"clone", "unshare", "setns"}
+_KIND = re.compile(rf"\b({'|'.join(KINDS)})\b")
 _MANY = 3  # so many calls of one kind in a row are folded
 # What we call by a name that has no page of its own.
 _PAGES = {"posix_spawn": "man3/posix_spawn.3", "prctl": "man2/prctl.2"}
@@ -110,12 +124,18 @@ def _process(pid: int, pids: Sequence[int]) -> Markup:
 
 def _in_both_words(call: Call) -> Markup:
     # Its C has the paths whole.
-    text = element("code", _PATH.sub(lambda path: shortened(path[0]), str(call)))
+    short = _PATH.sub(lambda path: shortened(path[0]), str(call))
+    text = element("code", *_words(short) if call.name in _OF_NAMESPACES else [short])
     return element(
         "details",
         element("summary", element("mark", text) if call.error else text),
         element("pre", in_c.written(call)),
     )
+
+
+def _words(text: str) -> list[Child]:
+    """Return a text with the kinds of namespaces in their colours."""
+    return [kind_badge(p) if p in KINDS else p for p in _KIND.split(text)]
 
 
 def _link(call: str) -> Markup:
@@ -129,7 +149,7 @@ def _bar(share: float) -> Markup:
     width = _WIDTH if cut else max(1, round(share * _WIDTH))
     bar = element("rect", width=width, height=14, class_="cfs-colour-1")
     # Two strokes across a bar, as on the axis of a chart that leaves something out.
-    gap = element("path", d="M96 14 l8 -14 M104 14 l8 -14", class_="cfs-gap")
+    gap = element("path", d="M60 14 l8 -14 M68 14 l8 -14", class_="cfs-gap")
     words = "off the scale" if cut else f"{share:.0%} of the longest bar"
     drawing = svg(_WIDTH, 14, words, bar, gap if cut else "")
     return element("div", drawing, style=f"width: {_WIDTH}px")

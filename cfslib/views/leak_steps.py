@@ -1,4 +1,4 @@
-"""leak_steps: a mount that reaches another mount namespace, or does not, step by step."""
+"""leak_steps: a mount that reaches another namespace, or does not, step by step."""
 
 from collections.abc import Mapping, Sequence
 

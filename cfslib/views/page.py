@@ -158,6 +158,7 @@ def svg(width: int, height: int, title: str, *children: Child) -> Markup:
         *children,
         role="img",
         aria_label=title,
+        xmlns="http://www.w3.org/2000/svg",  # to be a file of its own, too
         viewBox=f"0 0 {width} {height}",
         width=width,
         height=height,

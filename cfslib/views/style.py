@@ -71,6 +71,7 @@ SHEET = f"""
 }}
 .cfs .cfs-output details > summary {{ padding-left: 4px; font-style: italic; }}
 .cfs td pre {{ white-space: pre-wrap; word-break: normal; overflow-wrap: anywhere; }}
+.cfs td summary code {{ white-space: normal; overflow-wrap: anywhere; }}
 .cfs td summary {{ padding-left: 1.1em; text-indent: -1.1em; }}
 .cfs ul {{ margin: 0.2em 0; }}
 .cfs .cfs-beside {{ display: flex; flex-wrap: wrap; gap: 0.5em 1.5em; }}

@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 
+from cfslib.kernel.procfs import Mount
 from cfslib.observe import climb, leak, succession
 from cfslib.observe.climb import JAIL, Where
 from cfslib.observe.leak import Both
 from cfslib.observe.succession import Moment
 from cfslib.views import climb_steps, exec_steps, leak_steps, mount_picture
+from cfslib.views.style import NAMESPACES
 from tests.conftest import needs_namespaces
 from tests.views.sightings import DEAD, FIRST, HOST
 from tests.views.trees import mount
@@ -26,7 +28,7 @@ def test_a_wire_joins_mounts_that_hear_of_each_other() -> None:
 
 
 def test_a_shared_wire_has_two_ends_and_a_private_one_none() -> None:
-    def ends(container: mount_picture.Mount) -> int:
+    def ends(container: Mount) -> int:
         drawn = leak_steps.picture(None, Both("", "", (SHARED,), (container,)))
         return drawn.count("cfs-wire-end")
 
@@ -47,7 +49,7 @@ def test_the_climb_shows_what_is_in_reach() -> None:
     drawn = climb_steps.picture(locked_in)
 
     assert "/ is /mnt/jail, and . is /, by their paths on the host." in drawn
-    assert drawn.count(climb_steps.NAMESPACES["MNT"]) == 2  # the jail and the trap
+    assert drawn.count(NAMESPACES["MNT"]) == 2  # the jail and the trap
     assert "line-through" not in drawn
     gone = climb_steps.picture(replace(locked_in, cwd=JAIL, cut=True))
     assert gone.count("line-through") == 2
