@@ -28,6 +28,7 @@ kernel itself: it takes data, or a function that returns it.
     call_trace    what the kernel was asked, in order, by process
     limit_chart   the picture of a limit, and of the line that bends below it
     limit_gauge   press a container against a limit, and see the line bend
+    source        functions as they are written, in colours, side by side if wanted
     durations     how long things took, with a bar for each
     cards         a verdict and an error, as a learner should see them
     kernel        what a kernel of JupyterLab does for one of our notebooks
