@@ -83,7 +83,8 @@ class Beside:
 
     def _repr_html_(self) -> str:
         rows = [
-            (_code(left), _code(right, marked=bool(left))) for left, right in self.rows
+            (_code(left, bool(left)), _code(right, bool(left)))
+            for left, right in self.rows
         ]
         drawn = table("A line beside the one that does the same", self.files, rows)
         styled = element("div", drawn, class_="cfs-source cfs-lines")
@@ -138,8 +139,13 @@ def aligned(yours: str, ours: str, same: Mapping[str, str]) -> list[tuple[str, s
     for line in ours.splitlines():
         words = [word for word, other in same.items() if other in line]
         left = [one for one in lines for word in words if word in one]
-        rows.append((left[0].strip() if left else "", line))
+        rows.append((_bare(left[0]) if left else "", line))
     return rows
+
+
+def _bare(line: str) -> str:
+    """Return a line without its comment, which has been read already."""
+    return line.partition("  #")[0].strip()
 
 
 def _figure(one: Excerpt) -> Markup:
@@ -150,7 +156,7 @@ def _figure(one: Excerpt) -> Markup:
     return element("figure", name, code, class_="cfs-source")
 
 
-def _code(line: str, *, marked: bool = False) -> Markup:
+def _code(line: str, marked: bool) -> Markup:
     code = element("code", coloured(line))
     return element("mark", code) if marked else code
 

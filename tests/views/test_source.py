@@ -57,13 +57,13 @@ def test_lines_that_do_the_same_stand_side_by_side() -> None:
     left = [(yours, ours) for yours, ours in shown.rows if yours]
 
     assert [yours for yours, _ in left] == [
-        "mounts.keep_private()  # < the host",
+        "mounts.keep_private()",
         "init.forget_the_host()",
     ]
     assert "do(mounts.keep_private)" in left[0][1]
     assert len(shown.rows) == len(inspect.getsource(inside.become).splitlines())
-    assert shown._repr_html_().count("<mark>") == 2
-    assert "keep_private()  # < the host | " in repr(shown)
+    assert shown._repr_html_().count("<mark>") == 4
+    assert "keep_private()   | " in repr(shown)
 
 
 def test_an_excerpt_may_come_from_anywhere() -> None:
