@@ -43,10 +43,10 @@ def to_html(calls: Sequence[Call]) -> Markup:
     """Return the calls as a table, bars to one scale."""
     groups = _in_rows(calls)
     scale = _scale([_took(group) for group in groups])
-    pids = list(dict.fromkeys(call.pid for call in calls))
-    rows = [_row(group, pids, scale) for group in groups]
+    processes = {call.pid for call in calls}
+    rows = [_row(group, scale) for group in groups]
     summary = (
-        f"{len(calls)} calls by {len(pids)} processes, "
+        f"{len(calls)} calls by {len(processes)} processes, "
         f"{_took(calls) / 1000:.1f} ms in all."
     )
     return page(element("p", summary, role="status"), table("Calls", _HEAD, rows))
@@ -100,10 +100,10 @@ def _scale(durations: Sequence[float]) -> float:
     return (second if first > _FAR * second > 0 else first) or 1
 
 
-def _row(calls: Sequence[Call], pids: Sequence[int], scale: float) -> list[object]:
+def _row(calls: Sequence[Call], scale: float) -> list[object]:
     names = list(dict.fromkeys(call.name for call in calls))
     return [
-        _process(calls[0].pid, pids),
+        _process(calls[0].pid),
         number(f"{_took(calls):.0f}"),
         _bar(_took(calls) / scale),
         _in_both_words(calls[0]) if len(calls) == 1 else _many(calls, names),
@@ -117,9 +117,10 @@ def _many(calls: Sequence[Call], names: Sequence[str]) -> Markup:
     return element("details", element("summary", words), every)
 
 
-def _process(pid: int, pids: Sequence[int]) -> Markup:
-    colour = f"cfs-badge cfs-colour-{pids.index(pid) % 7}"
-    return element("span", "PID 1" if pid == 1 else "the maker", class_=colour)
+def _process(pid: int) -> Markup:
+    if pid == 1:
+        return kind_badge("PID", "PID 1")
+    return element("span", "the maker", class_="cfs-badge cfs-as-first")
 
 
 def _in_both_words(call: Call) -> Markup:

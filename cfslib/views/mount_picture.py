@@ -28,7 +28,7 @@ class Table:
     title: str
     rows: Sequence[Row]
     more: str = ""  # what is not drawn, in words
-    width: int = 320
+    width: int = 310
 
     def said(self) -> str:
         """Return it in words."""

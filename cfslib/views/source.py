@@ -34,10 +34,15 @@ _SHEET = """
   padding: 0.2em 0.8em; border-bottom: 1px solid var(--cfs-line);
   background: var(--cfs-raised);
 }
+.cfs .cfs-source pre, .cfs .cfs-lines code { background: none; }
 .cfs .cfs-source pre { margin: 0; padding: 0.5em 0.8em; overflow-x: auto; }
 .cfs .cfs-source span[class^=c] { font-style: italic; }
 .cfs .cfs-lines code { white-space: pre-wrap; overflow-wrap: anywhere; }
-.cfs .cfs-lines th, .cfs .cfs-lines td { border: 0; padding: 0 1em 0 0; }
+/* JupyterLab has numbers in mind: lines on a ground of their own, and to the right. */
+.cfs .cfs-lines.cfs-source tr:nth-child(n) { background: none; }
+.cfs .cfs-lines.cfs-source th, .cfs .cfs-lines.cfs-source td {
+  border: 0; padding: 0 1em 0 0; text-align: left;
+}
 .cfs .cfs-lines tbody th { font-weight: normal; }
 .cfs .cfs-lines mark { display: block; font-weight: normal; }
 .cfs .cfs-lines td > code { display: block; padding-left: calc(0.4em + 4px); }

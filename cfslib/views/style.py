@@ -77,6 +77,12 @@ SHEET = f"""
 .cfs .cfs-beside {{ display: flex; flex-wrap: wrap; gap: 0.5em 1.5em; }}
 .cfs .cfs-beside > * {{ flex: 1 1 20rem; min-width: 0; }}
 .cfs .cfs-wide {{ overflow-x: auto; }}
+/* ipywidgets says so when the kernel that a view belongs to is gone. */
+.cfs-view.jupyter-widgets-disconnected::before {{ display: none; }}
+.cfs-view.jupyter-widgets-disconnected::after {{
+  content: "This picture is from a kernel that has ended. Run the cell again.";
+  order: -1; padding: 0.3em 0.8em; border-left: 4px solid #d55e00;
+}}
 .cfs-view .widget-html, .cfs-view .widget-html-content {{ min-width: 0; }}
 .cfs table {{
   border-collapse: collapse; margin: 0.4em 0; font-size: 13px; color: inherit;

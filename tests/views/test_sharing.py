@@ -35,7 +35,7 @@ def test_a_zombie_hides_nothing_it_has_left() -> None:
     drawn = sharing.to_html([ROWS[0], ("dead", dead)])
 
     assert drawn.count('title="left"') == len(Namespace)
-    assert "hidden" not in drawn
+    assert 'title="hidden"' not in drawn
     assert "“dead” has left all of them." in drawn
 
 
