@@ -1,10 +1,10 @@
 """durations: how long things took, as a picture with a bar for each.
 
 It is no widget and brings its own ground and colours, so that it can be saved in a
-notebook and seen anywhere: in JupyterLab in its theme, elsewhere in the browser's.
-Where a page refuses drawings there are names and numbers in text.
+notebook and seen anywhere.  Where a page refuses pictures there is the same in text.
 """
 
+from base64 import b64encode
 from collections.abc import Mapping
 
 from cfslib.views.page import Markup, element, svg
@@ -13,18 +13,12 @@ from cfslib.views.style import NAMESPACES
 LINE, LETTER, BAR = 26, 7.6, 300  # pixels: a row, a letter at most, the longest bar
 GREY = "#8c8c8c"  # of what is no namespace
 _SHEET = """
-.cfs-durations {
-  --text: var(--jp-content-font-color1, #202020);
-  --ground: var(--jp-layout-color0, #ffffff);
-  font: 13px var(--jp-content-font-family, system-ui, sans-serif);
-}
+text { fill: #202020; font: 13px system-ui, sans-serif; }
+.ground { fill: #ffffff; }
 @media (prefers-color-scheme: dark) {
-  .cfs-durations {
-    --text: var(--jp-content-font-color1, #f0f0f0);
-    --ground: var(--jp-layout-color0, #1c1c1c);
-  }
+  text { fill: #f0f0f0; }
+  .ground { fill: #1c1c1c; }
 }
-.cfs-durations text { fill: var(--text); }
 """
 
 
@@ -37,8 +31,8 @@ class Bars:
     def __repr__(self) -> str:
         return to_text(self.costs)
 
-    def _repr_svg_(self) -> str:
-        return to_svg(self.costs)
+    def _repr_html_(self) -> str:
+        return to_html(self.costs)
 
 
 def bars(costs: Mapping[str, float]) -> Bars:
@@ -52,6 +46,16 @@ def to_text(costs: Mapping[str, float]) -> str:
     return "\n".join(f"{name:<{width}} {us:>9,.0f} us" for name, us in costs.items())
 
 
+def to_html(costs: Mapping[str, float]) -> Markup:
+    """Return the picture as an image, which says in words what it shows.
+
+    JupyterLab makes an image of a bare SVG as well, but one without words.
+    """
+    said = ", ".join(f"{name}: {us:,.0f} microseconds" for name, us in costs.items())
+    data = b64encode(to_svg(costs).encode()).decode()
+    return element("img", alt=said, src=f"data:image/svg+xml;base64,{data}")
+
+
 def to_svg(costs: Mapping[str, float]) -> Markup:
     """Return the picture, bars to the scale of the longest."""
     longest = max(costs.values())
@@ -61,12 +65,10 @@ def to_svg(costs: Mapping[str, float]) -> Markup:
         _row(name, us, us / longest, names, 8 + LINE * n)
         for n, (name, us) in enumerate(costs.items())
     )
-    said = ", ".join(f"{name}: {us:,.0f} microseconds" for name, us in costs.items())
-    ground = element("rect", width="100%", height="100%", rx=6, fill="var(--ground)")
-    picture = element(
-        "g", element("style", Markup(_SHEET)), ground, *drawn, class_="cfs-durations"
-    )
-    return svg(names + 100 + BAR + 10, height, said, picture)
+    ground = element("rect", width="100%", height="100%", rx=6, class_="ground")
+    sheet = element("style", Markup(_SHEET))
+    width = names + 100 + BAR + 10
+    return svg(width, height, "How long it took", sheet, ground, *drawn)
 
 
 def _row(name: str, us: float, share: float, names: int, y: int) -> Markup:

@@ -34,18 +34,22 @@ _SHEET = """
   padding: 0.2em 0.8em; border-bottom: 1px solid var(--cfs-line);
   background: var(--cfs-raised);
 }
-.cfs .cfs-source pre, .cfs .cfs-lines code { background: none; }
-.cfs .cfs-source pre { margin: 0; padding: 0.5em 0.8em; overflow-x: auto; }
+.cfs .cfs-source pre {
+  background: none; margin: 0; padding: 0.5em 0.8em; overflow-x: auto;
+}
 .cfs .cfs-source span[class^=c] { font-style: italic; }
-.cfs .cfs-lines code { white-space: pre-wrap; overflow-wrap: anywhere; }
+.cfs .cfs-line {
+  font: 13px/1.4 var(--jp-code-font-family, ui-monospace, monospace);
+  white-space: pre-wrap; overflow-wrap: anywhere;
+  border-left: 4px solid transparent; padding-left: 0.4em;
+}
+.cfs .cfs-line.cfs-matched { border-left-color: #e69f00; }
 /* JupyterLab has numbers in mind: lines on a ground of their own, and to the right. */
 .cfs .cfs-lines.cfs-source tr:nth-child(n) { background: none; }
 .cfs .cfs-lines.cfs-source th, .cfs .cfs-lines.cfs-source td {
   border: 0; padding: 0 1em 0 0; text-align: left;
 }
 .cfs .cfs-lines tbody th { font-weight: normal; }
-.cfs .cfs-lines mark { display: block; font-weight: normal; }
-.cfs .cfs-lines td > code { display: block; padding-left: calc(0.4em + 4px); }
 """ + "\n".join(
     f".cfs-source span[class^={token}] {{ color: var(--jp-mirror-editor-{name}-color,"
     f" {colour}); }}"
@@ -88,7 +92,7 @@ class Beside:
 
     def _repr_html_(self) -> str:
         rows = [
-            (_code(left, bool(left)), _code(right, bool(left)))
+            (_line(left, bool(left)), _line(right, bool(left)))
             for left, right in self.rows
         ]
         drawn = table("A line beside the one that does the same", self.files, rows)
@@ -161,9 +165,10 @@ def _figure(one: Excerpt) -> Markup:
     return element("figure", name, code, class_="cfs-source")
 
 
-def _code(line: str, marked: bool) -> Markup:
-    code = element("code", coloured(line))
-    return element("mark", code) if marked else code
+def _line(text: str, matched: bool) -> Markup:
+    # No `code`: JupyterLab gives it a ground on which its colours are hard to read.
+    names = "cfs-line cfs-matched" if matched else "cfs-line"
+    return element("div", coloured(text), class_=names)
 
 
 def coloured(text: str) -> Markup:

@@ -1,5 +1,7 @@
 """The stories step by step, printed source, and what is left when a kernel ends."""
 
+import re
+
 import pytest
 from playwright.sync_api import Locator, expect
 
@@ -112,8 +114,10 @@ def test_a_view_of_a_kernel_that_has_ended_says_so(notebook: Notebook) -> None:
     assert "has ended" not in view.evaluate(ended)
 
     notebook.page.locator(".lm-MenuBar-item", has_text="Kernel").click()
-    notebook.page.get_by_role("menuitem", name="Restart Kernel…", exact=True).click()
-    notebook.page.get_by_role("button", name="Restart", exact=True).click()
+    notebook.page.locator(
+        ".lm-Menu-item", has_text=re.compile("^Restart Kernel…")
+    ).click()
+    notebook.page.locator(".jp-Dialog .jp-mod-warn").click()
     expect(
         drawn(notebook, 2).locator(".jupyter-widgets-disconnected")
     ).not_to_have_count(0)

@@ -1,6 +1,7 @@
 """Durations: a name, a number and a bar for each, drawn and in text."""
 
 import re
+from base64 import b64decode
 from xml.etree import ElementTree
 
 from hypothesis import given
@@ -32,7 +33,15 @@ def test_where_nothing_is_drawn_there_is_text() -> None:
     shown = durations.bars({"a": 1, "bc": 2345.6})
 
     assert repr(shown).splitlines() == ["a          1 us", "bc     2,346 us"]
-    assert shown._repr_svg_() == durations.to_svg(shown.costs)
+
+
+def test_a_notebook_shows_an_image_that_has_words() -> None:
+    drawn = durations.bars({"a <": 1, "bc": 2345.6})._repr_html_()
+    found = re.search('alt="(.*?)" src="data:image/svg\\+xml;base64,(.*?)"', drawn)
+
+    assert found
+    assert found[1] == "a &lt;: 1 microseconds, bc: 2,346 microseconds"
+    assert b64decode(found[2]).startswith(b"<svg ")
 
 
 @given(HOSTILE)

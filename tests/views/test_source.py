@@ -62,7 +62,7 @@ def test_lines_that_do_the_same_stand_side_by_side() -> None:
     ]
     assert "do(mounts.keep_private)" in left[0][1]
     assert len(shown.rows) == len(inspect.getsource(inside.become).splitlines())
-    assert shown._repr_html_().count("<mark>") == 4
+    assert shown._repr_html_().count("cfs-line cfs-matched") == 4
     assert "keep_private()  |     do(mounts.keep_private)" in repr(shown)
 
 
