@@ -281,6 +281,8 @@ def test_the_end_of_pid_1_ends_its_namespace(
     button(view, "SIGKILL").click()
     expect(picture(view)).to_contain_text("✝ first")
     expect(picture(view)).not_to_contain_text("inner")
+    said = view.get_by_role("status").first
+    expect(said).to_contain_text("with SIGKILL: plain, polite, outer and inner.")
 
     start_again(view)
     expect(picture(view)).to_contain_text("inner")
@@ -302,9 +304,6 @@ def test_the_mount_tree_goes_back_and_on(
 ) -> None:
     view = notebook.view("mount_tree.slider(")
     said = view.get_by_role("status").first
-    expect(said).to_contain_text(re.compile(r"^Step (\d+) of \1: "))
-
-    view.get_by_role("slider").press("Home")
     expect(said).to_contain_text("Step 0 of ")
     view.get_by_role("slider").press("ArrowRight")
     expect(said).to_contain_text("Step 1 of ")
@@ -312,7 +311,7 @@ def test_the_mount_tree_goes_back_and_on(
     expect(said).to_contain_text("Step 2 of ")
     button(view, "Next").press("Enter")
     expect(said).to_contain_text("Step 3 of ")
-    expect(view.get_by_role("table").first).to_contain_text("+ new")
+    expect(view.get_by_role("img")).to_contain_text("+ new")
 
     answers_at_once(
         "the mount tree", picture(view), button(view, "Back"), button(view, "Next")
