@@ -13,7 +13,7 @@ from cfslib.views.page import Markup, element, join, shortened, svg
 from cfslib.views.style import NAMESPACES
 
 LINE, INDENT, HEAD = 28, 18, 40  # pixels
-GAP = 210  # between the two, for the wires
+GAP = 160  # between the two, for the wires
 WORDS = {
     "shared": "shared: both ways",
     "slave": "slave: this way only",
@@ -28,7 +28,7 @@ class Table:
     title: str
     rows: Sequence[Row]
     more: str = ""  # what is not drawn, in words
-    width: int = 310
+    width: int = 260
 
     def said(self) -> str:
         """Return it in words."""

@@ -37,7 +37,7 @@ def drawn(stages: Sequence[Stage], number: int) -> Markup:
     shown = [row for row in every if row not in folded]
     root = [Row(0, mount) for mount in first.mounts if mount.target == "/"]
     left = Table(
-        "MNT of the host", root, f"and {len(first.mounts) - len(root)} more", 200
+        "MNT of the host", root, f"and {len(first.mounts) - len(root)} more", 180
     )
     inside = Table("MNT of the container", shown, _others(folded), 430)
     return join(

@@ -97,7 +97,12 @@ def table(
         element("thead", element("tr", *(element("th", c, scope="col") for c in head))),
         element("tbody", *(_row(*row) for row in rows)),
     )
-    return element("div", made, class_="cfs-wide")
+    return wide(made)
+
+
+def wide(drawing: Child) -> Markup:
+    """Return what may be wider than the page, so that the keyboard can move it."""
+    return element("div", drawing, class_="cfs-wide", tabindex=0)
 
 
 def _row(first: Child, *others: Child) -> Markup:

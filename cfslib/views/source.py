@@ -35,7 +35,8 @@ _SHEET = """
   background: var(--cfs-raised);
 }
 .cfs .cfs-source pre {
-  background: none; margin: 0; padding: 0.5em 0.8em; overflow-x: auto;
+  background: none; margin: 0; padding: 0.5em 0.8em;
+  overflow-x: auto; white-space: pre;
 }
 .cfs .cfs-source span[class^=c] { font-style: italic; }
 .cfs .cfs-line {

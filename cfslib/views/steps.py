@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import ipywidgets
 
-from cfslib.views.page import Markup, element, page, prose
+from cfslib.views.page import Markup, element, page, prose, wide
 from cfslib.views.widget import View, button, labelled, row
 
 
@@ -62,4 +62,4 @@ def to_html(steps: Sequence[Step], number: int) -> Markup:
     step = steps[number]
     title = element("b", f"Step {number} of {len(steps) - 1}: ", prose(step.title))
     said = element("p", title, ". ", prose(step.caption), role="status")
-    return page(said, step.picture)
+    return page(said, wide(step.picture))

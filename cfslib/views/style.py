@@ -7,6 +7,7 @@ colour blindness can tell apart, and which look the same in both themes; a lette
 sign always goes with them.  Each kind of namespace has one of them everywhere, in
 views and in pictures; there are eight, and the last one is grey.
 
+When the kernel of a view is gone, ipywidgets gives the view a class, and we say so.
 The arrow that ipywidgets draws in a menu is black in both themes; the browser's is not.
 """
 
@@ -77,8 +78,8 @@ SHEET = f"""
 .cfs .cfs-beside {{ display: flex; flex-wrap: wrap; gap: 0.5em 1.5em; }}
 .cfs .cfs-beside > * {{ flex: 1 1 20rem; min-width: 0; }}
 .cfs .cfs-wide {{ overflow-x: auto; }}
-/* ipywidgets says so when the kernel that a view belongs to is gone. */
-.cfs-view.jupyter-widgets-disconnected::before {{ display: none; }}
+.cfs-view.jupyter-widgets-disconnected::before,
+.cfs-view .jupyter-widgets-disconnected::before {{ display: none; }}
 .cfs-view.jupyter-widgets-disconnected::after {{
   content: "This picture is from a kernel that has ended. Run the cell again.";
   order: -1; padding: 0.3em 0.8em; border-left: 4px solid #d55e00;
@@ -128,6 +129,8 @@ SHEET = f"""
 @media (prefers-reduced-motion: reduce) {{ .cfs .cfs-confetti {{ display: none; }} }}
 .cfs .cfs-bad pre {{ white-space: pre-wrap; margin: 0; }}
 .cfs svg {{ max-width: 100%; height: auto; }}
+.cfs .cfs-wide > svg {{ min-width: 36rem; }}
+.cfs td > details {{ min-width: 16rem; }}
 .cfs svg text {{
   fill: var(--cfs-text); font-size: 13px;
   paint-order: stroke; stroke: var(--cfs-ground); stroke-width: 5px;

@@ -86,7 +86,8 @@ def test_everything_fits_and_can_be_read_and_reached(notebook: Notebook) -> None
 
     for one in every:  # beside the file browser
         assert one.evaluate("one => one.scrollWidth <= one.clientWidth")
-    notebook.page.set_viewport_size({"width": NARROW, "height": 5 * HEIGHT})
+    notebook.page.set_viewport_size({"width": NARROW, "height": 8 * HEIGHT})
+    assert not audit.findings(notebook.page, ".jp-OutputArea-output")
     for number, one in enumerate(every):
         one.screenshot(path=SHOTS / f"story-{number}-narrow.png")
 
