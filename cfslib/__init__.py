@@ -91,6 +91,9 @@ observe: look at what runs, from outside
 
     sightings     what there is to see of a process from here
     stages        the mount table of a container after each step of its start
+    succession    which process runs which program, from fork to exec to the end
+    climb         where / and . are for a process on its way out of a changed root
+    leak          the mount tables of a host and a container, while both mount something
     meter         how much a running container uses, read from outside
     pressure      press a container against its limits, and watch what comes of it
     c_values      the argument of a call, written in C

@@ -15,7 +15,7 @@ import cfslib
 
 PACKAGE = Path(cfslib.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
-WIDGETS = ("ipywidgets", "IPython")
+WIDGETS = ("ipywidgets", "IPython", "pygments")
 # What is not our subject, and so may come from a library: see DESIGN.md.
 LIBRARIES = {"cloudpickle", "pyroute2"}
 # Rooms side by side: none of them imports from another.

@@ -11,6 +11,7 @@ from cfslib.isolation.namespaces import Namespace
 from cfslib.lessons.boxed import Seen
 from cfslib.views.differences import marked
 from cfslib.views.page import Markup, element, join, output, page
+from cfslib.views.style import NAMESPACES
 from cfslib.views.widget import View, button, checkbox, labelled, row
 
 Run = Callable[[str, Namespace], Seen]
@@ -45,6 +46,8 @@ def view(
     for kind in MEANING:
         boxes[kind].disabled = kind in forced
         boxes[kind].tooltip = MEANING[kind][0]
+        boxes[kind].layout.border_left = f"5px solid {NAMESPACES[str(kind)]}"
+        boxes[kind].layout.padding = "0 0 0 4px"
     picture, before = ipywidgets.HTML(), list[Namespace]()
 
     def draw() -> None:

@@ -13,13 +13,27 @@ import ipywidgets
 
 from cfslib.kernel.tracing import Call
 from cfslib.observe import in_c
-from cfslib.views.page import Markup, element, join, number, page, shortened, svg, table
+from cfslib.views.page import (
+    Child,
+    Markup,
+    element,
+    join,
+    kind_badge,
+    number,
+    page,
+    shortened,
+    svg,
+    table,
+)
+from cfslib.views.style import KINDS
 from cfslib.views.widget import View, button, row
 
-_WIDTH = 120  # of the longest bar
+_WIDTH = 80  # of the longest bar
 _FAR = 4  # so many times as long as the next: such a bar is cut
 _HEAD = ("process", "µs", "how long", "call, and the same in C", "manual")
 _PATH = re.compile(r'(?:/[^/",:=\s]+){2,}')
+_OF_NAMESPACES = {"clone", "unshare", "setns"}
+_KIND = re.compile(rf"\b({'|'.join(KINDS)})\b")
 _MANY = 3  # so many calls of one kind in a row are folded
 # What we call by a name that has no page of its own.
 _PAGES = {"posix_spawn": "man3/posix_spawn.3", "prctl": "man2/prctl.2"}
@@ -29,10 +43,10 @@ def to_html(calls: Sequence[Call]) -> Markup:
     """Return the calls as a table, bars to one scale."""
     groups = _in_rows(calls)
     scale = _scale([_took(group) for group in groups])
-    pids = list(dict.fromkeys(call.pid for call in calls))
-    rows = [_row(group, pids, scale) for group in groups]
+    processes = {call.pid for call in calls}
+    rows = [_row(group, scale) for group in groups]
     summary = (
-        f"{len(calls)} calls by {len(pids)} processes, "
+        f"{len(calls)} calls by {len(processes)} processes, "
         f"{_took(calls) / 1000:.1f} ms in all."
     )
     return page(element("p", summary, role="status"), table("Calls", _HEAD, rows))
@@ -86,10 +100,10 @@ def _scale(durations: Sequence[float]) -> float:
     return (second if first > _FAR * second > 0 else first) or 1
 
 
-def _row(calls: Sequence[Call], pids: Sequence[int], scale: float) -> list[object]:
+def _row(calls: Sequence[Call], scale: float) -> list[object]:
     names = list(dict.fromkeys(call.name for call in calls))
     return [
-        _process(calls[0].pid, pids),
+        _process(calls[0].pid),
         number(f"{_took(calls):.0f}"),
         _bar(_took(calls) / scale),
         _in_both_words(calls[0]) if len(calls) == 1 else _many(calls, names),
@@ -103,19 +117,26 @@ def _many(calls: Sequence[Call], names: Sequence[str]) -> Markup:
     return element("details", element("summary", words), every)
 
 
-def _process(pid: int, pids: Sequence[int]) -> Markup:
-    colour = f"cfs-badge cfs-colour-{pids.index(pid) % 7}"
-    return element("span", "PID 1" if pid == 1 else "the maker", class_=colour)
+def _process(pid: int) -> Markup:
+    if pid == 1:
+        return kind_badge("PID", "PID 1")
+    return element("span", "the maker", class_="cfs-badge cfs-as-first")
 
 
 def _in_both_words(call: Call) -> Markup:
     # Its C has the paths whole.
-    text = element("code", _PATH.sub(lambda path: shortened(path[0]), str(call)))
+    short = _PATH.sub(lambda path: shortened(path[0]), str(call))
+    text = element("code", *_words(short) if call.name in _OF_NAMESPACES else [short])
     return element(
         "details",
         element("summary", element("mark", text) if call.error else text),
         element("pre", in_c.written(call)),
     )
+
+
+def _words(text: str) -> list[Child]:
+    """Return a text with the kinds of namespaces in their colours."""
+    return [kind_badge(p) if p in KINDS else p for p in _KIND.split(text)]
 
 
 def _link(call: str) -> Markup:
@@ -129,7 +150,7 @@ def _bar(share: float) -> Markup:
     width = _WIDTH if cut else max(1, round(share * _WIDTH))
     bar = element("rect", width=width, height=14, class_="cfs-colour-1")
     # Two strokes across a bar, as on the axis of a chart that leaves something out.
-    gap = element("path", d="M96 14 l8 -14 M104 14 l8 -14", class_="cfs-gap")
+    gap = element("path", d="M60 14 l8 -14 M68 14 l8 -14", class_="cfs-gap")
     words = "off the scale" if cut else f"{share:.0%} of the longest bar"
     drawing = svg(_WIDTH, 14, words, bar, gap if cut else "")
     return element("div", drawing, style=f"width: {_WIDTH}px")

@@ -38,8 +38,11 @@ def view(
     def send_to_chosen(number: signal.Signals) -> None:
         if who.value is None:
             return
-        text = explain(number, *send(who.value, number))
+        earlier = read()
+        before, after = send(who.value, number)
         draw()  # before it is said, or a reader would look at what was
+        went = before and gone_too(before, earlier, read())
+        text = f"{explain(number, before, after)}  {went or ''}"
         came_of_it.value = page(element("p", text, role="status"))
 
     def start_again() -> None:
@@ -94,3 +97,26 @@ def explain(
             "but SIGKILL and SIGSTOP from outside."
         )
     return sent + ("its handler was called." if before.catches(number) else "nothing.")
+
+
+def gone_too(
+    target: Sighting, earlier: Sequence[Sighting], now: Sequence[Sighting]
+) -> str:
+    """Say who else has ended since a signal to `target`, and why."""
+    states = {seen.pid: seen.state for seen in now}
+    others = [seen for seen in earlier if seen.pid != target.pid]
+    alive = [seen for seen in others if seen.state != "Z"]
+    killed = [seen for seen in alive if states.get(seen.pid, "Z") == "Z"]
+    reaped = [seen for seen in others if seen.state == "Z" and seen.pid not in states]
+    if not killed:
+        return ""
+    if not target.is_first:
+        # The family asks for that, so that nobody of it is ever left behind.
+        return f"{_names(killed)} asked for SIGKILL when the parent ends, and got it."
+    said = f"The kernel then killed all the others with SIGKILL: {_names(killed)}."
+    said += f"  It reaped {_names(reaped)}." if reaped else ""
+    return f"{said}  A PID namespace ends with its PID 1."
+
+
+def _names(seen: Sequence[Sighting]) -> str:
+    return " and ".join(", ".join(one.name for one in seen).rsplit(", ", 1))

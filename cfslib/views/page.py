@@ -13,7 +13,7 @@ import html
 import re
 from collections.abc import Iterable, Sequence
 
-from cfslib.views.style import SHEET
+from cfslib.views.style import SHEET, namespace_class
 
 Child = object  # a Markup, or anything whose str() is text
 LONGEST = 30  # characters of a path that fit into a column of a table
@@ -97,7 +97,12 @@ def table(
         element("thead", element("tr", *(element("th", c, scope="col") for c in head))),
         element("tbody", *(_row(*row) for row in rows)),
     )
-    return element("div", made, class_="cfs-wide")
+    return wide(made)
+
+
+def wide(drawing: Child) -> Markup:
+    """Return what may be wider than the page, so that the keyboard can move it."""
+    return element("div", drawing, class_="cfs-wide", tabindex=0)
 
 
 def _row(first: Child, *others: Child) -> Markup:
@@ -130,21 +135,10 @@ def output(text: Child, label: str) -> Markup:
     )
 
 
-def badge(number: int, label: Child, title: str | None = None) -> Markup:
-    """Return a label in the colour and with the letter of its number.
-
-    The colours come again after seven numbers, the letters never: equal letters mean
-    equal things, for those who see the colours and for those who do not.
-    """
-    mark = element("b", letter(number))
-    return element(
-        "span",
-        mark,
-        " ",
-        label,
-        class_=f"cfs-badge cfs-colour-{number % 7}",
-        title=title,
-    )
+def kind_badge(kind: object, label: Child | None = None) -> Markup:
+    """Return the name of a kind of namespace, in its colour."""
+    shown = str(kind) if label is None else label
+    return element("span", shown, class_=f"cfs-badge {namespace_class(kind)}")
 
 
 def letter(number: int) -> str:
@@ -169,6 +163,7 @@ def svg(width: int, height: int, title: str, *children: Child) -> Markup:
         *children,
         role="img",
         aria_label=title,
+        xmlns="http://www.w3.org/2000/svg",  # to be a file of its own, too
         viewBox=f"0 0 {width} {height}",
         width=width,
         height=height,

@@ -7,6 +7,7 @@ colour blindness can tell apart, and which look the same in both themes; a lette
 sign always goes with them.  Each kind of namespace has one of them everywhere, in
 views and in pictures; there are eight, and the last one is grey.
 
+When the kernel of a view is gone, ipywidgets gives the view a class, and we say so.
 The arrow that ipywidgets draws in a menu is black in both themes; the browser's is not.
 """
 
@@ -71,11 +72,18 @@ SHEET = f"""
 }}
 .cfs .cfs-output details > summary {{ padding-left: 4px; font-style: italic; }}
 .cfs td pre {{ white-space: pre-wrap; word-break: normal; overflow-wrap: anywhere; }}
+.cfs td summary code {{ white-space: normal; overflow-wrap: anywhere; }}
 .cfs td summary {{ padding-left: 1.1em; text-indent: -1.1em; }}
 .cfs ul {{ margin: 0.2em 0; }}
 .cfs .cfs-beside {{ display: flex; flex-wrap: wrap; gap: 0.5em 1.5em; }}
 .cfs .cfs-beside > * {{ flex: 1 1 20rem; min-width: 0; }}
 .cfs .cfs-wide {{ overflow-x: auto; }}
+.cfs-view.jupyter-widgets-disconnected::before,
+.cfs-view .jupyter-widgets-disconnected::before {{ display: none; }}
+.cfs-view.jupyter-widgets-disconnected::after {{
+  content: "This picture is from a kernel that has ended. Run the cell again.";
+  order: -1; padding: 0.3em 0.8em; border-left: 4px solid #d55e00;
+}}
 .cfs-view .widget-html, .cfs-view .widget-html-content {{ min-width: 0; }}
 .cfs table {{
   border-collapse: collapse; margin: 0.4em 0; font-size: 13px; color: inherit;
@@ -96,6 +104,7 @@ SHEET = f"""
 }}
 .cfs .cfs-same {{ padding-left: calc(0.4em + 4px); }}
 .cfs .cfs-badge {{ border-radius: 3px; padding: 0 0.4em; white-space: nowrap; }}
+.cfs .cfs-as-first {{ box-shadow: inset 0 0 0 1px var(--cfs-line); }}
 .cfs .cfs-faint {{ opacity: 0.8; }}
 .cfs .cfs-note {{
   margin: 0.4em 0; padding: 0.4em 0.8em; border-left: 4px solid var(--cfs-line);
@@ -120,12 +129,22 @@ SHEET = f"""
 @media (prefers-reduced-motion: reduce) {{ .cfs .cfs-confetti {{ display: none; }} }}
 .cfs .cfs-bad pre {{ white-space: pre-wrap; margin: 0; }}
 .cfs svg {{ max-width: 100%; height: auto; }}
+.cfs .cfs-wide > svg {{ min-width: 36rem; }}
+.cfs td > details {{ min-width: 16rem; }}
 .cfs svg text {{
   fill: var(--cfs-text); font-size: 13px;
   paint-order: stroke; stroke: var(--cfs-ground); stroke-width: 5px;
 }}
 .cfs svg text.cfs-on {{ fill: #000000; stroke: none; }}
 .cfs svg text.cfs-in {{ stroke: none; }}
+.cfs svg .cfs-bold {{ font-weight: 700; }}
+.cfs svg text.cfs-code {{
+  font-family: var(--jp-code-font-family, ui-monospace, monospace);
+}}
+.cfs .cfs-wire {{ stroke: var(--cfs-text); stroke-width: 2; fill: none; }}
+.cfs .cfs-wire-end {{ fill: var(--cfs-text); }}
+.cfs .cfs-inverse {{ fill: var(--cfs-text); }}
+.cfs svg text.cfs-on-inverse {{ fill: var(--cfs-ground); stroke: none; }}
 .cfs .cfs-knot {{ stroke: var(--cfs-line); }}
 .cfs .cfs-gap {{ stroke: var(--cfs-ground); stroke-width: 3px; fill: none; }}
 .cfs .cfs-stroke {{ stroke: var(--cfs-line); fill: none; }}

@@ -162,7 +162,7 @@ def _url(server: subprocess.Popen[bytes], home: Path, log: Path) -> str:
     """Wait until the server serves, and return where."""
     told = home / f".local/share/jupyter/runtime/jpserver-{server.pid}.json"
     end = time.monotonic() + PATIENCE
-    while not told.exists():
+    while not told.exists() or not told.read_text():  # it is made, and then written
         ended = server.poll() is not None or time.monotonic() > end
         assert not ended, f"no JupyterLab: {log.read_text()}"
         time.sleep(0.05)

@@ -51,8 +51,8 @@ def untick_pid(view: Locator) -> None:
 
 
 def to_the_middle(view: Locator) -> None:
-    for _ in range(4):
-        view.get_by_role("button", name="Back", exact=True).click()
+    for _ in range(5):
+        view.get_by_role("button", name="Next", exact=True).click()
     expect(view).to_contain_text("Step 5 of 9")
 
 

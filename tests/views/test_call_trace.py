@@ -5,6 +5,7 @@ import re
 from hypothesis import given
 
 from cfslib.isolation.mounts import MountFlag
+from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel import syscalls
 from cfslib.kernel.syscalls import Prctl
 from cfslib.kernel.tracing import Call
@@ -64,6 +65,15 @@ def test_the_bar_of_a_call_that_waited_is_cut_so_that_others_can_be_seen() -> No
     assert 'aria-label="100% of the longest bar"' in drawn
     assert 'aria-label="off the scale"' in drawn
     assert drawn.count('<path d="M') == 1
+
+
+def test_namespaces_have_their_colours() -> None:
+    flags = Namespace.UTS | Namespace.PID
+    drawn = call_trace.to_html([CLONE.changed(arguments={"flags": flags})])
+
+    assert 'class="cfs-badge cfs-ns-uts">UTS</span>' in drawn
+    assert 'class="cfs-badge cfs-ns-pid">PID</span>' in drawn
+    assert ">REC<" not in drawn
 
 
 def test_a_call_that_failed_is_marked() -> None:

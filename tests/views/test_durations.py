@@ -1,6 +1,8 @@
-"""Durations: a name, a number and a bar for each."""
+"""Durations: a name, a number and a bar for each, drawn and in text."""
 
 import re
+from base64 import b64decode
+from xml.etree import ElementTree
 
 from hypothesis import given
 
@@ -9,29 +11,41 @@ from tests.views.trees import HOSTILE
 
 
 def test_the_picture_shows_every_name_and_the_longest_bar() -> None:
-    drawn = durations.to_html({"a < b": 1000, "c": 500})
+    drawn = durations.to_svg({"a < b": 1000, "c": 500})
 
-    assert re.findall(r'<th scope="row">(.*?)</th><td>(.*?)</td>', drawn) == [
-        ("a &lt; b", "1,000"),
-        ("c", "500"),
-    ]
-    assert re.findall(r'<rect width="(\d+)"', drawn) == ["320", "160"]
+    assert "a &lt; b</text>" in drawn
+    assert "1,000 us</text>" in drawn
+    assert re.findall(r'width="(\d+)" height="16"', drawn) == ["300", "150"]
 
 
 def test_a_bar_says_in_words_how_long_it_is() -> None:
-    drawn = durations.to_html({"a": 1000, "b": 500})
-
-    assert 'aria-label="50% of the longest"' in drawn
+    assert "b: 50% of the longest" in durations.to_svg({"a": 1000, "b": 500})
 
 
-def test_a_notebook_shows_it_as_html() -> None:
-    shown = durations.bars({"a": 1})
+def test_the_picture_stands_alone() -> None:
+    drawn = ElementTree.fromstring(durations.to_svg({"a": 1}))
 
-    assert shown.data == durations.to_html({"a": 1})
+    assert drawn.tag == "{http://www.w3.org/2000/svg}svg"
+    assert drawn.attrib["role"] == "img"
+
+
+def test_where_nothing_is_drawn_there_is_text() -> None:
+    shown = durations.bars({"a": 1, "bc": 2345.6})
+
+    assert repr(shown).splitlines() == ["a          1 us", "bc     2,346 us"]
+
+
+def test_a_notebook_shows_an_image_that_has_words() -> None:
+    drawn = durations.bars({"a <": 1, "bc": 2345.6})._repr_html_()
+    found = re.search('alt="(.*?)" src="data:image/svg\\+xml;base64,(.*?)"', drawn)
+
+    assert found
+    assert found[1] == "a &lt;: 1 microseconds, bc: 2,346 microseconds"
+    assert b64decode(found[2]).startswith(b"<svg ")
 
 
 @given(HOSTILE)
 def test_a_name_may_be_anything(name: str) -> None:
-    drawn = durations.to_html({"a" + name: 1})
+    drawn = durations.to_svg({"a" + name: 1})
 
-    assert drawn.count("<") == durations.to_html({"a": 1}).count("<")
+    assert drawn.count("<") == durations.to_svg({"a": 1}).count("<")

@@ -3,8 +3,11 @@ from dataclasses import replace
 
 import pytest
 
+from cfslib.lessons import company
+from cfslib.observe import sightings
 from cfslib.observe.sightings import Sighting
 from cfslib.views import ladder
+from tests.conftest import needs_namespaces
 from tests.views.sightings import DEAD, FIRST, HOST
 
 TERM = signal.SIGTERM
@@ -51,3 +54,33 @@ def test_a_signal_goes_to_the_chosen_one_and_the_picture_is_new() -> None:
     buttons[-1].click()
     assert "dead" in picture.value
     assert came_of_it.value == ""
+
+
+def test_who_ends_with_pid_1_is_named() -> None:
+    plain, outer = (
+        replace(HOST, name=n, levels=(p, p)) for n, p in [("a", 7), ("b", 8)]
+    )
+    said = ladder.gone_too(
+        FIRST, [FIRST, plain, outer, DEAD], [replace(FIRST, state="Z")]
+    )
+
+    assert "killed all the others with SIGKILL: a and b." in said
+    assert "reaped dead" in said
+    assert ladder.gone_too(plain, [FIRST, plain, DEAD], [FIRST, DEAD]) == ""
+    assert ladder.gone_too(plain, [plain, outer], []).startswith("b asked for SIGKILL")
+
+
+@needs_namespaces
+def test_the_kernel_kills_a_family_with_its_first() -> None:
+    family = company.family()
+    family.come()
+    try:
+        earlier = family.members()
+        first = next(seen for seen in earlier if seen.name == "first")
+        sightings.send(first.pid, signal.SIGKILL)
+        said = ladder.gone_too(first, earlier, family.members())
+    finally:
+        family.go()
+
+    assert "plain, polite, outer and inner" in said
+    assert "reaped dead" in said

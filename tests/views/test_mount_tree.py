@@ -12,48 +12,40 @@ from tests.views.trees import HOSTILE, mount
 
 
 def test_mounts_of_the_host_are_folded_until_they_are_gone() -> None:
-    assert "1 other mounts of the host</summary>" in mount_tree.to_html(STORY, 3)
-    assert "all gone" in mount_tree.to_html(STORY, 4)
-    assert "<details>" not in mount_tree.to_html(STORY, 5)
+    assert "1 other mounts of the host</summary>" in mount_tree.drawn(STORY, 3)
+    assert "all gone" in mount_tree.drawn(STORY, 4)
+    assert "other mounts" not in mount_tree.drawn(STORY, 5)
 
 
 @given(HOSTILE)
 def test_a_mount_point_may_have_any_name(name: str) -> None:
-    drawn = mount_tree.to_html([Stage("s", "t", (mount(1, 0, "/a" + name),))], 0)
-    plain = mount_tree.to_html([Stage("s", "t", (mount(1, 0, "/a"),))], 0)
+    drawn = mount_tree.drawn([Stage("s", "t", (mount(1, 0, "/a" + name),))], 0)
+    plain = mount_tree.drawn([Stage("s", "t", (mount(1, 0, "/a"),))], 0)
 
     assert drawn.count("<") == plain.count("<")
     assert drawn.count('"') == plain.count('"')
 
 
-def test_the_slider_draws_the_step_it_is_at() -> None:
-    view = mount_tree.slider(STORY)
-    controls, picture, _ = view.box.children
-    controls.children[0].value = 3
-
-    assert picture.value == mount_tree.to_html(STORY, 3)
-    assert "Step 3 of 5: layer" in picture.value
+def test_the_host_and_the_container_have_a_root_each_and_a_wire_between() -> None:
+    assert "is not there yet" in mount_tree.drawn(STORY, 0)
+    assert "shared: both ways" in mount_tree.drawn(STORY, 1)
+    assert "private: no wire" in mount_tree.drawn(STORY, 2)
+    assert "wire" not in mount_tree.drawn(STORY, 4)  # the container has another root
 
 
-def test_the_buttons_go_a_step_back_and_on_and_no_further_than_the_ends() -> None:
+def test_the_slider_starts_at_the_first_step_and_goes_on() -> None:
     controls, picture, _ = mount_tree.slider(STORY).box.children
-    _, back, on = controls.children
-    on.click()
-    assert "Step 5 of 5" in picture.value
+    assert "Step 0 of 5: the host" in picture.value
 
-    back.click()
-    assert "Step 4 of 5" in picture.value
-
-    for _ in STORY:
-        back.click()
-    assert "Step 0 of 5" in picture.value
+    controls.children[-1].value = 3
+    assert "Step 3 of 5: layer" in picture.value
 
 
 @needs_namespaces
 def test_a_real_start_can_be_drawn() -> None:
     told = stages.of_a_start(Spec(["true"]))
-    drawn = [mount_tree.to_html(told, number) for number in range(len(told))]
-    shown = [html.partition("<details>")[0] for html in drawn]
+    drawn = [mount_tree.drawn(told, number) for number in range(len(told))]
+    shown = [html.partition("other mounts of the host")[0] for html in drawn]
 
     # One more than before, since the host's own root may be one.
     assert shown[3].count("<td>overlay") == shown[2].count("<td>overlay") + 1

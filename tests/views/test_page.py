@@ -55,7 +55,7 @@ def test_whatever_a_process_is_called_can_be_sent_to_the_browser(text: str) -> N
         page.page(text),
         page.table(text, [text, text], [[text, text]]),
         page.output(text, text),
-        page.badge(3, text, text),
+        page.kind_badge("UTS", text),
         page.svg(10, 10, text, element("text", text)),
     ]
 
