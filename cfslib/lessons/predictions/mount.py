@@ -127,7 +127,7 @@ PROC_WITHOUT_PID = Question(
         ),
         Choice(
             "the old `/proc`, because the mount is refused",
-            "The new `/proc` would belong to a root who is none over these processes.",
+            "The child is not root over the PID namespace that it would show.",
             right=True,
         ),
     ),
@@ -135,25 +135,25 @@ PROC_WITHOUT_PID = Question(
 
 WHO_HEARS = Question(
     "03-mount/who-hears",
-    "`/mnt` is private in one case and shared in the other.  When the host looks, the "
-    "container has ended.  In which case is the mount in the host's table?",
+    "In one case `/mnt` is private, in the other shared.  The host looks when the "
+    "container has ended.  Where is the container's mount in the host's table?",
     (
         Choice(
-            "in neither, because the container has a namespace of its own",
+            "in neither case, because the container has a namespace of its own",
             "It has, and nothing can be seen through it.  But a shared mount passes on "
             "what is mounted below it.",
         ),
         Choice(
-            "in neither, because the mount has ended with the container",
+            "in neither case, because the mount has ended with the container",
             "What ended is the container's table.  The host's has a row of its own.",
         ),
         Choice(
-            "if `/mnt` is shared",
+            "in the shared case alone",
             "A shared mount passes on what is mounted below it, and that stays.",
             right=True,
         ),
         Choice(
-            "in both, because it is the same `/mnt`",
+            "in both cases, because it is the same `/mnt`",
             "It is the same filesystem, so both see the same files in it.  But a mount "
             "is no file, it is a row in a table.",
         ),
@@ -185,7 +185,7 @@ COPY_OF_SHARED = Question(
 ACCIDENT = Question(
     "03-mount/accident",
     "`/` is shared.  The container starts, mounts its `/proc`, and ends at once.  How "
-    "many processes are in the *host's* `/proc` now?",
+    "many processes are in the host's `/proc` now?",
     (
         Choice(
             "0",
