@@ -9,7 +9,7 @@ LS_ALONE = Question(
     (
         Choice(
             "it runs, and prints `bin`",
-            "It would if it were static: a program with all its libraries in one file.",
+            "A static program would run: it has all its libraries in one file.",
         ),
         Choice(
             "No such file or directory",
@@ -71,7 +71,8 @@ SORT_TOO = Question(
     (
         Choice(
             "the program and all its libraries",
-            "They would be, in an empty directory.  Here others needed some before.",
+            "In an empty directory all would be missing.  Here other programs "
+            "needed some before.",
         ),
         Choice(
             "the program, and perhaps a library that only it needs",
@@ -113,8 +114,8 @@ ESCAPE = Question(
     (
         Choice(
             "no, because `..` stops at its root",
-            "So it does.  But its root is in `trap` now, below the place where it "
-            "stands.",
+            "`..` does stop there.  But the root is in `trap` now, below the place "
+            "where the process stands.",
         ),
         Choice(
             "no, because the second `chroot` is refused",
@@ -135,7 +136,7 @@ PLAIN_DIRECTORY = Question(
     (
         Choice(
             "yes, a directory is all it takes",
-            "For `chroot` it is.  `pivot_root` exchanges mounts, and this is none.",
+            "A directory is enough for `chroot`.  `pivot_root` exchanges mounts.",
         ),
         Choice(
             "no, because it is empty",
@@ -143,7 +144,8 @@ PLAIN_DIRECTORY = Question(
         ),
         Choice(
             "no, because it is no mount",
-            "It has no row in the mount table, and so there is nothing to exchange.",
+            "A plain directory has no row in the mount table, so there is nothing "
+            "to exchange.",
             right=True,
         ),
     ),
@@ -160,11 +162,12 @@ ESCAPE_AGAIN = Question(
         ),
         Choice(
             "it arrives at the host's `/`, as before",
-            "That has been unmounted.  No path leads there.",
+            "The host's `/` has been unmounted.  No path leads there.",
         ),
         Choice(
             "it arrives at the `/` of the rootfs",
-            "That is the root of the mount namespace now.  There is nothing above it.",
+            "The rootfs is the root of the mount namespace now.  There is nothing "
+            "above it.",
             right=True,
         ),
     ),
@@ -186,7 +189,7 @@ ENTER_ANEW = Question(
         ),
         Choice(
             "neither, because it is the same namespace",
-            "It is.  But who enters a namespace arrives at its root.",
+            "It is the same one.  But who enters a namespace arrives at its root.",
         ),
     ),
 )

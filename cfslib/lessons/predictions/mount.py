@@ -97,8 +97,8 @@ BIND_READ_ONLY = Question(
     (
         Choice(
             "the write is refused with EROFS",
-            "It would be, if the kernel had heard of RDONLY.  With BIND it ignores "
-            "nearly all other flags.",
+            "The kernel would refuse it, if it had heard of RDONLY.  With BIND it "
+            "ignores nearly all other flags.",
         ),
         Choice(
             "the file is written",
@@ -107,7 +107,7 @@ BIND_READ_ONLY = Question(
         ),
         Choice(
             "the mount call is refused with EINVAL",
-            "That would be kinder.  But the call succeeds.",
+            "An error would be kinder.  But the call succeeds.",
         ),
     ),
 )
@@ -123,7 +123,8 @@ PROC_WITHOUT_PID = Question(
         ),
         Choice(
             "all processes of the machine",
-            "They would be in it, and so one has to be root over their PID namespace.",
+            "The new `/proc` would show them, and so one has to be root over their "
+            "PID namespace.",
         ),
         Choice(
             "the old `/proc`, because the mount is refused",
@@ -140,8 +141,8 @@ WHO_HEARS = Question(
     (
         Choice(
             "in neither case, because the container has a namespace of its own",
-            "It has, and nothing can be seen through it.  But a shared mount passes on "
-            "what is mounted below it.",
+            "A namespace of its own keeps what is private.  But a shared mount "
+            "passes on what is mounted below it.",
         ),
         Choice(
             "in neither case, because the mount has ended with the container",
@@ -154,8 +155,8 @@ WHO_HEARS = Question(
         ),
         Choice(
             "in both cases, because it is the same `/mnt`",
-            "It is the same filesystem, so both see the same files in it.  But a mount "
-            "is no file, it is a row in a table.",
+            "Both see the same files in `/mnt`.  But a mount is no file, it is a "
+            "row in a table.",
         ),
     ),
 )
@@ -167,7 +168,7 @@ COPY_OF_SHARED = Question(
     (
         Choice(
             "shared, because it is a copy",
-            "In this it is not copied: root in a user namespace may not change the "
+            "All is copied but this: root in a user namespace may not change the "
             "table of the machine.",
         ),
         Choice(
@@ -177,7 +178,8 @@ COPY_OF_SHARED = Question(
         ),
         Choice(
             "private",
-            "That takes a call of its own.  Mounts of the machine still arrive.",
+            "To make it private takes a call of its own.  Mounts of the machine "
+            "still arrive.",
         ),
     ),
 )
@@ -193,7 +195,7 @@ ACCIDENT = Question(
             "nobody lives any more.",
             right=True,
         ),
-        Choice("1", "That was the container's PID 1.  It has ended."),
+        Choice("1", "The container's PID 1 has ended, and nobody came after it."),
     ),
     typed="number",
     otherwise="All processes of the host are alive, but their `/proc` is covered.",
