@@ -91,7 +91,7 @@ TWO_ON_ONE = Question(
 )
 
 BIND_READ_ONLY = Question(
-    "03-mount/read-only-in-one-call",
+    "03-mount/bind-read-only",
     "We bind `/mnt/data` on `/mnt/view` with `BIND | RDONLY`, in one call.  Then we "
     "write a file in `/mnt/view`.  What happens?",
     (
