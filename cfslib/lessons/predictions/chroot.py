@@ -54,7 +54,7 @@ LS_OF_ROOT = Question(
         ),
         Choice(
             "the few directories that we made",
-            "There is nothing else in the rootfs.",
+            "Nothing else is in the rootfs, and `/` is the rootfs.",
             right=True,
         ),
         Choice(
@@ -200,17 +200,17 @@ KEY_KEPT = Question(
     "descriptor.  The host's tree has been unmounted.  What happens?",
     (
         Choice(
-            "an error, because the directory is gone",
+            "there is an error, because the directory is gone",
             "The directory is on the disk as before.  What is gone is the path to it, "
             "and a descriptor needs none.",
         ),
         Choice(
-            "it is at the host's `/`",
+            "the process is at the host's `/`",
             "A descriptor is a way to a directory that needs no path.",
             right=True,
         ),
         Choice(
-            "it is at the `/` of the rootfs",
+            "the process is at the `/` of the rootfs",
             "A descriptor stands for the directory that was opened.  Where `/` is now "
             "does not matter.",
         ),
