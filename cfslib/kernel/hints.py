@@ -38,18 +38,28 @@ HINTS = {
     ("sethostname", errno.EPERM): "a UTS namespace of one's own comes first.",
     ("sethostname", errno.EINVAL): "a hostname has at most 64 bytes.",
     ("mount", errno.EPERM): (
-        "a mount namespace of one's own comes first; for proc, a PID namespace too, "
-        "and a fully visible outer /proc: ask `cfs doctor`."
+        "a mount namespace of one's own comes first; proc also takes a PID namespace, "
+        "which begins with the next child, and a fully visible outer /proc: "
+        "ask `cfs doctor`."
     ),
-    ("mount", errno.ENOENT): "the source or the mount point does not exist: mkdir it.",
+    ("mount", errno.ENOENT): (
+        "the source or the mount point does not exist: mkdir it, after the mounts that "
+        "would cover it."
+    ),
     ("mount", errno.ENOTDIR): "bind a file on a file, a directory on a directory.",
-    ("mount", errno.ENODEV): "this kernel has no such filesystem: /proc/filesystems.",
+    ("mount", errno.ENODEV): (
+        "no such filesystem (see /proc/filesystems); BIND and RDONLY are flags."
+    ),
     ("mount", errno.EINVAL): (
-        "not a mount point, or an option it does not know; a remount in a user "
-        "namespace takes no uid= or gid= out of /proc/mounts: add `bind`."
+        "not a mount point, neither bound nor with a type, or an option it does not "
+        "know; a remount in a user namespace takes no uid= or gid= out of "
+        "/proc/mounts: add `bind`."
     ),
     ("move_mount", errno.EINVAL): "a file goes on a file, a directory on a directory.",
-    ("umount2", errno.EBUSY): "something inside is in use; `fuser -vm` says what.",
+    ("umount2", errno.EBUSY): (
+        "something inside is in use, as `fuser -vm` says; with DETACH it goes all "
+        "the same."
+    ),
     ("umount2", errno.EINVAL): "not a mount point, or locked by an outer namespace.",
     ("pivot_root", errno.EBUSY): "the new root must be a mount point: bind it first.",
     ("pivot_root", errno.EINVAL): "the new root must be a mount point, and not shared.",

@@ -1,58 +1,66 @@
 """The checks of 03-mount.
 
-A learner's function runs in a child that plays the machine: it has a user and a mount
-namespace of its own and an empty /mnt, so whatever goes wrong is gone with it.
+A learner's function runs in a child that plays the machine: it is root of namespaces of
+its own, so whatever goes wrong, and whatever is left running, is gone with it.
 """
 
 import errno
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from cfslib.children.in_child import in_child
 from cfslib.isolation import idmaps, mounts
 from cfslib.isolation.mounts import MountFlag
 from cfslib.isolation.namespaces import Namespace, inode
 from cfslib.kernel import procfs, syscalls
-from cfslib.lessons import Point, verdict
+from cfslib.lessons import Point, exercise
+
+T = TypeVar("T")
 
 MNT = Path("/mnt")
 DATA, VIEW = MNT / "data", MNT / "view"
 
 
-@dataclass(frozen=True)
-class World:
-    """What the first process of a container found around itself."""
+def as_root_of_a_machine(func: Callable[[], T]) -> T:
+    """Call `func` as root of a mount namespace, a PID namespace, and nothing else.
 
-    pid: int
-    pids: list[str]  # in /proc
-    propagation: str  # of /
+    It is not PID 1, so that PID 1 is left for a learner to make.  When PID 1 ends, the
+    kernel kills everybody else.
+    """
 
+    def outside() -> T:
+        idmaps.unshare_as_root(Namespace.MNT | Namespace.PID)
+        return in_child(lambda: in_child(func))
 
-def check_window(make: Callable[[], object]) -> None:
-    """Say whether `make` opens a window: /mnt/view shows /mnt/data, read-only."""
-    verdict(*in_child(lambda: _look_through(make)), of=("03-mount", 1))
-
-
-def check_contained(contained: Callable[[Callable[[], World]], Any]) -> None:
-    """Say whether `contained` gives a /proc of one's own and leaves the machine its."""
-    verdict(*in_child(lambda: _play_the_machine(contained)), of=("03-mount", 2))
+    return in_child(outside)
 
 
-def _look_through(make: Callable[[], object]) -> list[Point]:
-    idmaps.unshare_as_root(Namespace.MNT)
+@exercise("03-mount", 1)
+def check_window(window: Callable[[], object]) -> list[Point]:
+    """Look if `window` opens one: /mnt/view shows /mnt/data, read-only."""
+    return as_root_of_a_machine(lambda: _look_through(window))
+
+
+def _look_through(window: Callable[[], object]) -> list[Point]:
     mounts.keep_private()
     syscalls.mount("tmpfs", MNT, "tmpfs")
     namespace, device = inode(Namespace.MNT), MNT.stat().st_dev
-    make()
-    writable = _write(DATA / "proof") == 0
+    with syscalls.trace() as calls:  # of the children, too
+        window()
+    unshared = any(call.name == "unshare" and not call.error for call in calls)
+    written = _write(DATA / "proof")
     return [
         Point(
             "the process has a mount namespace of its own",
             inode(Namespace.MNT) != namespace,
-            "First of all: `idmaps.unshare_as_root(Namespace.MNT)`.",
+            "A child of yours had one, and it has ended.  `window` is in a child "
+            "already: unshare and mount there, without `in_child`."
+            if unshared
+            else "First of all: `idmaps.unshare_as_root(Namespace.MNT)`.",
         ),
         Point(
             "/mnt is a new filesystem in memory",
@@ -61,14 +69,17 @@ def _look_through(make: Callable[[], object]) -> list[Point]:
         ),
         Point(
             "/mnt/data can be written",
-            writable,
-            "Is it there?  If it is read-only too, the whole filesystem was made so: "
-            "the flag BIND says that only one mount is meant.",
+            written == 0,
+            "Make it in the new filesystem, for a mount covers what was there."
+            if written == errno.ENOENT
+            else "It is read-only, too.  In `bind` the source comes first.  And in a "
+            "remount the flag BIND says that only one mount is meant, not all of "
+            "the filesystem.",
         ),
         Point(
             "what is written there is seen in /mnt/view",
-            writable and (VIEW / "proof").exists(),
-            "Bind /mnt/data on /mnt/view: a copy would not follow.",
+            written == 0 and (VIEW / "proof").exists(),
+            "Make /mnt/view, and bind /mnt/data on it.  A copy would not follow.",
         ),
         Point(
             "writing through /mnt/view says EROFS",
@@ -78,19 +89,44 @@ def _look_through(make: Callable[[], object]) -> list[Point]:
     ]
 
 
-def _play_the_machine(contained: Callable[[Callable[[], World]], Any]) -> list[Point]:
-    idmaps.unshare_as_root(Namespace.MNT)
+@dataclass(frozen=True)
+class World:
+    """What the first process of a container found around itself."""
+
+    pid: int
+    pids: list[str]  # in /proc
+    table: int  # its mount namespace
+
+
+@exercise("03-mount", 2)
+def check_contained(
+    contained: Callable[[Callable[[], World]], Any],
+) -> list[Point]:
+    """Look if `contained` gives a /proc of one's own and leaves the machine its."""
+    return as_root_of_a_machine(lambda: _play_the_machine(contained))
+
+
+def _play_the_machine(
+    contained: Callable[[Callable[[], World]], Any],
+) -> list[Point]:
     # As systemd does when a machine starts.
     syscalls.mount(None, "/", flags=MountFlag.REC | MountFlag.SHARED)
-    world = in_child(lambda: contained(_look_around))
-    if not isinstance(world, World):
-        world = World(0, [], "unknown: the function does not return what look() says")
+    device, table = MNT.stat().st_dev, inode(Namespace.MNT)
+    said = in_child(lambda: contained(_look_around))
+    world = said if isinstance(said, World) else World(0, [], 0)
     return [
+        Point(
+            "it returns what look() said",
+            said is world,
+            "With brackets it is called: `look()`."
+            if callable(said)
+            else "`return` what look() says, also out of the function that you call "
+            "in a child.",
+        ),
         Point(
             "inside, the process is PID 1",
             world.pid == 1,
-            "Unshare PID, and call look() in a child: the next child is PID 1. "
-            "Return what it returns.",
+            "Unshare PID, and call look() in a child: the first child is PID 1.",
         ),
         Point(
             "/proc shows that process and no other",
@@ -100,11 +136,13 @@ def _play_the_machine(contained: Callable[[Callable[[], World]], Any]) -> list[P
         Point(
             "the machine still has its own /proc",
             os.path.exists("/proc/self"),
-            "The mount leaked: who else sees / ?",
+            "This was the machine's own mount table: unshare MNT as well."
+            if world.table == table
+            else "The mount leaked: who else sees `/`, and all that is mounted below?",
         ),
         Point(
-            "/ is private inside",
-            world.propagation == "private",
+            "no mount made inside reaches the machine",
+            MNT.stat().st_dev == device,
             "Before the first mount comes `mounts.keep_private()`.",
         ),
     ]
@@ -112,10 +150,10 @@ def _play_the_machine(contained: Callable[[Callable[[], World]], Any]) -> list[P
 
 def _look_around() -> World:
     pids = [name for name in os.listdir("/proc") if name.isdigit()]
-    if not os.path.exists("/proc/self"):
-        return World(os.getpid(), pids, "unknown: /proc is not ours")
-    roots = [mount for mount in procfs.mounts() if mount.target == "/"]
-    return World(os.getpid(), pids, roots[-1].propagation)
+    with suppress(OSError):
+        syscalls.mount("tmpfs", MNT, "tmpfs")  # does it get out?
+    table = inode(Namespace.MNT) if os.path.exists("/proc/self") else 0
+    return World(os.getpid(), pids, table)
 
 
 def _fstype(place: Path) -> str:
