@@ -131,6 +131,6 @@ For notebooks: what their chapters import, besides a lesson and views of their o
     images        cache, host_tools, inventory
     children      in_child
     runtime       container, init, inside, run, spec
-    observe       pressure, sightings, stages
+    observe       climb, leak, pressure, sightings, stages, succession
     doctor        report
 """
