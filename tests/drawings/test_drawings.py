@@ -83,3 +83,9 @@ def test_a_page_says_of_a_picture_what_its_title_says(page: Path) -> None:
     for said, name in shown:
         title = ElementTree.fromstring(drawn()[name]).findtext(f"{SVG}title") or ""
         assert said == " ".join(title.split()), f"{name}: {title}"
+
+
+def test_every_picture_is_shown_somewhere() -> None:
+    pages = "".join(page.read_text() for page in PAGES)
+
+    assert [name for name in drawn() if f"images/{name})" not in pages] == []
