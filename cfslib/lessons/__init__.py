@@ -131,8 +131,3 @@ def _is_in(answer: object, starters: list[str]) -> bool:
     except (TypeError, OSError):
         return not callable(answer)
     return any(source in starter for starter in starters)
-
-
-def verdict(*points: Point, of: tuple[str, int]) -> None:
-    """Print what is done and what is open, with a hint for the first open point."""
-    print(_judged(Verdict(of, points), ()))

@@ -6,7 +6,7 @@ import pytest
 
 from cfslib.children.in_child import in_child
 from cfslib.images import ours
-from cfslib.lessons import Point, handout, journal, predictions, verdict
+from cfslib.lessons import Point, exercise, handout, journal, predictions
 from tests.images.conftest import RUBBISH
 
 TEXT = ["# Why?\n", "\n", "## Exercise 1: a name\n", "\n", "### Exercise 2: a note"]
@@ -19,6 +19,11 @@ def notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path.parent.mkdir()
     path.write_text(json.dumps({"cells": [{"cell_type": "markdown", "source": TEXT}]}))
     return path
+
+
+@exercise("09-test", 2)
+def check(is_so: bool) -> list[Point]:
+    return [Point("it is so", is_so, "")]
 
 
 def done(notebook: Path) -> list[bool]:
@@ -35,18 +40,16 @@ def test_exercises_are_read_from_the_notebook(notebook: Path) -> None:
     ]
 
 
-def test_what_is_done_stays_done(
-    notebook: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_is_done_stays_done(notebook: Path) -> None:
     assert done(notebook) == [False, False]
-    verdict(Point("it is so", True, ""), of=("09-test", 2))
-    verdict(Point("it is so", False, ""), of=("09-test", 2))
+    check(True)
+    check(False)
 
     assert done(notebook) == [False, True]
 
 
 def test_what_is_not_done_is_not_written(notebook: Path) -> None:
-    verdict(Point("it is so", False, ""), of=("09-test", 1))
+    check(False)
 
     assert not journal.state().exists()
 
