@@ -121,8 +121,10 @@ def _call_and_answer(caught: BaseException) -> tuple[str, str]:
     said = str(caught)
     if not isinstance(caught, OSError) or caught.errno is None:
         return "", f"{type(caught).__name__}: {said}" if said else type(caught).__name__
-    call, _, answer = re.sub(r"^\[Errno \d+\] ", "", said).rpartition(": ")
     name = errno.errorcode.get(caught.errno, str(caught.errno))
+    if caught.filename is not None:  # Python's own: No such file or directory: 'x'
+        return "", f"{name}, {caught.strerror}: {caught.filename!r}"
+    call, _, answer = re.sub(r"^\[Errno \d+\] ", "", said).rpartition(": ")
     return call, f"{name}, {answer}"
 
 

@@ -43,6 +43,12 @@ def test_a_call_that_was_refused_is_taken_apart() -> None:
     assert last == cards.ALL_FRAMES
 
 
+def test_an_error_of_python_s_own_names_the_file() -> None:
+    rows = lines(lambda: open("/not-there"))  # noqa: SIM115
+
+    assert "   the error  ENOENT, No such file or directory: '/not-there'" in rows
+
+
 def test_what_was_refused_on_purpose_says_so() -> None:
     title, *_ = lines(lambda: syscalls.chdir("/not-there"), on_purpose=True)
 
