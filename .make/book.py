@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pages
 
+from cfslib.lessons import predictions
+from cfslib.lessons.predictions import Question
+
 STYLE = """
 main { max-width: 50rem; margin: 0 auto; padding: 0 1.2rem 4rem; }
 nav { display: flex; flex-wrap: wrap; gap: 0.3em 1.2em; padding: 0.8rem 1.2rem;
@@ -59,7 +62,28 @@ def others() -> dict[str, str]:
         source = (pages.TOP / f"notebooks/{name}.md").read_text()
         heading = source.splitlines()[0].removeprefix("# ")
         found[name] = _page(name, heading, pages.text(source))
+    found["questions"] = _page("questions", "Questions", pages.text(questions()))
     return found
+
+
+def questions() -> str:
+    """Return all predictions with their answers, right and wrong, as Markdown."""
+    lines = ["# Questions, with what is right and what is not"]
+    last = ""
+    for question in predictions.every():
+        chapter = question.name.partition("/")[0]
+        if chapter != last:
+            lines.append(f"## {chapter}")
+        last = chapter
+        lines += [f"**{question.text}**", "\n".join(_answers(question))]
+    return "\n\n".join(lines)
+
+
+def _answers(question: Question) -> list[str]:
+    return [
+        f"- {'✓' if choice.right else '✗'} {choice.text}: {choice.reason}"
+        for choice in question.choices
+    ]
 
 
 def _contents() -> str:
@@ -76,7 +100,8 @@ def _contents() -> str:
 
 
 def _page(name: str, title: str, body: str) -> str:
-    names = ["index", *(path.stem for path in pages.NOTEBOOKS), *SHEETS]
+    chapters = [path.stem for path in pages.NOTEBOOKS]
+    names = ["index", *chapters, *SHEETS, "questions"]
     links = "".join(
         f'<a href="{other}.html"{" aria-current=page" if other == name else ""}>'
         f"{other}</a>"

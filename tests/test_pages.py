@@ -71,6 +71,14 @@ def test_the_book_has_all_that_was_printed(pages: dict[str, str]) -> None:
     assert "quiz.ask" not in "".join(pages.values())
 
 
+def test_every_question_is_listed_with_its_answers(pages: dict[str, str]) -> None:
+    text = pages["questions.html"]
+    asked = sum(path.read_text().count("quiz.ask(") for path in CHAPTERS)
+
+    assert text.count("✓") == text.count("<p><strong>") == asked
+    assert text.count("✗") >= asked
+
+
 def test_each_prediction_is_on_a_slide_and_no_solution_is(deck: str) -> None:
     asked = sum(path.read_text().count("> **Predict.**") for path in CHAPTERS)
 
