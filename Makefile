@@ -6,6 +6,9 @@ VENV ?= .venv
 # Run what follows inside the environment, where `python` and `cfs` are ours.
 in_venv = . $(VENV)/bin/activate &&
 pytest = $(VENV)/bin/python -m pytest
+# Many tests wait, so there may be more than there are processors.
+PROCESSES ?= $(shell nproc)
+in_processes = --processes=$(PROCESSES)
 nbval = --nbval --nbval-sanitize-with tests/sanitize.cfg notebooks
 # The engine that is here, and what it calls the image; `make ENGINE=podman build`.
 engines := $(foreach name,docker podman,$(if $(shell command -v $(name)),$(name)))
@@ -58,13 +61,13 @@ types: setup ## Check types
 check: unit notebooks $(if $(root),as-user) ## Run all tests and notebooks
 
 unit: setup ## Run the tests and the examples in docstrings
-	$(in_venv) $(pytest)
+	$(in_venv) $(pytest) $(in_processes)
 
 notebooks: setup ## Run the notebooks and compare what they print
 	$(in_venv) $(pytest) $(nbval)
 
 as-user: setup ## As root: run tests and notebooks as an ordinary user
-	$(in_venv) python tests/as_user.py $(pytest) -p no:cacheprovider
+	$(in_venv) python tests/as_user.py $(pytest) -p no:cacheprovider $(in_processes)
 	$(in_venv) python tests/as_user.py $(pytest) -p no:cacheprovider $(nbval)
 
 browser: $(VENV)/browser.stamp ## Look at it all in JupyterLab, with Chromium
