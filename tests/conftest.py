@@ -27,9 +27,6 @@ from cfslib.kernel import procfs, syscalls
 from cfslib.kernel.syscalls import Prctl
 from cfslib.observe import sightings
 from cfslib.runtime import client
-from tests.parallel import pytest_addoption, pytest_runtestloop
-
-__all__ = ["pytest_addoption", "pytest_runtestloop"]  # these are for pytest
 
 T = TypeVar("T")
 ROOT = os.geteuid() == 0

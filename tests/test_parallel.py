@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,11 @@ from tests.test_readme import TOP
 PLUGIN = """
 import pytest
 from tests.parallel import pytest_addoption, pytest_runtestloop
+from tests.signals import pytest_configure as let_signals_be_as_always
 from tests.conftest import in_time
 
 def pytest_configure(config):
+    let_signals_be_as_always()
     config.addinivalue_line("markers", "alone(reason)")
 
 @pytest.fixture(scope="session")
@@ -39,13 +42,17 @@ def test_it_fails(place):
 
 
 def run(
-    place: Path, *options: str, ci: str = "", **files: str
+    place: Path,
+    *options: str,
+    ci: str = "",
+    before: Sequence[str] = (),
+    **files: str,
 ) -> subprocess.CompletedProcess[str]:
     """Write files of tests, and run them all in two processes."""
     (place / "conftest.py").write_text(PLUGIN)
     for name, text in files.items():
         (place / f"test_{name}.py").write_text(text)
-    words = [sys.executable, "-m", "pytest", "-ra", "-p", "no:cacheprovider"]
+    words = [*before, sys.executable, "-m", "pytest", "-ra", "-p", "no:cacheprovider"]
     words += ["--processes=2", "--rootdir", str(place), str(place), *options]
     words += ["-o", "tmp_path_retention_policy=failed"]
     environ = {"CI": ci, "PYTEST_DEBUG_TEMPROOT": str(place)}
@@ -132,3 +139,34 @@ def test_what_is_slow_is_said_and_fails_in_ci_only(
 
     assert outcome in done.stdout
     assert "too slow here: 2, where less than 1 is expected" in done.stdout
+
+
+ALL = "HUP,INT,QUIT,TERM,CHLD,ALRM,USR1,TSTP,WINCH"
+SIGNALS = """
+import os, signal, subprocess
+def test_signals():
+    said = subprocess.check_output(["grep", "-E", "^Sig(Blk|Ign)", "/proc/self/status"])
+    _, blocked, _, ignored = said.split()
+    assert int(blocked, 16) == int(ignored, 16) & ~(3 << 31) == 0
+    assert signal.getsignal(signal.SIGINT) == signal.default_int_handler
+"""
+
+
+@pytest.mark.parametrize("kind", ["ignore", "block"])
+def test_what_they_start_has_signals_as_always(tmp_path: Path, kind: str) -> None:
+    done = run(tmp_path, before=["env", f"--{kind}-signal={ALL}"], one=SIGNALS)
+
+    assert done.returncode == 0, done.stdout
+
+
+def test_with_nohup_they_outlive_a_hangup(tmp_path: Path) -> None:
+    # Where a terminal is gone, its shell tells the process group that it has started.
+    hang_up = """
+import os
+def test_up():
+    os.killpg(int(os.environ["STARTED"]), 1)
+"""
+    shell = ["setsid", "nohup", "sh", "-c", 'STARTED=$$ "$@"; exit $?', "sh"]
+    done = run(tmp_path, before=shell, one=hang_up)
+
+    assert done.returncode == 0, done.stdout
