@@ -394,7 +394,9 @@ def test_two_at_once_build_once(place: Path) -> None:
     assert len(builds(place)) == 1
 
 
-def test_a_build_that_was_cut_short_is_cleared_away(place: Path) -> None:
+def test_a_build_that_was_cut_short_is_cleared_away(tmp_path: Path) -> None:
+    place = tmp_path / "cfs"  # with all tools, so that it takes long enough
+
     def be_killed() -> None:
         pid = os.fork()
         if pid == 0:
