@@ -6,6 +6,7 @@ needs_namespaces        ... where we can make no container at all
 own_world               unshare; as an ordinary user, with a user namespace
 in_own_mounts           call a function in a child with mounts of its own
 wait_until, is_alive    for what the kernel does a moment later
+groups_of               the cgroups that a process has made
 in_time                 what takes too long is said, and fails only where CI=true
 """
 
@@ -32,7 +33,7 @@ T = TypeVar("T")
 ROOT = os.geteuid() == 0
 # A processor that is a program, as in QEMU without KVM, needs ten times as long.
 SLOWNESS = 10 if "QEMU TCG" in procfs.read("/proc/cpuinfo") else 1
-PATIENCE = 10 * SLOWNESS  # seconds, for what should take milliseconds
+PATIENCE = 30 * SLOWNESS  # seconds, for what should take milliseconds
 
 
 def own_world(flags: int) -> None:
@@ -64,6 +65,18 @@ def wait_until(holds: Callable[[], bool], seconds: float = PATIENCE) -> bool:
             return False
         time.sleep(0.005)
     return True
+
+
+def groups_of(maker: int) -> list[str]:
+    """Return the cgroups of containers that a process has made."""
+    return sorted(
+        os.path.join(directory, name)
+        for mount in procfs.mounts()
+        if mount.fstype in ("cgroup", "cgroup2")
+        for directory, names, _ in os.walk(mount.target)  # others come and go meanwhile
+        for name in names
+        if name.startswith(f"cfs-{maker}-")
+    )
 
 
 def in_time(took: float, limit: float) -> None:

@@ -68,11 +68,11 @@ def _run_in_processes(
     workers = {}
     for number in range(processes):
         reader, writer = FORK.Pipe(duplex=False)
-        arguments = session.config, number, files, queue, writer
-        worker = FORK.Process(target=_work, args=arguments, daemon=False)
-        worker.start()
+        not_its_own = [reader, *workers]  # or it could write when nobody reads
+        arguments = session.config, number, files, queue, writer, not_its_own
+        workers[reader] = FORK.Process(target=_work, args=arguments)
+        workers[reader].start()
         writer.close()
-        workers[reader] = worker
     try:
         _pass_on(session, list(workers), {item.nodeid: item for item in items})
     finally:
@@ -130,9 +130,16 @@ def _pass_on(
 
 
 def _work(
-    config: pytest.Config, number: int, files: Files, queue: int, pipe: Connection
+    config: pytest.Config,
+    number: int,
+    files: Files,
+    queue: int,
+    pipe: Connection,
+    not_ours: list[Connection],
 ) -> None:
     """Run files from the queue until it is empty, and send each report."""
+    for reader in not_ours:
+        reader.close()
     _move_in(config, number)
     config.pluginmanager.unregister(name="terminalreporter")
     config.pluginmanager.register(_Sender(config, pipe))

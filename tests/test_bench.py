@@ -149,6 +149,7 @@ def test_a_peer_that_fails_is_left_out() -> None:
     assert set(rounds.timed([peer, right], 2)) == {"right"}
 
 
+@pytest.mark.alone("it measures time")
 def test_containers_in_flight_are_all_counted() -> None:
     seconds = 0.1 * SLOWNESS  # most of the time even where a start takes long
     way = command("sleep", ["/bin/sleep", str(seconds)])

@@ -180,6 +180,7 @@ def test_an_error_keeps_nothing_open() -> None:
     assert os.listdir("/proc/self/fd") == before
 
 
+@pytest.mark.alone("it measures time")
 def test_asking_is_fast_once_the_server_runs() -> None:
     ask(lambda: None)
     start = time.monotonic()

@@ -551,6 +551,7 @@ def test_a_child_may_have_a_thousand_open_files_beside_it(way: str) -> None:
     assert output(way, program) == "42\n"
 
 
+@pytest.mark.alone("it measures time")
 @pytest.mark.parametrize("way", WAYS)
 def test_the_time_that_a_result_takes_grows_with_its_size_only(way: str) -> None:
     program = """

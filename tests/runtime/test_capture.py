@@ -31,6 +31,7 @@ def time_of(func: Callable[[], object]) -> float:
     return time.monotonic() - start
 
 
+@pytest.mark.alone("it measures time")
 @pytest.mark.parametrize("way", WAYS)
 def test_it_takes_no_longer_than_a_programs_output_does(way: str) -> None:
     def usual() -> None:
