@@ -10,6 +10,7 @@ import multiprocessing
 import os
 from collections.abc import Iterator
 from multiprocessing.connection import Connection, wait
+from multiprocessing.context import ForkProcess
 
 import pytest
 
@@ -65,7 +66,7 @@ def _run_in_processes(
     os.close(end)  # so that an empty queue has an end
     # Each worker has a part of the one directory that pytest removes in the end.
     session.config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]
-    workers = {}
+    workers: dict[Connection, ForkProcess] = {}
     for number in range(processes):
         reader, writer = FORK.Pipe(duplex=False)
         not_its_own = [reader, *workers]  # or it could write when nobody reads

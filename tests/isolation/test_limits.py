@@ -133,11 +133,11 @@ def test_the_cgroup_is_gone_after_an_error_too() -> None:
             places.extend(groups_of(os.getpid()))
             raise ZeroDivisionError
 
-    places: list[Path] = []
+    places: list[str] = []
     with pytest.raises(ZeroDivisionError):
         fail()
     assert places
-    assert not any(place.exists() for place in places)
+    assert not any(map(os.path.exists, places))
 
 
 @needs_root
@@ -241,7 +241,7 @@ def test_where_we_would_not_be_counted_alone_it_is_an_error() -> None:
 
 @needs_cgroups
 def test_a_plan_makes_nothing() -> None:
-    def planned() -> tuple[dict[str, str], list[Path]]:
+    def planned() -> tuple[dict[str, str], list[str]]:
         guard = limits.plan(Limits(5), counted_alone=False)
         return dict(guard.settings), groups_of(os.getpid())
 
