@@ -5,7 +5,11 @@ VENV ?= .venv
 
 # Run what follows inside the environment, where `python` and `cfs` are ours.
 in_venv = . $(VENV)/bin/activate &&
-pytest = $(VENV)/bin/python -m pytest
+# What root would write into a cache, a user could not replace.
+pytest = $(VENV)/bin/python -m pytest $(if $(root),-p no:cacheprovider)
+# One more than there are processors, since many tests wait.
+PROCESSES ?= $(shell expr $$(nproc) + 1)
+in_processes = --processes=$(PROCESSES)
 nbval = --nbval --nbval-sanitize-with tests/sanitize.cfg notebooks
 # The engine that is here, and what it calls the image; `make ENGINE=podman build`.
 engines := $(foreach name,docker podman,$(if $(shell command -v $(name)),$(name)))
@@ -46,7 +50,8 @@ lab: setup ## Open a copy of the notebooks in JupyterLab
 setup: $(VENV)/cfslib.stamp ## Make the environment in .venv, with the cfs command
 	@$(if $(filter setup,$(MAKECMDGOALS)),$(say_where_cfs_is))
 
-test: lint types check $(if $(browser)$(CI),browser,no-browser) ## Check everything
+test: lint types check $(if $(browser)$(CI),browser,no-browser) ## Check all, as CI does
+	@$(if $(root),,echo "Not tested: what takes root, as limits in cgroups do.  To add that: sudo make unit")
 
 lint: setup ## Check style and formatting
 	$(in_venv) ruff check
@@ -58,14 +63,14 @@ types: setup ## Check types
 check: unit notebooks $(if $(root),as-user) ## Run all tests and notebooks
 
 unit: setup ## Run the tests and the examples in docstrings
-	$(in_venv) $(pytest)
+	$(in_venv) $(pytest) $(in_processes)
 
 notebooks: setup ## Run the notebooks and compare what they print
-	$(in_venv) $(pytest) $(nbval)
+	$(in_venv) $(pytest) $(in_processes) $(nbval)
 
 as-user: setup ## As root: run tests and notebooks as an ordinary user
-	$(in_venv) python tests/as_user.py $(pytest) -p no:cacheprovider
-	$(in_venv) python tests/as_user.py $(pytest) -p no:cacheprovider $(nbval)
+	$(in_venv) python tests/as_user.py $(pytest) $(in_processes)
+	$(in_venv) python tests/as_user.py $(pytest) $(in_processes) $(nbval)
 
 browser: $(VENV)/browser.stamp ## Look at it all in JupyterLab, with Chromium
 	$(in_venv) $(pytest) tests/browser

@@ -32,6 +32,7 @@ NEEDED = {Path(sys.prefix), Path(sys.base_prefix), Path(__file__).parent.parent}
 
 def main(argv: list[str]) -> int:
     """Run the command and return its exit status."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # or there is no exit status
     home = Path(tempfile.mkdtemp(prefix="cfs-user-"))
     os.chown(home, UID, UID)
     try:

@@ -11,7 +11,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from tests.conftest import SLOWNESS
+from tests.conftest import SLOWNESS, in_time
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -262,4 +262,4 @@ def test_the_solutions_are_right_and_the_stubs_are_not(path: Path) -> None:
     for cell in notebook.cells:
         if "check" in tags(cell):
             assert printed(cell).rstrip().endswith("Done."), printed(cell)
-    assert took < SECONDS, f"it took {took:.1f} seconds"
+    in_time(took, SECONDS)

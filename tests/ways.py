@@ -27,7 +27,7 @@ WAYS = ("command", "terminal", "program", "notebook", "ahead")
 PACKAGE = Path(__file__).parent.parent
 CFS = Path(sys.executable).with_name("cfs")
 REFUSED = 125  # the exit code if the container could not be made
-SECONDS = 20 * SLOWNESS
+SECONDS = 60 * SLOWNESS
 
 Prepare = Callable[[], None]  # is called in the process that is to start one
 
@@ -114,7 +114,7 @@ def _words(way: str, spec: Spec, prelude: str) -> list[str]:
     if is_command and not prelude and not spec.leave_out:
         return [str(CFS), *options(spec)]
     path = f"import sys\nsys.path.append({str(PACKAGE)!r})\n"
-    begin = path + BEGIN.format(patience=5 * SLOWNESS, prelude=path + prelude)
+    begin = path + BEGIN.format(patience=20 * SLOWNESS, prelude=path + prelude)
     program = begin + (COMMAND if is_command else PROGRAM)
     wanted = marshal.dumps(spec.as_plain()).hex()
     more = [str(CFS), *options(spec)] if is_command else []

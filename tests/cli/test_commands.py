@@ -691,6 +691,7 @@ def test_a_user_without_a_home_is_told_so() -> None:
     assert cause == "cfs: no home directory, so no cache: this user has none"
 
 
+@pytest.mark.alone("who waits too long builds a cache of its own")
 def test_two_at_once_build_one_cache(tmp_path: Path) -> None:
     env = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
     both = [Popen([*CFS, "run", "hostname"], env=env, stdout=-1) for _ in range(4)]

@@ -1,4 +1,5 @@
 import os
+import tempfile
 import threading
 from collections.abc import Callable
 from typing import TypeVar
@@ -115,7 +116,11 @@ def _as_a_user_where(
 
 
 def _what_could_change() -> tuple[object, ...]:
-    temporary = [name for name in os.listdir("/tmp") if name.startswith("cfs-doctor")]
+    temporary = [
+        name
+        for name in os.listdir(tempfile.gettempdir())
+        if name.startswith("cfs-doctor")
+    ]
     return (
         procfs.mounts(),
         procfs.cgroup_entries(),

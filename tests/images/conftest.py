@@ -9,6 +9,7 @@ from typing import TypeVar
 import pytest
 
 from cfslib.children.in_child import in_child
+from cfslib.images import builds as builds_of_cache
 from cfslib.images import host_tools
 from cfslib.kernel import syscalls
 from tests.conftest import ROOT
@@ -24,12 +25,17 @@ RUBBISH: dict[str, Callable[[Path], object]] = {
     "directory": Path.mkdir,
     "full directory": lambda place: (place / "more").mkdir(parents=True),
 }
+# A build with all of them takes ten times as long, and is the same in all else.
+FEW = ("cat", "env", "ls", "sh", "sleep", "true")
 ABSENT = [name for name in host_tools.EVERYDAY if not host_tools.find(name)]
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Path:
-    """Return where the cache is in `environment`."""
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return where the cache is in `environment`, and have it hold few tools."""
+    tools = (*FEW, *ABSENT)
+    monkeypatch.setattr(host_tools, "EVERYDAY", tools)
+    monkeypatch.setattr(builds_of_cache, "EVERYDAY", tools)
     return tmp_path / "cfs"
 
 

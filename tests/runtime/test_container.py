@@ -25,7 +25,14 @@ from cfslib.runtime import client
 from cfslib.runtime.errors import CannotExecute
 from cfslib.runtime.run import capture, run
 from cfslib.runtime.spec import NAMESPACES, Spec, Volume
-from tests.conftest import ROOT, is_alive, needs_namespaces, needs_root, wait_until
+from tests.conftest import (
+    ROOT,
+    groups_of,
+    is_alive,
+    needs_namespaces,
+    needs_root,
+    wait_until,
+)
 from tests.isolation.test_keyring import (
     KEYCTL,
     MACHINE,
@@ -686,7 +693,7 @@ def test_after_a_step_that_fails_nothing_was_run_and_nothing_is_left(
 
     def state() -> list[object]:
         mounts = Path("/proc/self/mountinfo").read_text()
-        groups = sorted(Path("/sys/fs/cgroup").rglob(f"cfs-{os.getpid()}-*"))
+        groups = groups_of(os.getpid())
         children = Path(f"/proc/self/task/{os.getpid()}/children").read_text()
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, [])
         return [mounts, groups, children, os.listdir("/proc/self/fd"), mask]

@@ -36,7 +36,8 @@ SWAP = """
 #include <unistd.h>
 int main(int argc, char **argv)
 {
-    while (getppid() != 1)
+    pid_t parent = getppid();
+    while (getppid() == parent)
         renameat2(-100, argv[1], -100, argv[2], RENAME_EXCHANGE);
 }
 """
