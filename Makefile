@@ -73,7 +73,7 @@ as-user: setup ## As root: run tests and notebooks as an ordinary user
 	$(in_venv) python tests/as_user.py $(pytest) $(in_processes) $(nbval)
 
 browser: $(VENV)/browser.stamp ## Look at it all in JupyterLab, with Chromium
-	$(in_venv) $(pytest) tests/browser
+	$(in_venv) $(pytest) --processes=2 tests/browser
 
 no-browser:
 	@echo "Not looked at in JupyterLab: there is no browser.  On Debian: apt install chromium"

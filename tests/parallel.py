@@ -92,8 +92,14 @@ def _by_file(items: list[pytest.Item]) -> Files:
     """Return the tests of each file; files that take long come first."""
     files: dict[object, list[pytest.Item]] = {}
     for item in items:
-        files.setdefault(item.path, []).append(item)
+        files.setdefault(_place(item), []).append(item)
     return sorted(files.values(), key=_is_long, reverse=True)
+
+
+def _place(item: pytest.Item) -> object:
+    """Return a test's file; or the notebook that is open in a browser for all of it."""
+    called = getattr(item, "callspec", None)
+    return called.params.get("notebook", item.path) if called else item.path
 
 
 def _is_long(items: list[pytest.Item]) -> tuple[bool, int]:

@@ -93,7 +93,8 @@ def forget(notebook: str) -> None:
 
 def chapters(notebooks: Path) -> list[Chapter]:
     """Return how far each notebook in a directory is, in the order to read."""
-    return [_chapter(path) for path in sorted(notebooks.glob("[0-9][0-9]-*.ipynb"))]
+    places = (notebooks / f"{name}.ipynb" for name in handout.chapters())
+    return [_chapter(place) for place in places if place.exists()]
 
 
 def _chapter(path: Path) -> Chapter:

@@ -23,30 +23,26 @@ SHOTS = Path(__file__).parent / "shots"  # for people to look at; git ignores th
 NAME = "01-hostname-in-a-test"  # so that its kernel knows whose it is
 PATIENCE = 20_000  # milliseconds, for a click on a busy machine
 expect.set_options(timeout=PATIENCE)
-TIMES = pytest.StashKey[list[str]]()
 
 RunCells = Callable[..., learner.Notebook]  # takes the code of each
 Report = Callable[[str], None]
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.stash[TIMES] = []
-
-
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
-    lines = config.stash[TIMES]
-    if lines:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    done = [
+        *terminalreporter.getreports("passed"),
+        *terminalreporter.getreports("failed"),
+    ]
+    told = [line for report in done for name, line in report.user_properties]
+    if told:
         terminalreporter.section("how long it took")
-        terminalreporter.write_line("\n".join(lines))
+        terminalreporter.write_line("\n".join(map(str, told)))
 
 
 @pytest.fixture
-def report(pytestconfig: pytest.Config) -> Report:
+def report(record_property: Callable[[str, object], None]) -> Report:
     """Return a function that adds a line to what is shown after all tests."""
-    lines = pytestconfig.stash[TIMES]
-    return lambda line: lines.append(line)
+    return lambda line: record_property("took", line)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 """A participant works through a copy: predicts, runs, answers, is told."""
 
-import re
 from collections.abc import Generator
 
 import pytest
@@ -21,6 +20,7 @@ def fresh(
     page: Page, jupyterlab: Lab, request: pytest.FixtureRequest
 ) -> Generator[Notebook]:
     """Open a notebook in which nothing has been run."""
+    handout.bring_back(jupyterlab.copy(request.param))
     notebook = opened(page, jupyterlab, request.param)
     notebook.look_at_all()
     yield notebook
@@ -41,27 +41,40 @@ def test_a_copy_gives_nothing_away(fresh: Notebook) -> None:
         assert question.text.replace("`", "") not in said
 
 
+def _answer(notebook: Notebook, question: Question) -> None:
+    """Give the right answer with the keys, from where the focus is."""
+    keys = notebook.page.keyboard
+    if question.typed:
+        keys.type(question.right.text)
+        keys.press("Enter")
+    else:
+        for _ in range(question.choices.index(question.right)):
+            keys.press("Tab")
+        keys.press("Space")
+
+
+@pytest.mark.parametrize("which", [0, 1])
 @pytest.mark.parametrize("fresh", ["01-hostname"], indirect=True)
 def test_a_prediction_is_made_with_the_keyboard_and_told_after_the_cell(
-    fresh: Notebook,
+    fresh: Notebook, which: int
 ) -> None:
-    (first, *_) = fresh.numbers("quiz.ask(")
+    first = fresh.numbers("quiz.ask(")[which]
     before = [n for n, c in enumerate(fresh.saved()[:first]) if c.cell_type == "code"]
     for number in before:
         fresh.run(number)
-    question = questions(fresh)[0]
+    question = questions(fresh)[which]
     view = fresh.run(first).locator(".jp-OutputArea-output")
     expect(view).to_contain_text(question.text.replace("`", ""))
 
-    view.get_by_role("radio").first.focus()
-    fresh.page.keyboard.press("Space")
+    view.get_by_role("textbox" if question.typed else "radio").first.focus()
+    _answer(fresh, question)
     expect(view.get_by_role("status")).to_contain_text("Noted.")
     for choice in question.choices:
         expect(view).not_to_contain_text(choice.reason)
 
     told = fresh.run(first + 1).locator(".jp-OutputArea-output").last
-    expect(told).to_contain_text(re.compile("^[✓✗] You said"))
-    expect(told).to_contain_text(question.choices[0].reason)
+    expect(told).to_contain_text(f"✓ You said “{question.right.text}”")
+    expect(told).to_contain_text(question.right.reason)
 
 
 @in_notebook(*PATHS)
