@@ -114,7 +114,8 @@ def _where_it_goes(missing: Sequence[Path]) -> str:
         return "A link leads nowhere as soon as the root has changed: copy the file."
     if len(missing) == 1:
         return f"{missing[0]} is missing: keep what is there, and add to it."
-    return "The place of the copy is `root / program.relative_to('/')`."
+    nothing = "" if any(ROOT.iterdir()) else "Nothing has been copied.  "
+    return f"{nothing}The place of the copy is `root / program.relative_to('/')`."
 
 
 def _what_it_lacks(code: int) -> str:

@@ -18,6 +18,7 @@ from cfslib.isolation.mounts import MountFlag
 from cfslib.isolation.namespaces import Namespace, inode
 from cfslib.kernel import procfs, syscalls
 from cfslib.lessons import Point, exercise
+from cfslib.lessons.guard import Stumbled
 
 T = TypeVar("T")
 
@@ -50,7 +51,7 @@ def _look_through(window: Callable[[], object]) -> list[Point]:
     syscalls.mount("tmpfs", MNT, "tmpfs")
     namespace, device = inode(Namespace.MNT), MNT.stat().st_dev
     with syscalls.trace() as calls:  # of the children, too
-        window()
+        _open(window)
     unshared = any(call.name == "unshare" and not call.error for call in calls)
     written = _write(DATA / "proof")
     return [
@@ -89,6 +90,18 @@ def _look_through(window: Callable[[], object]) -> list[Point]:
     ]
 
 
+def _open(window: Callable[[], object]) -> None:
+    """Let the learner open it; one who also tried the view hears that it works."""
+    try:
+        window()
+    except Stumbled as error:
+        if f"Read-only file system: '{VIEW}" in error.said:
+            error.hints = (
+                "So it should be!  The check tries this itself: take the line out.",
+            )
+        raise
+
+
 @dataclass(frozen=True)
 class World:
     """What the first process of a container found around itself."""
@@ -112,6 +125,7 @@ def _play_the_machine(
     # As systemd does when a machine starts.
     syscalls.mount(None, "/", flags=MountFlag.REC | MountFlag.SHARED)
     device, table = MNT.stat().st_dev, inode(Namespace.MNT)
+    rows = Path("/proc/self/mountinfo").open()  # later our /proc may be covered
     said = in_child(lambda: contained(_look_around))
     world = said if isinstance(said, World) else World(0, [], 0)
     return [
@@ -145,6 +159,11 @@ def _play_the_machine(
             MNT.stat().st_dev == device,
             "Before the first mount comes `mounts.keep_private()`.",
         ),
+        Point(
+            "the machine's / is shared, as before",
+            _propagation("/", rows.read()) == "shared",
+            "`keep_private` changes the table of whoever calls it: unshare MNT first.",
+        ),
     ]
 
 
@@ -154,6 +173,12 @@ def _look_around() -> World:
         syscalls.mount("tmpfs", MNT, "tmpfs")  # does it get out?
     table = inode(Namespace.MNT) if os.path.exists("/proc/self") else 0
     return World(os.getpid(), pids, table)
+
+
+def _propagation(place: str, table: str) -> str:
+    """Return what becomes of a mount made below a mount point."""
+    found = [m for m in procfs.parse_mountinfo(table) if m.target == place]
+    return found[-1].propagation if found else ""
 
 
 def _fstype(place: Path) -> str:

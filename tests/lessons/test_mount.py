@@ -170,6 +170,11 @@ def path_and_text() -> None:
     mounts.bind(DATA, VIEW + "/note")  # type: ignore[operator]
 
 
+def tried_out() -> None:
+    window()
+    (VIEW / "note").touch()
+
+
 WINDOWS = [window, another_tmpfs_on_data, by_the_command]
 
 NAMESPACE = "the process has a mount namespace of its own"
@@ -199,6 +204,7 @@ NO_WINDOWS: list[tuple[Callable[..., object], str, str]] = [
     (without_end, RUNS, "time.sleep(0.001)"),
     (that_wants_something, RUNS, "missing 1 required positional argument"),
     (path_and_text, RUNS, "TypeError: "),
+    (tried_out, RUNS, "So it should be!"),
 ]
 
 
@@ -267,6 +273,12 @@ def private_too_late(look: Look) -> lesson.World:
 
     syscalls.unshare(Namespace.MNT | Namespace.PID)
     return in_child(first)
+
+
+def private_too_soon(look: Look) -> lesson.World:
+    mounts.keep_private()
+    syscalls.unshare(Namespace.MNT | Namespace.PID)
+    return in_child(lambda: with_proc(look))
 
 
 def only_the_root_private(look: Look) -> lesson.World:
@@ -358,6 +370,7 @@ PID_1 = "inside, the process is PID 1"
 ALONE = "/proc shows that process and no other"
 KEPT = "the machine still has its own /proc"
 INSIDE = "no mount made inside reaches the machine"
+SHARED = "the machine's / is shared, as before"
 NOT_CONTAINED: list[tuple[Callable[..., object], str, str]] = [
     (that_returns_nothing, RETURNED, "`return` what look() says"),
     (a_number, RETURNED, "`return` what look() says"),
@@ -374,6 +387,7 @@ NOT_CONTAINED: list[tuple[Callable[..., object], str, str]] = [
     (only_the_root_private, KEPT, "all that is mounted below"),
     (without_mnt, KEPT, "unshare MNT as well"),
     (only_proc_private, INSIDE, "`mounts.keep_private()`"),
+    (private_too_soon, SHARED, "unshare MNT first"),
     (called_too_soon, RUNS, "'World' object is not callable"),
     (that_wants_no_look, RUNS, "takes 0 positional arguments"),
     (waiting_for_ever, RUNS, "time.sleep(0.001)"),

@@ -9,7 +9,8 @@ LS_ALONE = Question(
     (
         Choice(
             "it runs, and prints `bin`",
-            "A static program would run: it has all its libraries in one file.",
+            "`ls` is not complete: it names another file, its loader.  A static program "
+            "would run, for it has all in one file.",
         ),
         Choice(
             "No such file or directory",
@@ -29,7 +30,8 @@ WITH_LOADER = Question(
     (
         Choice(
             "yes",
-            "With musl it may: there, loader and C library are one file.",
+            "`ls` needs libraries, too.  With musl it may run: there, loader and C library "
+            "are one file.",
         ),
         Choice(
             "no, and the kernel complains as before",
@@ -71,8 +73,8 @@ SORT_TOO = Question(
     (
         Choice(
             "the program and all its libraries",
-            "In an empty directory all would be missing.  Here other programs "
-            "needed some before.",
+            "In an empty directory all would be missing.  Here `ls` and the others "
+            "brought most of them along.",
         ),
         Choice(
             "the program, and perhaps a library that only it needs",

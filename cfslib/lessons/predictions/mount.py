@@ -96,7 +96,7 @@ BIND_READ_ONLY = Question(
     "write a file in `/mnt/view`.  What happens?",
     (
         Choice(
-            "the write is refused with EROFS",
+            "the write is refused (EROFS, read-only file system)",
             "The kernel would refuse it, if it had heard of RDONLY.  With BIND it "
             "ignores nearly all other flags.",
         ),
@@ -106,7 +106,7 @@ BIND_READ_ONLY = Question(
             right=True,
         ),
         Choice(
-            "the mount call is refused with EINVAL",
+            "the mount call is refused (EINVAL, invalid argument)",
             "An error would be kinder.  But the call succeeds.",
         ),
     ),
