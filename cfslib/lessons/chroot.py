@@ -11,12 +11,14 @@ import stat
 import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from cfslib.children.in_child import in_child
 from cfslib.images import host_tools
 from cfslib.isolation import mounts, rootfs
-from cfslib.isolation.mounts import MountFlag
+from cfslib.isolation.mounts import MountFlag, UmountFlag
+from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel import procfs, syscalls
 from cfslib.kernel.procfs import Mount
 from cfslib.kernel.syscalls import TreeFlag
@@ -147,9 +149,11 @@ def _break_out_of(lock_in: Callable[[Path], object]) -> list[Point]:
     kept = _directories(proc) - before
     _climb()
     if is_root:
+        os.makedirs("/trap", exist_ok=True)
         syscalls.chroot("/trap")
         _climb()
         syscalls.chroot(".")
+    is_back = is_root and _identity("/") == root
     return [
         Point(
             "/ is the rootfs",
@@ -163,7 +167,7 @@ def _break_out_of(lock_in: Callable[[Path], object]) -> list[Point]:
         ),
         Point(
             "the escape ends in the rootfs",
-            is_root and _identity("/") == root,
+            is_back,
             "The old root is still there, on top of the new one: umount2 it."
             if len(targets) > 1
             else "A chroot leaves the old root one chroot and a few `..` away.",
@@ -174,11 +178,25 @@ def _break_out_of(lock_in: Callable[[Path], object]) -> list[Point]:
             "The old root is still mounted: umount2 with UmountFlag.DETACH.",
         ),
         Point(
+            "there is no other root below it",
+            is_back and _is_the_lowest(root, proc),
+            "The old root is only covered, and who unmounts `/` is out.  `pivot_root` "
+            "exchanges the two, so that you can unmount the old one.",
+        ),
+        Point(
             "no directory outside is kept open",
             not kept,
             "A descriptor needs no path: os.close what you opened.",
         ),
     ]
+
+
+def _is_the_lowest(root: tuple[int, int], proc: int) -> bool:
+    """Take the root mount away and enter our namespace anew; say if nothing changed."""
+    with suppress(OSError):  # the lowest cannot be taken away
+        syscalls.umount2("/", UmountFlag.DETACH)
+    syscalls.setns(os.open("ns/mnt", os.O_RDONLY, dir_fd=proc), Namespace.MNT)
+    return _identity("/") == root
 
 
 def _lock_in(lock_in: Callable[[Path], object], proc: int) -> None:
@@ -188,6 +206,8 @@ def _lock_in(lock_in: Callable[[Path], object], proc: int) -> None:
     except Stumbled as error:
         if error.said.startswith("[Errno 22] pivot_root"):
             error.hints = (_broken_rule(proc),)
+        if error.said.startswith("[Errno 2] pivot_root"):
+            error.hints = ("Where the old root goes, a directory has to be: mkdir it.",)
         raise
 
 

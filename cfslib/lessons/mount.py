@@ -125,7 +125,7 @@ def _play_the_machine(
     # As systemd does when a machine starts.
     syscalls.mount(None, "/", flags=MountFlag.REC | MountFlag.SHARED)
     device, table = MNT.stat().st_dev, inode(Namespace.MNT)
-    rows = Path("/proc/self/mountinfo").open()  # later our /proc may be covered
+    rows = os.open("/proc/self/mountinfo", os.O_RDONLY)  # later it may be covered
     said = in_child(lambda: contained(_look_around))
     world = said if isinstance(said, World) else World(0, [], 0)
     return [
@@ -161,7 +161,7 @@ def _play_the_machine(
         ),
         Point(
             "the machine's / is shared, as before",
-            _propagation("/", rows.read()) == "shared",
+            _propagation_of_root(rows) == "shared",
             "`keep_private` changes the table of whoever calls it: unshare MNT first.",
         ),
     ]
@@ -175,10 +175,11 @@ def _look_around() -> World:
     return World(os.getpid(), pids, table)
 
 
-def _propagation(place: str, table: str) -> str:
-    """Return what becomes of a mount made below a mount point."""
-    found = [m for m in procfs.parse_mountinfo(table) if m.target == place]
-    return found[-1].propagation if found else ""
+def _propagation_of_root(rows: int) -> str:
+    """Return who hears of mounts below `/`, by a descriptor of the mount table."""
+    with open(rows) as file:
+        table = procfs.parse_mountinfo(file.read())
+    return next(mount.propagation for mount in table if mount.target == "/")
 
 
 def _fstype(place: Path) -> str:

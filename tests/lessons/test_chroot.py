@@ -329,6 +329,23 @@ def outside_by_its_directory(root: Path) -> None:
     os.close(outside)
 
 
+def moved_over_it(root: Path) -> None:
+    bound(root)
+    syscalls.chdir(root)
+    syscalls.mount(".", "/", flags=MountFlag.MOVE)
+    chroot_and_chdir(Path("."))
+
+
+def no_place_for_the_old(root: Path) -> None:
+    bound(root)
+    syscalls.pivot_root(root, root / "old")
+
+
+def trap_removed(root: Path) -> None:
+    chroot_and_chdir(root)
+    os.rmdir("/trap")
+
+
 def a_key_kept(root: Path) -> None:
     os.open("/", os.O_PATH)
     lock_by_hand(root)
@@ -351,6 +368,7 @@ ROOT = "/ is the rootfs"
 HERE = "the current directory is in the rootfs"
 ESCAPE = "the escape ends in the rootfs"
 TABLE = "the mount table has one row"
+LOWEST = "there is no other root below it"
 KEYS = "no directory outside is kept open"
 NOT_LOCKED: list[tuple[Callable[..., object], str, str]] = [
     (nothing, ROOT, "It takes pivot_root"),
@@ -361,12 +379,15 @@ NOT_LOCKED: list[tuple[Callable[..., object], str, str]] = [
     (chroot_to_a_mount, ESCAPE, "A chroot leaves the old root"),
     (never_unmounted, ESCAPE, "on top of the new one: umount2 it"),
     (old_root_kept, TABLE, "umount2 with UmountFlag.DETACH"),
+    (trap_removed, ESCAPE, "A chroot leaves the old root"),
+    (moved_over_it, LOWEST, "who unmounts `/` is out"),
     (a_key_kept, KEYS, "os.close what you opened"),
     (still_shared, RUNS, "first, `mounts.keep_private()`"),
     (only_the_root_private, RUNS, "first, `mounts.keep_private()`"),
     (not_bound, RUNS, "bind it onto itself"),
     (without_chdir, RUNS, "`chdir(root)`, after the bind mount"),
     (chdir_too_soon, RUNS, "`chdir(root)`, after the bind mount"),
+    (no_place_for_the_old, RUNS, "a directory has to be: mkdir it"),
     (without_detach, RUNS, "with DETACH it goes all the same"),
     (old_root_deleted, RUNS, "Read-only file system"),
     (of_no_argument, RUNS, "takes 0 positional arguments"),

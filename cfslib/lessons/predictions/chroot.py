@@ -9,8 +9,8 @@ LS_ALONE = Question(
     (
         Choice(
             "it runs, and prints `bin`",
-            "`ls` is not complete: it names another file, its loader.  A static program "
-            "would run, for it has all in one file.",
+            "`ls` is not complete: it names another file, its loader.  A static "
+            "program would run, for it has all in one file.",
         ),
         Choice(
             "No such file or directory",
@@ -30,8 +30,8 @@ WITH_LOADER = Question(
     (
         Choice(
             "yes",
-            "`ls` needs libraries, too.  With musl it may run: there, loader and C library "
-            "are one file.",
+            "`ls` needs libraries, too.  With musl it may run: there, loader and C "
+            "library are one file.",
         ),
         Choice(
             "no, and the kernel complains as before",
