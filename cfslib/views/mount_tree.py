@@ -15,7 +15,8 @@ from cfslib.views.steps import Step
 from cfslib.views.widget import View
 
 _HEAD = ("where", "filesystem", "propagation", "options", "in this step")
-NOT_YET = Table("MNT of the container", [], "is not there yet", 430)
+WIDTH = 470  # pixels, for the longest row: a device that has moved
+NOT_YET = Table("MNT of the container", [], "is not there yet", WIDTH)
 
 
 def slider(stages: Sequence[Stage]) -> View:
@@ -39,7 +40,7 @@ def drawn(stages: Sequence[Stage], number: int) -> Markup:
     left = Table(
         "MNT of the host", root, f"and {len(first.mounts) - len(root)} more", 180
     )
-    inside = Table("MNT of the container", shown, _others(folded), 430)
+    inside = Table("MNT of the container", shown, _others(folded), WIDTH)
     return join(
         mount_picture.draw(left, inside if number else NOT_YET),
         element(
