@@ -37,10 +37,10 @@ HINTS = {
     ("setns", errno.EUSERS): "no TIME for a process with several threads.",
     ("sethostname", errno.EPERM): "a UTS namespace of one's own comes first.",
     ("sethostname", errno.EINVAL): "a hostname has at most 64 bytes.",
-    ("mount", errno.EPERM): (
-        "a mount namespace of one's own comes first; proc also takes a PID namespace, "
-        "which begins with the next child, and a fully visible outer /proc: "
-        "ask `cfs doctor`."
+    ("mount", errno.EPERM): "a mount namespace of one's own comes first.",
+    ("mount proc", errno.EPERM): (
+        "proc takes a mount namespace of one's own and a PID namespace, which begins "
+        "with the next child, and a fully visible outer /proc: ask `cfs doctor`."
     ),
     ("mount", errno.ENOENT): (
         "the source or the mount point does not exist: mkdir it, after the mounts that "
@@ -106,5 +106,8 @@ HINTS = {
 
 
 def hint_for(call: str, code: int) -> "str | None":
-    """Return what usually makes `call` fail with errno `code`, if we know."""
+    """Return what usually makes `call` fail with errno `code`, if we know.
+
+    A call may name its filesystem: "mount proc" asks for more than "mount".
+    """
     return HINTS.get((call, code))

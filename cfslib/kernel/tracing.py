@@ -116,7 +116,8 @@ def ask(name: str, function: "Callable[..., Any]", /, **arguments: object) -> in
 def refused(name: str, arguments: "dict[str, object]", code: int) -> OSError:
     """Return the error for a call that failed: the call as made, with a hint."""
     error = OSError(code, f"{written(name, arguments)}: {posix.strerror(code)}")
-    if hint := hint_for(name, code):
+    precise = f"{name} {arguments.get('fstype')}"  # proc asks for more than others
+    if hint := hint_for(precise, code) or hint_for(name, code):
         error.add_note(f"Hint: {hint}")
     return error
 

@@ -197,6 +197,9 @@ WAYS: dict[tuple[str, int], Callable[[], object]] = {
     ("mount", errno.EPERM): lambda: as_nobody(
         lambda: syscalls.mount("none", "/tmp", "tmpfs")
     ),
+    ("mount proc", errno.EPERM): lambda: with_mounts(
+        lambda: syscalls.mount("proc", "/tmp", "proc")
+    ),
     ("mount", errno.ENOENT): lambda: with_mounts(lambda: mounts.bind(ABSENT, "/tmp")),
     ("mount", errno.ENOTDIR): lambda: with_mounts(
         lambda: mounts.bind("/tmp/directory", "/tmp/file")
