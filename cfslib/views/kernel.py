@@ -24,7 +24,7 @@ def load_ipython_extension(shell: Any) -> None:
     if not handout.chapter(session.stem):
         return
     shell.set_custom_exc((Exception, KeyboardInterrupt), _show_error)
-    shell.events.register("post_run_cell", lambda result: _tell(shell))
+    shell.events.register("post_run_cell", lambda result: _tell(shell, result))
     html = shell.display_formatter.formatters["text/html"]
     html.for_type_by_name("cfslib.lessons", "Verdict", _draw)
     if handout.is_older(session):
@@ -38,9 +38,12 @@ def _tags(shell: Any) -> list[str]:
     return [tag for tag in tags if isinstance(tag, str)]
 
 
-def _tell(shell: Any) -> None:
+def _tell(shell: Any, result: Any) -> None:
     from cfslib.views import quiz
 
+    # A cell may end with an error that it is about.  These say that it showed nothing.
+    if isinstance(result.error_in_exec, (KeyboardInterrupt, NameError)):
+        return
     for tag in _tags(shell):
         if tag.startswith(TELLS):
             _display(quiz.tell(tag.removeprefix(TELLS)))

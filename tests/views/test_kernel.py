@@ -87,6 +87,8 @@ def test_our_notebook_has_cards(start: Callable[[Path], Run], tmp_path: Path) ->
     assert "cfs-note" in html(run(CHECK))
     assert not html(run("pass", "tells:how-many"))
     run(ASK)
+    for stopped in ("raise KeyboardInterrupt", "not_known_yet"):
+        assert not html(run(stopped, "tells:how-many"))
     told = html(run("print('two')", "tells:how-many"))
     assert "You said “1”; it is “2”." in told
 
