@@ -26,7 +26,7 @@ def check_named(named: Callable[[], Spec]) -> list[Point]:
     spec, wanted = _described(named)
     inside = printed = elsewhere = ""
     if spec:
-        inside = _ran(spec.changed(argv=TELL_NAME)).stdout.strip()
+        inside = _ran(spec.changed(argv=TELL_NAME)).stdout.removesuffix("\n")
         printed = _ran(spec).stdout
         elsewhere = _ran(spec.changed(hostname=ANOTHER)).stdout
     asks = ANOTHER in elsewhere.split()

@@ -65,6 +65,7 @@ WRONG_NAMES: list[tuple[object, str]] = [
     (called("hostname", "workshop"), "without anything after it"),
     (lambda: Spec(["hostname"]), "Spec has a field for it"),
     (called("hostname", hostname="Workshop"), "It is called 'Workshop'"),
+    (called("hostname", hostname="workshop "), "It is called 'workshop '"),
     (called("hostname", hostname="w" * 80), "a hostname has at most 64 bytes"),
     (lambda: Spec(["hostname"], env={"HOSTNAME": "workshop"}), "has a field for it"),
     (lambda: Spec("hostname"), ""),
