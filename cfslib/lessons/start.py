@@ -119,6 +119,8 @@ def _leave_it(spec: Spec, here: Path) -> str:
         return "No volume has your directory as its source: Volume(directory, ...)."
     if ">" in done.stdout:
         return '">" means something to a shell only: ["sh", "-c", "... > ..."].'
+    if spec.argv[0] in ("sh", "bash") and "-c" not in spec.argv:
+        return 'A shell takes a command line after "-c": ["sh", "-c", "..."].'
     if done.stderr:
         return f"The container said: {done.stderr.strip()}"
     if others := [path.name for path in here.iterdir()]:

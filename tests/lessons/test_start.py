@@ -82,6 +82,7 @@ WRONG_NAMES: list[tuple[object, str]] = [
     (lambda: Spec, "Write: return Spec([...])"),
     (Spec(["hostname"], hostname="workshop"), "named is no function"),
     (lambda: 1 / 0, "ZeroDivisionError"),
+    (lambda: Spec(["hostname"], hostname=workshop), "needs quotes"),  # noqa: F821
 ]
 
 
@@ -150,6 +151,7 @@ WRONG_NOTES: list[tuple[object, str]] = [
         lambda d: Spec(["echo", "kept", ">", "/data/note"], volumes=[Volume(d, DATA)]),
         'means something to a shell only: ["sh", "-c"',
     ),
+    (lambda d: Spec(["sh", WRITES], volumes=[Volume(d, DATA)]), 'after "-c"'),
     (lambda d: Spec([WRITES], volumes=[Volume(d, DATA)]), "Each word is an entry"),
     (left_from_outside, "The container shall write"),
     (lambda d: (d / "note").write_text("kept"), "It returns this: 4"),
