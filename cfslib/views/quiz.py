@@ -82,7 +82,7 @@ def _choosing(view: Prediction) -> ipywidgets.Widget:
     before = view.answer if view.answer in texts else None
     options = [(text.replace("`", ""), text) for text in texts]
     choices = ipywidgets.RadioButtons(options=options, value=before)
-    choices.layout.width = "max-content"
+    choices.layout.width = "auto"
     choices.observe(lambda _: view.attempt(lambda: view.choose(choices.value)), "value")
     return choices
 
