@@ -96,9 +96,9 @@ def to_html(chapters: Sequence[Chapter]) -> Markup:
 
 
 def _name(chapter: Chapter) -> Markup:
-    newer = element(
-        "div",
-        "There is a newer one; yours was changed.  “Back to the start” brings it.",
+    newer = join(
+        element("div", "There is a newer one."),
+        element("div", "“Back to the start” brings it."),
     )
     return join(chapter.name, newer if chapter.older else "")
 
