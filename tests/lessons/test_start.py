@@ -82,7 +82,7 @@ WRONG_NAMES: list[tuple[object, str]] = [
     (lambda: Spec, "Write: return Spec([...])"),
     (Spec(["hostname"], hostname="workshop"), "named is no function"),
     (lambda: 1 / 0, "ZeroDivisionError"),
-    (lambda: Spec(["hostname"], hostname=workshop), "needs quotes"),  # noqa: F821
+    (lambda: Spec(["hostname"], hostname=workshop), "needs quotes"),  # type: ignore[name-defined]  # noqa: F821
 ]
 
 
