@@ -27,7 +27,8 @@ NO_END = "it had not ended after five seconds"
 # What usually helps; the message of the error stands before it.
 ADVICE = {
     "TimeIsUp": "What should end the loop, or the waiting?",
-    "NameError": "Is it imported, or defined in a cell that you have run?",
+    "NameError": "Is it imported, or defined in a cell that you have run?  "
+    "What is text needs quotes.",
     "TypeError": "Look at the signature: what goes in, and of which type?",
     "SystemExit": "Return instead: this ends the process that called you.",
 }

@@ -26,7 +26,7 @@ def check_named(named: Callable[[], Spec]) -> list[Point]:
     spec, wanted = _described(named)
     inside = printed = elsewhere = ""
     if spec:
-        inside = _ran(spec.changed(argv=TELL_NAME)).stdout.strip()
+        inside = _ran(spec.changed(argv=TELL_NAME)).stdout.removesuffix("\n")
         printed = _ran(spec).stdout
         elsewhere = _ran(spec.changed(hostname=ANOTHER)).stdout
     asks = ANOTHER in elsewhere.split()
@@ -119,6 +119,8 @@ def _leave_it(spec: Spec, here: Path) -> str:
         return "No volume has your directory as its source: Volume(directory, ...)."
     if ">" in done.stdout:
         return '">" means something to a shell only: ["sh", "-c", "... > ..."].'
+    if spec.argv[0] in ("sh", "bash") and "-c" not in spec.argv:
+        return 'A shell takes a command line after "-c": ["sh", "-c", "..."].'
     if done.stderr:
         return f"The container said: {done.stderr.strip()}"
     if others := [path.name for path in here.iterdir()]:

@@ -102,6 +102,10 @@ def _row(label: str, text: str) -> list[str]:
 
 
 def _rows(caught: BaseException) -> Iterator[tuple[str, str]]:
+    if isinstance(caught, SyntaxError) and caught.text:  # it has no frame of yours
+        yield "your line", f"{caught.lineno}: {caught.text.strip()}"
+        yield "the error", caught.msg
+        return
     stumbled = guard.stumbled(caught)
     yield "your line", _line(stumbled)
     call, answer = _call_and_answer(caught)

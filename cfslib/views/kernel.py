@@ -23,6 +23,8 @@ def load_ipython_extension(shell: Any) -> None:
     session = Path(os.environ.get("JPY_SESSION_NAME", ""))
     if not handout.chapter(session.stem):
         return
+    # With it, `run(...)` before its import is %run, which says that a file is missing.
+    shell.automagic = False
     shell.set_custom_exc((Exception, KeyboardInterrupt), _show_error)
     shell.events.register("post_run_cell", lambda result: _tell(shell, result))
     html = shell.display_formatter.formatters["text/html"]

@@ -27,7 +27,7 @@ def view(
     names = [chapter.name for chapter in read()]
     which = labelled(ipywidgets.Dropdown(description="Notebook", options=names))
 
-    which.layout.width = "15em"
+    which.layout.width = "18em"
 
     def draw() -> None:
         chapters = read()
@@ -96,7 +96,10 @@ def to_html(chapters: Sequence[Chapter]) -> Markup:
 
 
 def _name(chapter: Chapter) -> Markup:
-    newer = element("div", "There is a newer one; yours was changed.")
+    newer = join(
+        element("div", "There is a newer one."),
+        element("div", "“Back to the start” brings it."),
+    )
     return join(chapter.name, newer if chapter.older else "")
 
 

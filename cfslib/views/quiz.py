@@ -12,6 +12,7 @@ from cfslib.views.widget import View, button, labelled, row
 
 KERNEL = "cfslib.views.kernel"  # the extension that tells when a cell has run
 NOTED = "Noted.  Now run the next cell."
+DIGITS = "Type a number in digits, please."
 BELOW = "What became of it is below the next cell."
 
 
@@ -81,7 +82,7 @@ def _choosing(view: Prediction) -> ipywidgets.Widget:
     before = view.answer if view.answer in texts else None
     options = [(text.replace("`", ""), text) for text in texts]
     choices = ipywidgets.RadioButtons(options=options, value=before)
-    choices.layout.width = "max-content"
+    choices.layout.width = "auto"
     choices.observe(lambda _: view.attempt(lambda: view.choose(choices.value)), "value")
     return choices
 
@@ -92,8 +93,11 @@ def _typing(view: Prediction) -> ipywidgets.Widget:
     text.layout.width = "22em"
 
     def done() -> None:
-        if text.value.strip():
-            view.choose(text.value.strip())
+        answer = text.value.strip()
+        if view.question.typed == "number" and not answer.isdecimal():
+            view.say(DIGITS)  # or "two" would be told that it is 2
+        elif answer:
+            view.choose(answer)
 
     def key(_: object, sent: dict[str, object], __: object) -> None:
         if sent.get("event") == "submit":  # the key Enter

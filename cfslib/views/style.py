@@ -85,6 +85,10 @@ SHEET = f"""
   order: -1; padding: 0.3em 0.8em; border-left: 4px solid #d55e00;
 }}
 .cfs-view .widget-html, .cfs-view .widget-html-content {{ min-width: 0; }}
+.cfs-view .widget-radio-box label {{
+  display: flex; align-items: flex-start; height: auto; white-space: normal;
+}}
+.cfs-view .widget-radio-box label input {{ order: -1; flex: none; align-self: auto; }}
 .cfs table {{
   border-collapse: collapse; margin: 0.4em 0; font-size: 13px; color: inherit;
   table-layout: auto;

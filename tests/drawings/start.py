@@ -7,19 +7,22 @@ LEFT, RIGHT, WIDE, ROW = 20, 400, 240, 38
 
 
 def two_views() -> Markup:
-    """Return the host and the container, with what stands between them."""
+    """Return the host and the container, with what stands between them.
+
+    What the container sees is asked later, so it is not told here.
+    """
     rows = (
-        ("name", "your machine's", "UTS", "cfs-container"),
-        ("processes", "hundreds", "PID", "1 and 2"),
-        ("mounts", "/, /home, …", "MNT", "/ and a few"),
-        ("user", "you", "USER", "root"),
+        ("name", "your machine's", "UTS", "?"),
+        ("processes", "hundreds", "PID", "?"),
+        ("mounts", "/, /home, …", "MNT", "?"),
+        ("user", "you", "USER", "?"),
     )
     return picture(
         286,
-        "What you see on the host, and what a container sees.  UTS: your machine's "
-        "name becomes cfs-container.  PID: of hundreds of processes, 1 and 2 are "
-        "left.  MNT: of many mounts, / and a few.  USER: you are root.  Below both is "
-        "one kernel.",
+        "What you see on the host, and what a container sees.  UTS stands between the "
+        "two names of the machine, PID between the processes, MNT between the mounts, "
+        "USER between the users.  What the container sees is not known yet.  Below "
+        "both is one kernel.",
         _both("what you see, on the host", "what a container sees", len(rows)),
         *(_row(n, *row) for n, row in enumerate(rows)),
         box(LEFT, 236, 620, 34, "one kernel"),

@@ -131,12 +131,12 @@ def for_ever(func: Func, times: int) -> None:
 
 
 WRONG_MEDIANS: list[tuple[object, str]] = [
-    (lambda func, times: min(durations(func, times)), "That is the shortest."),
-    (lambda func, times: max(durations(func, times)), "That is the longest."),
-    (in_all, "That is all of them together."),
-    (lambda func, times: in_all(func, times) / times, "That is the mean"),
+    (lambda func, times: min(durations(func, times)), "looks like the shortest."),
+    (lambda func, times: max(durations(func, times)), "looks like the longest."),
+    (in_all, "looks like all of them together."),
+    (lambda func, times: in_all(func, times) / times, "looks like the mean"),
     (lambda func, times: durations(func, times)[0], ""),  # as short as the shortest
-    (lambda func, times: durations(func, times)[-1], "That is the last."),
+    (lambda func, times: durations(func, times)[-1], "looks like the last."),
     (lambda func, times: durations(func, times)[times // 2], "statistics.median"),
     (without_the_worst, "Keep each duration in a list"),
     (once, "It was called 1 times"),
@@ -254,7 +254,7 @@ WRONG_LONGEST: list[tuple[object, str]] = [
     (lambda calls: None, "It returns None.  Wanted is the name"),
     (lambda calls: max(calls).name, "TypeError"),
     (lambda calls: calls[0].us, "'us'"),
-    (not_there_yet, "KeyError"),
+    (not_there_yet, "not in the dictionary yet"),
     (stays, "it had not ended after"),
     ("mount", "longest is no function"),
 ]

@@ -65,6 +65,7 @@ WRONG_NAMES: list[tuple[object, str]] = [
     (called("hostname", "workshop"), "without anything after it"),
     (lambda: Spec(["hostname"]), "Spec has a field for it"),
     (called("hostname", hostname="Workshop"), "It is called 'Workshop'"),
+    (called("hostname", hostname="workshop "), "It is called 'workshop '"),
     (called("hostname", hostname="w" * 80), "a hostname has at most 64 bytes"),
     (lambda: Spec(["hostname"], env={"HOSTNAME": "workshop"}), "has a field for it"),
     (lambda: Spec("hostname"), ""),
@@ -81,6 +82,7 @@ WRONG_NAMES: list[tuple[object, str]] = [
     (lambda: Spec, "Write: return Spec([...])"),
     (Spec(["hostname"], hostname="workshop"), "named is no function"),
     (lambda: 1 / 0, "ZeroDivisionError"),
+    (lambda: Spec(["hostname"], hostname=workshop), "needs quotes"),  # type: ignore[name-defined]  # noqa: F821
 ]
 
 
@@ -149,6 +151,7 @@ WRONG_NOTES: list[tuple[object, str]] = [
         lambda d: Spec(["echo", "kept", ">", "/data/note"], volumes=[Volume(d, DATA)]),
         'means something to a shell only: ["sh", "-c"',
     ),
+    (lambda d: Spec(["sh", WRITES], volumes=[Volume(d, DATA)]), 'after "-c"'),
     (lambda d: Spec([WRITES], volumes=[Volume(d, DATA)]), "Each word is an entry"),
     (left_from_outside, "The container shall write"),
     (lambda d: (d / "note").write_text("kept"), "It returns this: 4"),

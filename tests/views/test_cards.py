@@ -49,6 +49,14 @@ def test_an_error_of_python_s_own_names_the_file() -> None:
     assert "   the error  ENOENT, No such file or directory: '/not-there'" in rows
 
 
+def test_what_is_no_python_names_its_line_and_no_file_of_the_kernel() -> None:
+    rows = lines(lambda: compile("x = 1\ny = (2,", "/tmp/ipykernel_7/1952.py", "exec"))
+
+    assert rows[1] == "   your line  2: y = (2,"
+    assert rows[2].startswith("   the error  ")
+    assert "1952" not in "".join(rows)
+
+
 def test_what_was_refused_on_purpose_says_so() -> None:
     title, *_ = lines(lambda: syscalls.chdir("/not-there"), on_purpose=True)
 

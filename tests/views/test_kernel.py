@@ -93,6 +93,15 @@ def test_our_notebook_has_cards(start: Callable[[Path], Run], tmp_path: Path) ->
     assert "You said “1”; it is “2”." in told
 
 
+def test_run_before_its_import_is_no_magic(
+    start: Callable[[Path], Run], tmp_path: Path
+) -> None:
+    run = start(tmp_path / "00-start-here.ipynb")
+
+    (error,) = run('run(Spec(["ps", "-e"]))')
+    assert "NameError" in error["traceback"][0]
+
+
 def test_another_notebook_is_left_alone(
     start: Callable[[Path], Run], tmp_path: Path
 ) -> None:

@@ -40,6 +40,23 @@ def test_nothing_is_given_away_before_the_cell_has_run() -> None:
 
 
 @pytest.mark.usefixtures("told")
+def test_a_number_that_is_asked_for_comes_in_digits() -> None:
+    view = quiz.ask(TYPED)
+    text, pressed = view.box.children[1].children
+    text.value = "two"
+    pressed.click()
+
+    assert quiz.DIGITS in view.status.value
+    assert view.answer is None
+
+    text.value = " 2 "
+    pressed.click()
+
+    assert view.status.value == ""
+    assert view.answer == "2"
+
+
+@pytest.mark.usefixtures("told")
 def test_the_answer_is_compared_when_the_cell_has_run() -> None:
     view = quiz.ask(QUESTION)
     view.choose("yes")

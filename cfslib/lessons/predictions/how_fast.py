@@ -49,7 +49,7 @@ NAMESPACE = Question(
 
 PROCESSES = Question(
     "20-how-fast/processes",
-    "Which calls take the most time in all, as a rule?",
+    "Which of these calls take the most time in all?",
     (
         Choice(
             "`clone` and `posix_spawn`, which make processes",

@@ -18,7 +18,7 @@ IN_CHILD = Question(
         ),
         Choice(
             "no, each process has its own number",
-            "The number is the one thing that a new process never has from its parent.",
+            "A child is a copy of its parent, but its number is its own.",
             right=True,
         ),
     ),
