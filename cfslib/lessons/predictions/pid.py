@@ -138,8 +138,8 @@ KILL_YOURSELF = Question(
     (
         Choice(
             "no, SIGTERM ends it",
-            "So it is with any other process.  PID 1 has no handler for SIGTERM, and so "
-            "it never arrives.",
+            "So it is with any other process.  PID 1 has no handler for SIGTERM, so it "
+            "never arrives.",
         ),
         Choice(
             "no, SIGKILL ends it",
