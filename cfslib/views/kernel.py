@@ -26,7 +26,7 @@ def load_ipython_extension(shell: Any) -> None:
     if not handout.chapter(session.stem):
         return
     shell.set_custom_exc((Exception, KeyboardInterrupt), _show_error)
-    shell.events.register("post_run_cell", lambda result: _tell(shell))
+    shell.events.register("post_run_cell", lambda result: _tell(shell, result))
     # IPython's `exit` ends a kernel, and no child can have it: there it ends the child.
     copyreg.pickle(type(shell.user_ns["exit"]), lambda _: (getattr, (sys, "exit")))
     html = shell.display_formatter.formatters["text/html"]
@@ -42,9 +42,12 @@ def _tags(shell: Any) -> list[str]:
     return [tag for tag in tags if isinstance(tag, str)]
 
 
-def _tell(shell: Any) -> None:
+def _tell(shell: Any, result: Any) -> None:
+    """Compare predictions, if the cell got as far as to show what is so."""
     from cfslib.views import quiz
 
+    if isinstance(result.error_in_exec, KeyboardInterrupt | NameError):
+        return
     for tag in _tags(shell):
         if tag.startswith(TELLS):
             _display(quiz.tell(tag.removeprefix(TELLS)))

@@ -94,6 +94,8 @@ def test_our_notebook_has_cards(start: Callable[[Path], Run], tmp_path: Path) ->
     assert "cfs-note" in html(run(CHECK))
     assert not html(run("pass", "tells:how-many"))
     run(ASK)
+    assert not html(run("not_known_yet", "tells:how-many"))
+    assert not html(run("raise KeyboardInterrupt", "tells:how-many"))
     told = html(run("print('two')", "tells:how-many"))
     assert "You said “1”; it is “2”." in told
 
