@@ -75,7 +75,13 @@ def _lines(finding: Finding) -> list[str]:
 def _to_type(remedy: str) -> str:
     """Return the line to type; a long one goes on after a backslash."""
     start = "      type: "
+    line, sign, remark = remedy.partition("  # ")
     lines = textwrap.wrap(
-        remedy, WIDTH - len(start) - 2, break_long_words=False, break_on_hyphens=False
+        line, WIDTH - len(start) - 2, break_long_words=False, break_on_hyphens=False
     )
-    return start + f" \\\n{' ' * len(start)}".join(lines)
+    shown = start + f" \\\n{' ' * len(start)}".join(lines)
+    if not remark:
+        return shown
+    # In a shell, a remark cannot go on after a backslash.
+    fits = len(shown.rpartition("\n")[2]) + len(sign + remark) <= WIDTH
+    return shown + (sign if fits else f"\n{' ' * len(start)}# ") + remark

@@ -34,6 +34,9 @@ HINTS = {
     ("setns", errno.EINVAL): (
         "with several threads neither MNT nor USER; and never the USER we are in."
     ),
+    ("setns", errno.EBADF): (
+        "it takes an open file and no pid; namespaces.enter takes a pid and opens it."
+    ),
     ("setns", errno.EUSERS): "no TIME for a process with several threads.",
     ("sethostname", errno.EPERM): "a UTS namespace of one's own comes first.",
     ("sethostname", errno.EINVAL): "a hostname has at most 64 bytes.",

@@ -25,6 +25,8 @@ NAMED = {
 REPAINT = {
     "TypeError": "in_child takes a function: in_child(there), without calling it.  "
     "namespaces.enter takes two things: which ones, and the pid.",
+    "ArgumentError": "namespaces.enter(which, pid): several kinds are joined with |, "
+    "as in Namespace.USER | Namespace.UTS.",
     "ProcessLookupError": "namespaces.enter(which, pid): the pid comes last.",
     "PermissionError": "The name belongs to a UTS namespace, and that to a user "
     "namespace.  From where you are, enter both in one call, as `move_in` does.",

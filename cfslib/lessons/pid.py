@@ -38,6 +38,7 @@ WAIT = {
     "of your loop: catch it.",
 }
 HANDLER = {
+    "OSError": "SIGKILL and SIGSTOP take no handler, in any process.  SIGTERM does.",
     "TypeError": "signal.signal takes a signal and a function.  That one is called "
     "with two arguments: the number of the signal, and a frame.",
     "SystemExit": "This ends PID 1 now.  Give signal.signal a function that does so "

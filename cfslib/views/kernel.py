@@ -4,7 +4,9 @@ IPython loads this extension in every kernel of our environment, by the settings
 etc/ipython.  In notebooks that are not ours it does nothing.
 """
 
+import copyreg
 import os
+import sys
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -27,6 +29,8 @@ def load_ipython_extension(shell: Any) -> None:
     shell.automagic = False
     shell.set_custom_exc((Exception, KeyboardInterrupt), _show_error)
     shell.events.register("post_run_cell", lambda result: _tell(shell, result))
+    # IPython's `exit` ends a kernel, and no child can have it: there it ends the child.
+    copyreg.pickle(type(shell.user_ns["exit"]), lambda _: (getattr, (sys, "exit")))
     html = shell.display_formatter.formatters["text/html"]
     html.for_type_by_name("cfslib.lessons", "Verdict", _draw)
     if handout.is_older(session):
@@ -41,10 +45,11 @@ def _tags(shell: Any) -> list[str]:
 
 
 def _tell(shell: Any, result: Any) -> None:
+    """Compare predictions, if the cell got as far as to show what is so."""
     from cfslib.views import quiz
 
     # A cell may end with an error that it is about.  These say that it showed nothing.
-    if isinstance(result.error_in_exec, (KeyboardInterrupt, NameError)):
+    if isinstance(result.error_in_exec, KeyboardInterrupt | NameError):
         return
     for tag in _tags(shell):
         if tag.startswith(TELLS):

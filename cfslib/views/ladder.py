@@ -81,21 +81,23 @@ def explain(
         return (
             sent + "nothing.  A zombie is dead already; its parent has to wait for it."
         )
+    was_stopped = before.state == "T" and number != signal.SIGKILL
+    ended = "it got what was kept, and ended" if was_stopped else "it ended"
     if after is None:
-        return sent + "it ended, and its parent reaped it."
+        return sent + f"{ended}, and its parent reaped it."
     if after.state == "Z":
-        return sent + "it ended.  It is a zombie until its parent waits for it."
-    if after.state == "T":
+        return sent + f"{ended}.  It is a zombie until its parent waits for it."
+    if number == signal.SIGSTOP:
         return sent + "it is stopped.  Now only SIGCONT and SIGKILL do something."
-    if before.state == "T" and number == signal.SIGCONT:
+    if number == signal.SIGCONT and was_stopped:
         return sent + "it goes on."
-    if before.state == "T":
-        return sent + "it is kept until the process goes on: it is stopped."
     if before.is_first and not before.catches(number):
         return sent + (
             "nothing.  PID 1 gets no signal that it has no handler for, "
             "but SIGKILL and SIGSTOP from outside."
         )
+    if was_stopped:
+        return sent + "it is kept until the process goes on: it is stopped."
     return sent + ("its handler was called." if before.catches(number) else "nothing.")
 
 

@@ -89,6 +89,9 @@ def _choosing(view: Prediction) -> ipywidgets.Widget:
 
 def _typing(view: Prediction) -> ipywidgets.Widget:
     text = labelled(ipywidgets.Text(description=f"A {view.question.typed}"))
+    # It comes as a whole, with Enter or when the learner goes elsewhere: letter by
+    # letter, the last ones could be later than the key Enter.
+    text.continuous_update = False
     text.value = view.answer or ""
     text.layout.width = "22em"
 
@@ -99,11 +102,7 @@ def _typing(view: Prediction) -> ipywidgets.Widget:
         elif answer:
             view.choose(answer)
 
-    def key(_: object, sent: dict[str, object], __: object) -> None:
-        if sent.get("event") == "submit":  # the key Enter
-            view.attempt(done)
-
-    text.on_msg(key)
+    text.observe(lambda _: view.attempt(done), "value")
     return row(text, button("That is my answer", lambda: view.attempt(done)))
 
 

@@ -77,6 +77,23 @@ def test_a_prediction_is_made_with_the_keyboard_and_told_after_the_cell(
     expect(told).to_contain_text(question.right.reason)
 
 
+@pytest.mark.parametrize("fresh", ["01-hostname"], indirect=True)
+def test_what_is_typed_in_a_hurry_is_taken_whole(fresh: Notebook) -> None:
+    first = fresh.numbers("quiz.ask(")[0]
+    before = [n for n, c in enumerate(fresh.saved()[:first]) if c.cell_type == "code"]
+    for number in before:
+        fresh.run(number)
+    view = fresh.run(first).locator(".jp-OutputArea-output")
+
+    view.get_by_role("textbox").focus()
+    fresh.page.keyboard.type("1234")
+    fresh.page.keyboard.press("Enter")
+    expect(view.get_by_role("status")).to_contain_text("Noted.")
+
+    told = fresh.run(first + 1).locator(".jp-OutputArea-output").last
+    expect(told).to_contain_text("You said “1234”")
+
+
 @in_notebook(*PATHS)
 def test_after_all_cells_every_solution_is_right(notebook: Notebook) -> None:
     name = notebook.path.stem

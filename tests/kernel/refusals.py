@@ -189,6 +189,7 @@ WAYS: dict[tuple[str, int], Callable[[], object]] = {
     ("clone", errno.EAGAIN): lambda: one_more_process(clone),
     ("setns", errno.EPERM): leave_a_user_namespace,
     ("setns", errno.EINVAL): lambda: enter_ours(Namespace.USER),
+    ("setns", errno.EBADF): lambda: syscalls.setns(-1, Namespace.UTS),
     ("setns", errno.EUSERS): lambda: with_a_thread(lambda: enter_ours(Namespace.TIME)),
     ("sethostname", errno.EPERM): lambda: as_nobody(lambda: syscalls.sethostname("x")),
     ("sethostname", errno.EINVAL): lambda: as_its_root(

@@ -198,6 +198,16 @@ def end_the_neighbour(pid: int, name: str) -> object:
     return name
 
 
+def enter_by_name(pid: int, name: str) -> object:
+    namespaces.enter("USER|UTS", pid)  # type: ignore[arg-type]
+    return name
+
+
+def enter_by_pid(pid: int, name: str) -> object:
+    syscalls.setns(pid, Namespace.UTS)
+    return name
+
+
 def mix_up_the_arguments(pid: int, name: str) -> object:
     namespaces.enter(pid, Namespace.USER | Namespace.UTS)  # type: ignore[arg-type]
     return name
@@ -289,6 +299,8 @@ TOLD = "`repaint` returned the old name"
         (repaint_from_another_house, "it runs", "From where you are"),
         (lambda pid, name: syscalls.sethostname(name), "it runs", "enter both"),
         (mix_up_the_arguments, "it runs", "the pid comes last"),
+        (enter_by_name, "it runs", "joined with |"),
+        (enter_by_pid, "it runs", "takes a pid and opens it"),
         (call_too_early_there, "it runs", "in_child(there)"),
         (None, "it runs", "repaint is no function"),
     ],

@@ -147,6 +147,10 @@ def obey_another_signal() -> None:
     signal.signal(signal.SIGINT, lambda *_: sys.exit(143))
 
 
+def obey_what_cannot_be_caught() -> None:
+    signal.signal(signal.SIGKILL, lambda *_: sys.exit(143))
+
+
 def obey_with_success() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 
@@ -265,6 +269,7 @@ ENDS = "a SIGTERM from outside ends PID 1"
         (obey_with_exit_itself, "it runs", "with two arguments"),
         (be_the_handler, "it runs", "takes a signal and a function"),
         (obey_with_a_typo, "it runs", "Is it imported"),
+        (obey_what_cannot_be_caught, "it runs", "SIGKILL and SIGSTOP take no handler"),
         (143, "it runs", "obey is no function"),
     ],
 )

@@ -27,6 +27,13 @@ CHECK = """
 from cfslib.lessons import Point, Verdict
 Verdict(("01-hostname", 1), (Point("it is so", True, ""),))
 """
+EXIT = """
+from cfslib.children.in_child import in_child
+try:
+    in_child(lambda: exit(7))
+except SystemExit as end:
+    print("ended with", end.code)
+"""
 
 
 @pytest.fixture
@@ -100,6 +107,12 @@ def test_run_before_its_import_is_no_magic(
 
     (error,) = run('run(Spec(["ps", "-e"]))')
     assert "NameError" in error["traceback"][0]
+
+
+def test_exit_ends_a_child(start: Callable[[Path], Run], tmp_path: Path) -> None:
+    (printed,) = start(tmp_path / "01-hostname.ipynb")(EXIT)
+
+    assert printed["text"] == "ended with 7\n"
 
 
 def test_another_notebook_is_left_alone(

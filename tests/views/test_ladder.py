@@ -11,6 +11,7 @@ from tests.conftest import needs_namespaces
 from tests.views.sightings import DEAD, FIRST, HOST
 
 TERM = signal.SIGTERM
+STOPPED = replace(HOST, state="T")
 
 
 @pytest.mark.parametrize(
@@ -22,7 +23,11 @@ TERM = signal.SIGTERM
         (TERM, HOST, replace(HOST, state="Z"), "It is a zombie until"),
         (signal.SIGSTOP, HOST, replace(HOST, state="T"), "it is stopped"),
         (signal.SIGCONT, replace(HOST, state="T"), HOST, "it goes on"),
-        (TERM, replace(HOST, state="T"), replace(HOST, state="T"), "it is stopped"),
+        (TERM, STOPPED, STOPPED, "it is kept until the process goes on"),
+        (signal.SIGCONT, STOPPED, HOST, "it goes on"),
+        (signal.SIGCONT, STOPPED, None, "it got what was kept, and ended"),
+        (signal.SIGKILL, STOPPED, None, ": it ended"),
+        (TERM, replace(FIRST, state="T"), replace(FIRST, state="T"), "no handler for"),
         (TERM, FIRST, FIRST, "PID 1 gets no signal that it has no handler for"),
         (TERM, replace(FIRST, caught=1 << 14), FIRST, "its handler was called"),
     ],

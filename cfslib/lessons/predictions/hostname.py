@@ -104,7 +104,7 @@ ROOT_WITHOUT_UTS = Question(
 
 HOW_MANY_CALLS = Question(
     "01-hostname/how-many-calls",
-    "`unshare_as_root(UTS)`, then `sethostname`. How many calls does the kernel get?",
+    "`unshare_as_root(UTS)`, then `sethostname`. How many calls does the trace show?",
     (
         Choice(
             "2",
@@ -133,9 +133,7 @@ NEIGHBOUR = Question(
     "How many of its eight namespaces does the neighbour not share with us?",
     (
         Choice("0", "It took a host name of its own, and so left ours."),
-        Choice(
-            "1", "It is an ordinary user who wants UTS, so it needs the ticket too."
-        ),
+        Choice("1", "`unshare_as_root` takes the ticket as well, whoever calls it."),
         Choice("2", "UTS, and the user namespace that made it possible.", right=True),
         Choice("8", "That would be a container.  This one asked for a name only."),
     ),

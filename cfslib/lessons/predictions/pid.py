@@ -21,7 +21,8 @@ NUMBER_ONE = Question(
 THREE_LEVELS = Question(
     "02-pid/three-levels",
     "Now three levels: each child unshares once more and has a child of its own. The "
-    "innermost process has a number on the host, and three more. Which three?",
+    "innermost process has a number on the host, and three more. Which three, from the "
+    "outside to the inside?",
     (
         Choice(
             "1, 1, 1",
@@ -103,7 +104,7 @@ ZOMBIE = Question(
     (
         Choice(
             "it is gone",
-            "It has been dead before.  Only its parent takes it away.",
+            "It was dead already.  Only its parent takes it away.",
         ),
         Choice(
             "nothing, it is still a zombie",
@@ -120,7 +121,7 @@ ZOMBIE = Question(
 ORPHAN = Question(
     "02-pid/orphan",
     "PID 1 forks once. Its child forks too, and ends at once. The grandchild lives a "
-    "little longer. How often can PID 1, which forked once, wait with success?",
+    "little longer. PID 1 calls `wait` until that fails. How many does it reap?",
     (
         Choice("0", "The child that it forked is its own, and waits to be reaped."),
         Choice("1", "The grandchild lost its parent, and became a child of PID 1."),
@@ -133,11 +134,12 @@ ORPHAN = Question(
 KILL_YOURSELF = Question(
     "02-pid/kill-yourself",
     "PID 1 sends itself SIGTERM, then SIGKILL, which no process can catch or ignore. "
-    "The next line prints. Does PID 1 get there?",
+    "Then it prints a line. Does PID 1 get that far?",
     (
         Choice(
             "no, SIGTERM ends it",
-            "An ordinary process would be ended.  PID 1 has no handler for SIGTERM.",
+            "So it is with any other process.  PID 1 has no handler for SIGTERM, so it "
+            "never arrives.",
         ),
         Choice(
             "no, SIGKILL ends it",
@@ -174,8 +176,8 @@ PID_1_DIES = Question(
     "first. What becomes of the other two?",
     (
         Choice(
-            "they sleep on, as orphans",
-            "Orphans need a PID 1 to go to, and there is none any more.",
+            "they sleep on",
+            "Nobody would take the orphans in there, so the kernel ends them all.",
         ),
         Choice(
             "number 2 becomes number 1",
@@ -188,7 +190,7 @@ PID_1_DIES = Question(
 SECOND_CHILD = Question(
     "02-pid/second-child",
     "After its `unshare`, a process has a child, which is PID 1 and ends at once. Then "
-    "it has a second one. What number does that get?",
+    "the process forks again. What number does the second child get?",
     (
         Choice("1", "There was a number 1, and with it the namespace ended."),
         Choice("2", "So it would be if number 1 were still alive."),
