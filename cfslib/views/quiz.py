@@ -77,29 +77,46 @@ def _will_be_told() -> bool:
 
 
 def _choosing(view: Prediction) -> ipywidgets.Widget:
-    texts = [choice.text for choice in view.question.choices]
-    before = view.answer if view.answer in texts else None
-    options = [(text.replace("`", ""), text) for text in texts]
-    choices = ipywidgets.RadioButtons(options=options, value=before)
-    choices.layout.width = "max-content"
-    choices.observe(lambda _: view.attempt(lambda: view.choose(choices.value)), "value")
-    return choices
+    """Return the choices, each a group of its own, and so a stop of the key Tab.
+
+    Within a group it is the arrows that lead on, but JupyterLab takes these: with
+    them the focus would go to the next cell.
+    """
+    every = [_choice(view, choice.text) for choice in view.question.choices]
+
+    def chosen(change: dict[str, Any]) -> None:
+        if change["new"] is None:
+            return
+        for other in every:
+            if other is not change["owner"]:
+                other.value = None
+        view.attempt(lambda: view.choose(change["new"]))
+
+    for one in every:
+        one.observe(chosen, "value")
+    return ipywidgets.VBox(every)
+
+
+def _choice(view: Prediction, text: str) -> ipywidgets.Widget:
+    before = text if view.answer == text else None
+    one = ipywidgets.RadioButtons(options=[(text.replace("`", ""), text)], value=before)
+    one.layout.width = "max-content"
+    return one
 
 
 def _typing(view: Prediction) -> ipywidgets.Widget:
     text = labelled(ipywidgets.Text(description=f"A {view.question.typed}"))
     text.value = view.answer or ""
+    # It comes here whole, with the key Enter or when the focus leaves; else its letters
+    # come one by one, and the first could be taken for the answer.
+    text.continuous_update = False
     text.layout.width = "22em"
 
     def done() -> None:
         if text.value.strip():
             view.choose(text.value.strip())
 
-    def key(_: object, sent: dict[str, object], __: object) -> None:
-        if sent.get("event") == "submit":  # the key Enter
-            view.attempt(done)
-
-    text.on_msg(key)
+    text.observe(lambda _: view.attempt(done), "value")
     return row(text, button("That is my answer", lambda: view.attempt(done)))
 
 
