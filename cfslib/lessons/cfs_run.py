@@ -163,7 +163,7 @@ def check_limited(limited: Callable[[Sequence[str], int], int]) -> list[Point]:
         ),
         Point(
             f"with a limit of {FEW} there are never more than {FEW} processes",
-            0 < few <= FEW,
+            2 < few <= FEW,
             "The child calls join(), with its parentheses, before become(argv).  The "
             "limit is `most` itself: pids_max counts PID 1, too.",
         ),
