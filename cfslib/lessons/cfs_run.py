@@ -217,7 +217,7 @@ def _heard(func: Callable[[], object]) -> tuple[object, str]:
 
 
 def _shield_the_host() -> None:
-    """Have an answer that forgot to unshare change our root and name, not the host's."""
+    """Let an answer that forgets to unshare change our root, and not the host's."""
     if ownership.may_do_it_alone():
         syscalls.unshare(Namespace.MNT | Namespace.UTS)
         mounts.keep_private()

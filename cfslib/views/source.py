@@ -43,7 +43,7 @@ _SHEET = """
   font: 13px/1.4 var(--jp-code-font-family, ui-monospace, monospace);
   white-space: pre-wrap; overflow-wrap: anywhere;
   border-left: 4px solid transparent;
-  padding-left: calc(0.4em + 8ch); text-indent: -8ch;  /* what is wrapped stands below */
+  padding-left: calc(0.4em + 8ch); text-indent: -8ch;  /* if it is wrapped */
 }
 .cfs .cfs-line.cfs-matched { border-left-color: #e69f00; }
 /* JupyterLab has numbers in mind: lines on a ground of their own, and to the right. */
