@@ -14,6 +14,7 @@ from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel import procfs, syscalls
 from cfslib.kernel.syscalls import Prctl
 from cfslib.lessons import Point, boxed, exercise, guard
+from cfslib.runtime import ownership
 
 # Forty processes at most, nine seconds each, and after three it is over in any case.
 BOMB = [
@@ -46,6 +47,7 @@ class View:
     arrived: bool = False
     sees_host: bool = True
     pids: tuple[str, ...] = ()
+    has_null: bool = False
     wrote: bool = False
 
 
@@ -78,6 +80,11 @@ def check_layer(change_root: Callable[[Path], object]) -> list[Point]:
             seen.pids == ("1",),
             "Mount a new one below the root: after the layer, which would cover it, "
             "and before the host's is out of sight.",
+        ),
+        Point(
+            "/dev/null is a device",
+            seen.has_null,
+            "Bind the host's to `root`/dev/null, as change_root does, after the layer.",
         ),
         Point(
             "the process can write to /",
@@ -120,7 +127,8 @@ def _look_around() -> View:
     with suppress(OSError):
         Path(WRITTEN).touch()
         wrote = True
-    return View(True, OUTSIDE in sources or _walks_out(), pids, wrote)
+    has_null = Path("/dev/null").is_char_device()
+    return View(True, OUTSIDE in sources or _walks_out(), pids, has_null, wrote)
 
 
 def _walks_out() -> bool:
@@ -155,7 +163,7 @@ def check_limited(limited: Callable[[Sequence[str], int], int]) -> list[Point]:
         ),
         Point(
             f"with a limit of {FEW} there are never more than {FEW} processes",
-            0 < few <= FEW,
+            2 < few <= FEW,
             "The child calls join(), with its parentheses, before become(argv).  The "
             "limit is `most` itself: pids_max counts PID 1, too.",
         ),
@@ -193,6 +201,7 @@ def _heard(func: Callable[[], object]) -> tuple[object, str]:
 
     def catch() -> tuple[object, str]:
         syscalls.prctl(Prctl.SET_CHILD_SUBREAPER, 1)
+        _shield_the_host()
         with tempfile.TemporaryFile() as file:
             for stream in (1, 2):
                 os.dup2(file.fileno(), stream)
@@ -205,3 +214,10 @@ def _heard(func: Callable[[], object]) -> tuple[object, str]:
             return result, file.read().decode(errors="replace")
 
     return in_child(catch)
+
+
+def _shield_the_host() -> None:
+    """Let an answer that forgets to unshare change our root, and not the host's."""
+    if ownership.may_do_it_alone():
+        syscalls.unshare(Namespace.MNT | Namespace.UTS)
+        mounts.keep_private()

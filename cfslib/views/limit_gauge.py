@@ -10,7 +10,7 @@ import ipywidgets
 
 from cfslib.observe.pressure import Load, Run, Sample
 from cfslib.views.limit_chart import MIB, amount, chart
-from cfslib.views.page import Markup, element, join, output, page
+from cfslib.views.page import Markup, element, join, output, page, prose
 from cfslib.views.widget import View, button, labelled, row
 
 Press = Callable[[Load, int, Callable[[Sample], None]], Run]
@@ -53,7 +53,7 @@ def _recorded(run: Run) -> Markup:
     if not run.recorded:
         return join()
     words = element("b", "Recorded on another machine. ")
-    return element("p", words, run.recorded, class_="cfs-note", role="note")
+    return element("p", words, prose(run.recorded), class_="cfs-note", role="note")
 
 
 def _events(run: Run) -> str:

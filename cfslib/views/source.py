@@ -42,7 +42,8 @@ _SHEET = """
 .cfs .cfs-line {
   font: 13px/1.4 var(--jp-code-font-family, ui-monospace, monospace);
   white-space: pre-wrap; overflow-wrap: anywhere;
-  border-left: 4px solid transparent; padding-left: 0.4em;
+  border-left: 4px solid transparent;
+  padding-left: calc(0.4em + 8ch); text-indent: -8ch;  /* if it is wrapped */
 }
 .cfs .cfs-line.cfs-matched { border-left-color: #e69f00; }
 /* JupyterLab has numbers in mind: lines on a ground of their own, and to the right. */
@@ -51,6 +52,7 @@ _SHEET = """
   border: 0; padding: 0 1em 0 0; text-align: left;
 }
 .cfs .cfs-lines tbody th { font-weight: normal; }
+.cfs .cfs-lines table { min-width: 50em; }  /* in a narrow window, it can be moved */
 """ + "\n".join(
     f".cfs-source span[class^={token}] {{ color: var(--jp-mirror-editor-{name}-color,"
     f" {colour}); }}"
@@ -106,8 +108,10 @@ def show(*what: Function | Excerpt) -> Source:
     return Source(*map(whole, what))
 
 
-def beside(yours: Function, ours: Function, same: Mapping[str, str]) -> Beside:
-    """Return two functions side by side.
+def beside(
+    yours: Function | Excerpt, ours: Function | Excerpt, same: Mapping[str, str]
+) -> Beside:
+    """Return two functions side by side, or a `part` of one.
 
     `same` says what does the same: a piece of a line of one, and a piece of a line of
     the other.  The order is that of `ours`.

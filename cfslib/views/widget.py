@@ -13,7 +13,7 @@ from typing import Any
 import ipywidgets
 
 from cfslib.images.host_tools import Progress
-from cfslib.views.page import Child, Markup, element, join, page
+from cfslib.views.page import Child, Markup, element, join, page, prose
 
 WORKING = "Working …"
 EXPECTED = (OSError, ValueError)  # what a wrong input or a refusal raises
@@ -121,7 +121,7 @@ def failure(error: BaseException) -> Markup:
 
     One that is our mistake, and not the machine's answer, comes with its way here.
     """
-    hints = (element("p", note) for note in getattr(error, "__notes__", []))
+    hints = (element("p", prose(note)) for note in getattr(error, "__notes__", []))
     way = element(
         "details",
         element("summary", "where"),

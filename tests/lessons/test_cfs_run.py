@@ -64,7 +64,7 @@ def bound_before_or_after(root: Path) -> None:
 def with_more_mounts(root: Path) -> None:
     rootfs.layer(root)
     mount_what_it_needs(root)
-    syscalls.mount("tmp", root / "dev", "tmpfs")
+    syscalls.mount("tmp", root / cfs_run.MARK, "tmpfs")
     rootfs.pivot(root)
 
 
@@ -111,6 +111,12 @@ def without_a_layer(root: Path) -> None:
 
 def without_a_proc(root: Path) -> None:
     rootfs.layer(root)
+    rootfs.pivot(root)
+
+
+def without_a_device(root: Path) -> None:
+    rootfs.layer(root)
+    syscalls.mount("proc", root / "proc", "proc")
     rootfs.pivot(root)
 
 
@@ -210,6 +216,7 @@ def ends_the_process(root: Path) -> None:
 WRONG_LAYERS = [
     (without_a_layer, "rootfs.layer(root) covers"),
     (without_a_proc, "Mount a new one below the root"),
+    (without_a_device, "Bind the host's"),
     (with_a_proc_below_the_layer, "after the layer, which would cover it"),
     (with_the_proc_of_the_host, "Mount a new one"),
     (with_a_proc_too_late, "fully visible outer /proc"),
@@ -426,6 +433,34 @@ def test_a_parent_under_the_limit_hears_what_is_wrong(lesson: Lesson) -> None:
             return lesson.run(argv)
 
     assert "The parent has to stay free" in cfs_run.check_limited(limited).hint
+
+
+def not_unshared(lesson: Lesson, argv: Any, most: int) -> int:
+    with under(most) as join:
+        pid = os.fork()
+        if pid == 0:
+            try:
+                join()
+                lesson.become(argv)
+            finally:
+                os._exit(125)
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def test_an_answer_that_forgets_to_unshare_changes_no_root_but_its_own(
+    lesson: Lesson,
+) -> None:
+    def done_here() -> bool:
+        if os.geteuid() == 0:  # or a check that fails to shield would ruin the host
+            syscalls.unshare(Namespace.MNT)
+            mounts.keep_private()
+        verdict = cfs_run.check_limited(
+            lambda argv, most: not_unshared(lesson, argv, most)
+        )
+        assert Path(__file__).exists(), "we are in the root of the answer"
+        return verdict.done
+
+    assert not in_child(done_here)
 
 
 @needs_root  # for others it is a number that the child carries, and so it holds
