@@ -52,7 +52,7 @@ FROM packages AS ours
 COPY LICENSE README.md ./
 COPY .lab .lab
 COPY cfslib cfslib
-COPY notebooks notebooks
+RUN mkdir notebooks # they come last, below
 RUN python -m pip wheel --quiet --disable-pip-version-check --no-cache-dir \
         --no-index --find-links /wheels --no-deps --wheel-dir /ours .
 
@@ -78,8 +78,10 @@ RUN python -m pip --python /opt/cfs/bin/python install --quiet \
         --disable-pip-version-check --no-cache-dir --no-index --no-deps /tmp/ours/* \
  && rm -r /tmp/ours \
  && /opt/cfs/bin/python -m cfslib.cli.launcher /opt/cfs/bin/cfs \
- && ln -s /opt/cfs/lib/python3*/site-packages/cfslib /opt/cfslib
+ && ln -s /opt/cfs/lib/python3*/site-packages/cfslib /opt/cfslib \
+ && ln -s /opt/notebooks /opt/cfslib/notebooks
 COPY .docker/bin /opt/cfs/bin
+COPY notebooks /opt/notebooks
 
 ENV PATH=/opt/cfs/bin:$PATH CFS_ROOTFS=/opt/rootfs LANG=C.UTF-8
 USER learner

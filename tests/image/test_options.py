@@ -12,7 +12,7 @@ PROFILE = TOP / ".docker/seccomp.json"
 REMARKS = {"cgroups", "user ids"}
 # The calls that Docker's own profile refuses, each with something that needs it.
 RUN = ("cfs", "run", "true")
-VOLUME = ("cfs", "run", "--volume", "/opt/cfslib/notebooks:/data:ro", "ls", "/data")
+VOLUME = ("cfs", "run", "--volume", "/opt/notebooks:/data:ro", "ls", "/data")
 TMPFS = ("cfs", "run", "--mount", "type=tmpfs,target=/data", "ls", "/data")
 ROOT = ("unshare", "--user", "--map-root-user", "--uts")
 NEEDS = {

@@ -49,7 +49,7 @@ def test_the_notebooks_print_in_it_what_they_should(image: Image) -> None:
     tag = f"{NAME}-nbval"
     build(image.engine, tag=tag, target="test")
     nbval = "python -m pytest -q -p no:cacheprovider --nbval --nbval-sanitize-with"
-    where = ("/opt/sanitize.cfg", "/opt/cfslib/notebooks")
+    where = ("/opt/sanitize.cfg", "/opt/notebooks")
     done = image.run(*nbval.split(), *where, tag=tag)
 
     assert done.returncode == 0, done.stdout
