@@ -86,6 +86,7 @@ def test_what_is_typed_in_a_hurry_is_taken_whole(fresh: Notebook) -> None:
     view = fresh.run(first).locator(".jp-OutputArea-output")
 
     view.get_by_role("textbox").focus()
+    fresh.page.keyboard.press("Control+A")  # what another test has answered
     fresh.page.keyboard.type("1234")
     fresh.page.keyboard.press("Enter")
     expect(view.get_by_role("status")).to_contain_text("Noted.")
