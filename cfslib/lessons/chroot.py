@@ -8,8 +8,6 @@ with the child.
 import errno
 import os
 import stat
-import subprocess
-import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -45,26 +43,6 @@ _SLIPS = {
         "Make the directories on the way: `mkdir(parents=True, exist_ok=True)`."
     ),
 }
-
-
-_guards: list[subprocess.Popen[bytes]] = []
-
-
-def scratch() -> Path:
-    """Make a directory that is gone as soon as this process is, however that ends.
-
-    A shell waits for the end of its standard input, which is ours, and removes it.
-    """
-    place = tempfile.mkdtemp(prefix="cfs-")
-    _guards.append(
-        subprocess.Popen(
-            ["sh", "-c", 'cat; rm -rf "$0"', place],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            start_new_session=True,  # or what ends us by our group ends it, too
-        )
-    )
-    return Path(place)
 
 
 @exercise("04-chroot", 1)

@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +17,7 @@ from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel import procfs, syscalls
 from cfslib.lessons import Verdict, guard
 from cfslib.lessons import chroot as lesson
-from tests.conftest import needs_user_namespaces, wait_until
+from tests.conftest import needs_user_namespaces
 
 pytestmark = [needs_user_namespaces]
 
@@ -418,19 +417,6 @@ def test_the_checks_leave_the_machine_as_it_was() -> None:
 
     after = procfs.mounts(), rootfs_of_us(), os.getcwd(), os.listdir("/proc/self/fd")
     assert after == before
-
-
-def test_a_directory_to_try_things_in_ends_with_a_process_that_is_killed() -> None:
-    code = "from cfslib.lessons.chroot import scratch; print(scratch()); input()"
-    with subprocess.Popen(
-        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as process:
-        assert process.stdout
-        place = Path(process.stdout.readline().decode().strip())
-        (place / "file").touch()
-        process.kill()
-
-    assert wait_until(lambda: not place.exists())
 
 
 def rootfs_of_us() -> tuple[int, int]:
