@@ -180,4 +180,15 @@ def _write(path: Path, data: bytes) -> None:
 
 
 def _hash(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+    """Return a hash of what a learner can change: texts, and whether a cell has run.
+
+    JupyterLab writes its version and more into a notebook that was only looked at.
+    """
+    try:
+        cells = [
+            (cell["cell_type"], "".join(cell["source"]), bool(cell.get("outputs")))
+            for cell in json.loads(data)["cells"]
+        ]
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return hashlib.sha256(data).hexdigest()
+    return hashlib.sha256(json.dumps(cells).encode()).hexdigest()

@@ -78,6 +78,37 @@ def test_a_copy_that_nobody_changed_is_replaced(
     assert not handout.is_older(work / ORIGINAL)
 
 
+def test_a_copy_that_jupyterlab_saved_is_not_changed(
+    originals: Path, tmp_path: Path
+) -> None:
+    handout.lay_out(tmp_path / "work")
+    copy = tmp_path / "work" / ORIGINAL
+    saved = json.loads(copy.read_text())
+    saved["metadata"]["language_info"]["version"] = "3.12.1"
+    copy.write_text(json.dumps(saved))
+    change(originals / ORIGINAL)
+
+    assert handout.lay_out(tmp_path / "work") == []
+    assert "Is it new?" in copy.read_text()
+
+
+@pytest.mark.parametrize("change_it", ["source", "outputs"])
+def test_what_a_learner_did_is_a_change(
+    originals: Path, tmp_path: Path, change_it: str
+) -> None:
+    handout.lay_out(tmp_path / "work")
+    copy = tmp_path / "work" / ORIGINAL
+    saved = json.loads(copy.read_text())
+    cell = next(cell for cell in saved["cells"] if cell["cell_type"] == "code")
+    ran = {"output_type": "stream", "name": "stdout", "text": "it ran"}
+    cell[change_it] = {"source": "mine", "outputs": [ran]}[change_it]
+    copy.write_text(json.dumps(saved))
+    change(originals / ORIGINAL)
+
+    assert handout.lay_out(tmp_path / "work") == ["01-hostname"]
+    assert json.loads(copy.read_text()) == saved
+
+
 def test_a_copy_that_somebody_changed_is_kept(originals: Path, tmp_path: Path) -> None:
     work = tmp_path / "work"
     handout.lay_out(work)
