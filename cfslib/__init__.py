@@ -130,7 +130,7 @@ For notebooks: what their chapters import, besides a lesson and views of their o
     isolation     idmaps, limits, mounts, namespaces, rootfs
     images        cache, host_tools, inventory
     children      in_child
-    runtime       container, init, inside, run, spec
+    runtime       init, inside, run, spec
     observe       climb, leak, pressure, sightings, stages, succession
     doctor        report
 """

@@ -45,8 +45,12 @@ def refresh(path: Path) -> None:
         for output in cell.get("outputs", []):
             if output.output_type == "error":
                 output.traceback = [_short(output.traceback, output.ename)]
+            data = output.get("data", {})
             # The number of a widget that lives no more; its text says what it was.
-            output.get("data", {}).pop(WIDGET, None)
+            data.pop(WIDGET, None)
+            # A page has our whole style sheet, which web sites take out.
+            if "<style>" in data.get("text/html", ""):
+                del data["text/html"]
     nbformat.write(notebook, path)
     print(f"refreshed {path.name}")
 

@@ -32,7 +32,7 @@ from tests.conftest import (
     wait_until,
 )
 from tests.images.conftest import closed_tool
-from tests.lessons.test_rehearsal import notebook
+from tests.lessons.test_rehearsal import CHECK, FOUND, notebook
 
 CFS = [sys.executable, "-m", "cfslib.cli.entry"]
 OUR_ERROR = 125
@@ -742,8 +742,7 @@ def test_help_names_every_option_and_its_default() -> None:
 
 
 def test_the_exercises_of_a_notebook_are_checked(tmp_path: Path) -> None:
-    point = "from cfslib.lessons import Point, verdict; p = Point('so', True, '')"
-    path = notebook(tmp_path, point, "verdict(p, of=('01-short', 1))")
+    path = notebook(tmp_path, CHECK.replace(", 3)", ", 1)"), FOUND)
     saved = nbformat.read(path, as_version=4)
     text = "## Exercise 1: a name\n\n## Exercise 2: a note"
     saved.cells.append(nbformat.v4.new_markdown_cell(text))

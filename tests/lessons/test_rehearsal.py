@@ -10,8 +10,14 @@ import pytest
 
 from cfslib.lessons import journal, rehearsal
 
-POINT = "from cfslib.lessons import Point, verdict; p = Point('so', True, '')"
-FOUND = "verdict(p, of=('01-short', 3))"
+CHECK = """
+from cfslib.lessons import Point, exercise
+
+@exercise("01-short", 3)
+def check():
+    return [Point("so", True, "")]
+"""
+FOUND = "check()"
 
 
 def notebook(place: Path, *cells: str) -> Path:
@@ -51,20 +57,20 @@ def test_every_cell_is_run_and_counted(tmp_path: Path) -> None:
     ],
 )
 def test_a_cell_means_what_it_means_in_jupyterlab(cell: str, tmp_path: Path) -> None:
-    assert done(notebook(tmp_path, POINT, cell))
+    assert done(notebook(tmp_path, CHECK, cell))
 
 
 @pytest.mark.parametrize(
     "cell", ["1 / 0", "import sys; sys.exit(3)", "input()", "raise KeyboardInterrupt"]
 )
 def test_a_cell_that_fails_does_not_stop_the_others(cell: str, tmp_path: Path) -> None:
-    assert done(notebook(tmp_path, POINT, cell, FOUND))
+    assert done(notebook(tmp_path, CHECK, cell, FOUND))
 
 
 @pytest.mark.parametrize("cell", ["exit()", "quit()", "import os; os._exit(3)"])
 def test_a_notebook_that_ends_early_is_an_error(cell: str, tmp_path: Path) -> None:
     pause = "import time; time.sleep(0.2)"
-    path = notebook(tmp_path, POINT, cell, pause, pause, FOUND)
+    path = notebook(tmp_path, CHECK, cell, pause, pause, FOUND)
 
     with pytest.raises(ChildProcessError, match="did not get to its end") as caught:
         rehearsal.perform(path)
@@ -73,7 +79,7 @@ def test_a_notebook_that_ends_early_is_an_error(cell: str, tmp_path: Path) -> No
 
 
 def test_a_copy_is_known_by_what_its_checks_say(tmp_path: Path) -> None:
-    copy = notebook(tmp_path, POINT, FOUND).rename(tmp_path / "mine.ipynb")
+    copy = notebook(tmp_path, CHECK, FOUND).rename(tmp_path / "mine.ipynb")
 
     assert rehearsal.perform(copy) == "01-short"
     journal.forget("01-short")
@@ -99,11 +105,11 @@ def test_it_runs_where_the_notebook_is_and_with_our_libraries(tmp_path: Path) ->
         f" {FOUND}",
     )
 
-    assert done(notebook(tmp_path, POINT, *cells))
+    assert done(notebook(tmp_path, CHECK, *cells))
 
 
 def test_the_installed_cfs_has_the_same_libraries(tmp_path: Path) -> None:
-    path = notebook(tmp_path, POINT, "import ipywidgets", f"ipywidgets and {FOUND}")
+    path = notebook(tmp_path, CHECK, "import ipywidgets", f"ipywidgets and {FOUND}")
     cfs = Path(sys.executable).with_name("cfs")
     env = os.environ | {"XDG_STATE_HOME": str(tmp_path)}
     said = subprocess.run([cfs, "check", path], env=env, capture_output=True, text=True)
