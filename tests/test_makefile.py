@@ -59,7 +59,8 @@ def test_setup_ends_with_a_line_that_is_right_for_the_shell(
     told = subprocess.run(
         ["make", "setup"],
         cwd=tmp_path,
-        env={**os.environ, "SHELL": shell, "MAKEFLAGS": ""},
+        # As if no other make had started this one, which would say so.
+        env={**os.environ, "SHELL": shell, "MAKEFLAGS": "", "MAKELEVEL": "0"},
         capture_output=True,
         text=True,
     ).stdout

@@ -31,6 +31,7 @@ KNOWN = {
     },
     "runtime/client": {"_open": "the server, which we have started"},
     "runtime/request": {"unpacked": "the client that has started this server"},
+    "lessons/pid": {"_terminated": "a fork of ours, by a pipe, as with in_child"},
     "cli/finder": {
         "exec_module": "who wrote the source beside it, as in all of Python"
     },

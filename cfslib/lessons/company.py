@@ -95,6 +95,7 @@ def live() -> None:
     first = _have("first", _be_first)
     sys.stdin.buffer.read()
     os.kill(first, signal.SIGKILL)
+    os.waitpid(first, 0)  # when it is gone, all are
 
 
 def _be_first() -> None:

@@ -84,6 +84,7 @@ def test_with_the_proc_of_other_processes_nothing_is_judged(tmp_path: Path) -> N
     assert in_own_mounts(with_their_proc, Namespace.PID) == [True]
 
 
+@pytest.mark.alone("whoever starts a container clears empty groups up")
 @needs_root
 def test_a_group_with_a_process_stays() -> None:
     try:
