@@ -215,6 +215,7 @@ print([each.result().code for each in running])
 """
 
 
+@pytest.mark.alone("descriptors that are on their way count for all of a user")
 @pytest.mark.parametrize(("limit", "at_once"), [(24, 1), (32, 2), (64, 5)])
 def test_a_program_that_may_open_few_files_has_its_containers(
     limit: int, at_once: int

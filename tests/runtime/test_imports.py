@@ -90,4 +90,8 @@ def test_an_import_would_be_noticed_and_refused(way: str, tmp_path: Path) -> Non
     notes = Notes(tmp_path / "notes")
     ways.start(way, TRUE, prelude=notes.prelude + LISTEN + CARELESS)
 
-    assert notes.lines()[-3:] == ["root changed", "colorsys imported", "refused"]
+    # One that is made ahead may change its root meanwhile.
+    said = notes.lines()
+    imported = said.index("colorsys imported")
+    assert "root changed" in said[:imported]
+    assert "refused" in said[imported:]
