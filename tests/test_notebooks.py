@@ -18,7 +18,7 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 TAGS = {"exercise", "check", "predict", "nbval-ignore-output", "raises-exception"}
 TELLS = "tells:"  # and the name of the question whose answer the cell shows
 PREDICTION = re.compile(r"(?:\A|\n)(> \*\*Predict\.\*\*.*)\Z", re.DOTALL)
-SECONDS = 10 * SLOWNESS  # for a whole notebook
+SECONDS = 20 * SLOWNESS  # for a whole notebook, beside other tests
 
 Notebook = Any  # nbformat has no types
 Cell = Any

@@ -23,7 +23,7 @@ from tests.browser.lab import PATHS, Lab
 from tests.browser.learner import THEMES, Notebook, Theme
 from tests.conftest import in_time, needs_namespaces
 
-MILLISECONDS = 200  # median, from a click to its answer
+MILLISECONDS = 400  # median, from a click to its answer, beside another browser
 FORGOTTEN = """
 import os, subprocess, time
 from cfslib.observe import sightings
