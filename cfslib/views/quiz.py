@@ -22,6 +22,7 @@ class Prediction(View):
     def __init__(self, question: Question) -> None:
         self.question = question
         self._is_told = not _will_be_told()
+        self._is_late = False  # what is answered now is no prediction any more
         self._answer = journal.predicted().get(question.name)
         self._worth = ipywidgets.HTML()
         head = ipywidgets.HTML(asked(question))
@@ -38,12 +39,14 @@ class Prediction(View):
     def choose(self, answer: str) -> None:
         """Take an answer; the last one before the cell has run counts."""
         self._answer = answer
-        journal.predict(self.question.name, answer)
+        if not self._is_late:
+            journal.predict(self.question.name, answer)
+        self._is_late = self._is_told
         self._say()
 
     def tell(self) -> Markup:
         """Return what is so, for the cell has run; nothing if nobody predicted."""
-        self._is_told = True
+        self._is_told = self._is_late = True
         if self._answer is None:
             return join()
         self._worth.value = page(element("p", BELOW))

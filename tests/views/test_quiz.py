@@ -78,6 +78,7 @@ def test_who_did_not_predict_is_told_nothing_and_still_may() -> None:
     view.choose("no")
 
     assert "✓ You said “no”, and so it is." in view.box.children[2].value
+    assert journal.predicted() == {}  # who has seen it predicts no more
 
 
 def test_where_nobody_tells_the_answer_is_compared_at_once() -> None:
@@ -87,6 +88,15 @@ def test_where_nobody_tells_the_answer_is_compared_at_once() -> None:
     worth = view.box.children[2].value
     right, other = worth.index("✓ You said “no”"), worth.index("“yes”")
     assert right < worth.index("<details>") < other
+
+
+def test_of_answers_that_are_compared_at_once_the_first_is_kept() -> None:
+    view = quiz.ask(QUESTION)
+    view.choose("yes")
+    view.choose("no")
+
+    assert journal.predicted() == {"09-test/same": "yes"}
+    assert "✓ You said “no”" in view.box.children[2].value
 
 
 def test_an_answer_is_there_again_after_a_restart() -> None:
