@@ -59,13 +59,18 @@ def test_setup_ends_with_a_line_that_is_right_for_the_shell(
     told = subprocess.run(
         ["make", "setup"],
         cwd=tmp_path,
-        # As if no other make had started this one, which would say so.
-        env={**os.environ, "SHELL": shell, "MAKEFLAGS": "", "MAKELEVEL": "0"},
+        env=_as_typed() | {"SHELL": shell},
         capture_output=True,
         text=True,
     ).stdout
 
     assert told.endswith(f"source {tmp_path}/.venv/bin/{file}\n")
+
+
+def _as_typed() -> dict[str, str]:
+    """Return an environment in which no other make has started this one."""
+    told = ("VENV", "PYTHON", "MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES")
+    return {name: text for name, text in os.environ.items() if name not in told}
 
 
 def _touched(path: Path) -> Path:
