@@ -120,4 +120,4 @@ def keep(view: Locator, name: str) -> None:
     view.screenshot(path=picture)
     if name in IN_THE_README:
         IMAGES.mkdir(exist_ok=True)
-        shutil.copy(picture, IMAGES / f"{name.rpartition('-')[0]}.png")
+        shutil.copyfile(picture, IMAGES / f"{name.rpartition('-')[0]}.png")
