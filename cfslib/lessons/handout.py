@@ -9,12 +9,13 @@ changed is replaced when the original changes, and any other is kept.
 import functools
 import hashlib
 import json
-import os
 import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from cfslib.images import ours
 
 LIST = ".handed-out.json"
 FIRST = "00-start-here.ipynb"
@@ -66,7 +67,7 @@ def lay_out(directory: Path, *, solutions: bool = False) -> list[str]:
         if not path.exists() or _hash(path.read_bytes()) == listed.get(name):
             path.write_bytes(new)
             listed[name] = _hash(new)
-    _write(directory / LIST, json.dumps(listed, indent=1).encode())
+    ours.write(f"{directory}/{LIST}", json.dumps(listed, indent=1).encode())
     return [name for name in chapters() if is_older(directory / f"{name}.ipynb")]
 
 
@@ -90,7 +91,7 @@ def bring_back(path: Path) -> None:
     new = text(path.stem)
     path.write_bytes(new)
     listed[path.stem] = _hash(new)
-    _write(path.parent / LIST, json.dumps(listed, indent=1).encode())
+    ours.write(f"{path.parent}/{LIST}", json.dumps(listed, indent=1).encode())
 
 
 def text(name: str, *, solutions: bool = False) -> bytes:
@@ -171,12 +172,6 @@ def _listed(directory: Path) -> dict[str, str]:
         return {}
     pairs = found.items() if isinstance(found, dict) else []
     return {name: text for name, text in pairs if isinstance(text, str)}
-
-
-def _write(path: Path, data: bytes) -> None:
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
-    draft.write_bytes(data)
-    draft.replace(path)
 
 
 def _hash(data: bytes) -> str:

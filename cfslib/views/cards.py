@@ -11,8 +11,10 @@ import re
 import textwrap
 from collections.abc import Iterator
 
+from cfslib.isolation.namespaces import Namespace
 from cfslib.lessons import Point, Verdict, guard, handout
 from cfslib.views.page import Markup, element, join, page, prose
+from cfslib.views.style import namespace_class
 
 BOLD, FAINT, PLAIN = (f"\x1b[{code}m" for code in (1, 2, 0))
 ON_PURPOSE = "Refused on purpose"
@@ -59,14 +61,14 @@ def _joy(found: Verdict) -> str:
 
 
 def _confetti() -> Markup:
-    """Return a moment of joy: eight tiles fall, one for each kind of namespace."""
+    """Return a moment of joy: tiles fall, two for each kind of namespace."""
     tiles = (
         element(
             "i",
-            class_=f"cfs-colour-{n % 7}",
+            class_=namespace_class(kind),
             style=f"left: {3 + 6 * n}%; animation-delay: {n * 7 % 16 * 40}ms",
         )
-        for n in range(16)
+        for n, kind in enumerate([*Namespace, *Namespace])
     )
     return element("div", *tiles, class_="cfs-confetti", aria_hidden="true")
 
