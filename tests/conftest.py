@@ -6,6 +6,7 @@ needs_namespaces        ... where we can make no container at all
 own_world               unshare; as an ordinary user, with a user namespace
 in_own_mounts           call a function in a child with mounts of its own
 wait_until, is_alive    for what the kernel does a moment later
+soon_reads              the same for what a container writes
 groups_of               the cgroups that a process has made
 in_time                 what takes too long is said, and fails only where CI=true
 """
@@ -65,6 +66,11 @@ def wait_until(holds: Callable[[], bool], seconds: float = PATIENCE) -> bool:
             return False
         time.sleep(0.005)
     return True
+
+
+def soon_reads(file: Path, text: str) -> bool:
+    """Wait until a file is there and has this text: one comes before the other."""
+    return wait_until(lambda: file.exists() and file.read_text() == text)
 
 
 def groups_of(maker: int) -> list[str]:

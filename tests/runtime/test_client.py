@@ -15,7 +15,7 @@ from cfslib.runtime import client
 from cfslib.runtime.errors import CannotExecute
 from cfslib.runtime.run import capture, run
 from cfslib.runtime.spec import Spec, Volume
-from tests.conftest import is_alive, needs_namespaces, wait_until
+from tests.conftest import is_alive, needs_namespaces, soon_reads, wait_until
 from tests.runtime.threads import at_once, by_a_thread, captured, in_a_thread
 
 pytestmark = needs_namespaces
@@ -164,7 +164,7 @@ def test_a_server_killed_at_work_is_an_error_and_no_second_run(tmp_path: Path) -
     spec = Spec(["sh", "-c", "echo >> /mnt/ran; exec sleep 60"], volumes=volumes)
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(capture, spec)
-        assert wait_until(ran.exists)
+        assert soon_reads(ran, "\n")
         assert client.server.pid
         os.kill(client.server.pid, signal.SIGKILL)
         with pytest.raises(ChildProcessError, match="the server was killed"):

@@ -24,6 +24,7 @@ from tests.conftest import (
     is_alive,
     needs_namespaces,
     own_world,
+    soon_reads,
     wait_until,
 )
 
@@ -128,8 +129,7 @@ def test_the_command_starts_with_signals_as_they_should_be(field: str) -> None:
 def test_a_broken_pipe_ends_a_program_as_it_should(tmp_path: Path) -> None:
     shell(f"{{ yes; echo $? > {tmp_path}/code; }} 2>&1 | head -n 1 >/dev/null")
 
-    assert wait_until(lambda: (tmp_path / "code").exists())
-    assert (tmp_path / "code").read_text() == f"{128 + signal.SIGPIPE}\n"
+    assert soon_reads(tmp_path / "code", f"{128 + signal.SIGPIPE}\n")
 
 
 @pytest.mark.parametrize(

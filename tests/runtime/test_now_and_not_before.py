@@ -17,7 +17,7 @@ from cfslib.images.host_tools import EVERYDAY
 from cfslib.isolation.cgroups import hierarchies
 from cfslib.isolation.cgroups.hierarchies import CannotLimit, Home
 from cfslib.observe import sightings
-from tests.conftest import needs_namespaces, needs_root, wait_until
+from tests.conftest import needs_namespaces, needs_root, soon_reads, wait_until
 from tests.runtime.ways import WAYS, printed, program
 
 pytestmark = needs_namespaces
@@ -27,7 +27,7 @@ each_way = pytest.mark.parametrize("way", WAYS)
 
 def wait_for(file: Path, text: str, process: "subprocess.Popen[str]") -> None:
     """Wait until a container has written this text to a file."""
-    if not wait_until(lambda: file.exists() and file.read_text() == text):
+    if not soon_reads(file, text):
         process.kill()
         pytest.fail(f"{file} never read {text!r}")
 
