@@ -18,12 +18,28 @@ class Cgroup(Group):
 
     def set(self, setting: str, value: str) -> None:
         """Write a limit: "pids.max", "memory.max" (bytes), "cpu.max" (us in us)."""
+        if setting == "cpu.shares":
+            setting, value = "cpu.weight", str(weight(int(value)))
         syscalls.write(f"{self.path}/{setting}", value)
 
     @property
     def door(self) -> str:
         """The file in which a process writes "0" to come in with its later children."""
         return f"{self.inner}/cgroup.procs"
+
+
+def weight(shares: int) -> int:
+    """Return the weight of v2 that means what shares mean in v1: those of runc.
+
+    Of both scales the least, the usual and the most are the same.
+
+    >>> [weight(shares) for shares in (2, 512, 1024, 2048, 262144)]
+    [1, 59, 100, 174, 10000]
+    """
+    import math  # here, because hardly any container needs it
+
+    power = math.log2(shares)
+    return math.ceil(10 ** ((power * power + 125 * power) / 612 - 7 / 34))
 
 
 def parent_for(home: Home, controllers: "Collection[str]") -> str:

@@ -96,6 +96,20 @@ def test_limits_are_files_of_the_group(tmp_path: Path) -> None:
     assert found == "7\n"
 
 
+def test_shares_become_a_weight(tmp_path: Path) -> None:
+    (tmp_path / "cpu.weight").touch()
+    Cgroup(tmp_path).set("cpu.shares", "1024")
+
+    assert (tmp_path / "cpu.weight").read_text() == "100"
+
+
+def test_more_shares_are_never_a_smaller_weight() -> None:
+    weights = [v2.weight(shares) for shares in range(2, (1 << 18) + 1, 7)]
+
+    assert weights == sorted(weights)
+    assert (v2.weight(2), v2.weight(1 << 18)) == (1, 10000)
+
+
 def test_a_limit_belongs_where_its_controller_is() -> None:
     group = Cgroup("/nowhere", ["memory"])
 
