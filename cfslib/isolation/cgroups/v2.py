@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
 
+SCOPE = "cfs-"  # how the scopes begin in which `runtime.scope` has us started
+MAKER = "maker"  # our own group in such a one
+
+
 class Cgroup(Group):
     """A group in the one tree."""
 
@@ -47,6 +51,8 @@ def parent_for(home: Home, controllers: "Collection[str]") -> str:
 
     systemd gives a user a part of the tree for this; the name is "delegation".
     """
+    if _is_scope_of_ours(home.ours):
+        _step_aside(home.ours)
     for group in _upwards(home):
         if _may_have_groups(group) and _hands_on(group, controllers):
             return group
@@ -56,9 +62,32 @@ def parent_for(home: Home, controllers: "Collection[str]") -> str:
         advice(
             controllers,
             "be root, or ask systemd: "
-            f"`systemd-run --user --scope {program.ours()} run ...`",
+            f"`systemd-run --user --scope {program.ours()} run ...`"
+            if not is_in_scope_of_ours()
+            else "be root, or have root type `sudo systemctl edit user@.service`, and "
+            "write `[Service]`, and below it `Delegate=yes`; then log in anew.",
         ),
     )
+
+
+def is_in_scope_of_ours() -> bool:
+    """Say if systemd has started us in a scope, so that we may make groups in it."""
+    places = [entry.path for entry in procfs.cgroup_entries() if entry.hierarchy == 0]
+    return any(_is_scope_of_ours(path.removesuffix(f"/{MAKER}")) for path in places)
+
+
+def _is_scope_of_ours(group: str) -> bool:
+    name = group.rpartition("/")[2]
+    return name.startswith(SCOPE) and name.endswith(".scope")
+
+
+def _step_aside(scope: str) -> None:
+    """Be in a group below the scope: it may have processes, or groups with limits."""
+    try:
+        syscalls.mkdir(f"{scope}/{MAKER}")
+    except FileExistsError:
+        pass
+    syscalls.write(f"{scope}/{MAKER}/cgroup.procs", "0")
 
 
 def _upwards(home: Home) -> "Iterator[str]":

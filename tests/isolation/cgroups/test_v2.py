@@ -147,6 +147,24 @@ def test_a_group_that_does_not_is_asked_to(tmp_path: Path) -> None:
     assert (ours / "cgroup.subtree_control").read_text() == "+cpu +pids"
 
 
+def test_in_a_scope_of_ours_we_step_aside(tmp_path: Path) -> None:
+    scope = tree(tmp_path).rename(tmp_path / "a/cfs-7.scope")
+    (scope / "maker").mkdir()
+    (scope / "maker/cgroup.procs").touch()
+
+    parent = v2.parent_for(Home(2, tmp_path, scope), {"memory"})
+
+    assert parent == str(scope)
+    assert (scope / "maker/cgroup.procs").read_text() == "0"
+
+
+def test_in_a_scope_of_somebody_elses_we_stay(tmp_path: Path) -> None:
+    scope = tree(tmp_path).rename(tmp_path / "a/vte-spawn-7.scope")
+    v2.parent_for(Home(2, tmp_path, scope), {"memory"})
+
+    assert not (scope / "maker").exists()
+
+
 def test_where_nobody_delegated_there_is_no_parent(tmp_path: Path) -> None:
     ours = tree(tmp_path)
     for path in (*tmp_path.rglob("*"), tmp_path):
