@@ -138,6 +138,11 @@ def _options(spec: Spec) -> Iterator[str]:
         yield f"--memory={spec.limits.memory_max}"
     if spec.limits.cpu_max:
         yield f"--cpus={spec.limits.cpu_max}"
+    if spec.limits.memory_max and spec.limits.memory_swap_max is not None:
+        yield f"--memory-swap={spec.limits.memory_max + spec.limits.memory_swap_max}"
+    for name in ("cpuset_cpus", "cpu_shares", "oom_score_adj"):
+        if (value := getattr(spec.limits, name)) is not None:
+            yield f"--{name.replace('_', '-')}={value}"
     if Namespace.NET in spec.namespaces:
         yield "--network=none"
     if spec.read_only:

@@ -53,7 +53,6 @@ def command() -> Command:
     """Return the options of `cfs run`, with the defaults of the moment."""
     rootfs = _variable("CFS_ROOTFS")
     name = _variable("CFS_HOSTNAME") or Spec([]).hostname
-    processes = _variable("CFS_PIDS_LIMIT") or str(Limits().pids_max)
 
     # fmt: off
     options = (
@@ -72,12 +71,7 @@ def command() -> Command:
         Option("--mount", "", "type=...", values.mount, many=True,
             help="the same as type=bind,source=SRC,target=DST[,readonly], or files in"
             " memory: type=tmpfs,target=DST[,tmpfs-size=BYTES]"),
-        Option("--pids-limit", "", "N", values.count, default=processes,
-            help=f"processes at most; `max` for no limit (default: {processes})"),
-        Option("--memory", "-m", "BYTES", values.size,
-            help="memory at most, in bytes or with k, m or g"),
-        Option("--cpus", "", "N", values.cpus,
-            help="processors' worth of time: 0.5 is half of one"),
+        *_of_limits(),
         Option("--storage-opt", "", "size=BYTES", values.storage, default="size=512m",
             help="memory at most for the files that are written (default: size=512m)"),
         Option("--network", "", "{host,none}", values.network, default="host",
@@ -98,6 +92,33 @@ def command() -> Command:
     # fmt: on
     usage = "[OPTION...] COMMAND [ARG...]"
     return Command("cfs run", usage, options, stops=True, about=ABOUT, epilog=EPILOG)
+
+
+def _of_limits() -> "tuple[Option, ...]":
+    """Return the options that say how much of the machine it may use."""
+    processes = _variable("CFS_PIDS_LIMIT") or str(Limits().pids_max)
+
+    # fmt: off
+    return (
+        Option("--pids-limit", "", "N", values.count, default=processes,
+            help=f"processes at most; `max` for no limit (default: {processes})"),
+        Option("--memory", "-m", "BYTES", values.size,
+            help="memory at most, in bytes or with k, m or g"),
+        Option("--memory-swap", "", "BYTES", values.size_or_none,
+            help="memory and swap together at most; as much as --memory for no swap, -1"
+            " for any amount (default: -1)"),
+        Option("--cpus", "", "N", values.cpus,
+            help="processors' worth of time: 0.5 is half of one"),
+        Option("--cpu-shares", "-c", "N", values.shares,
+            help="its part of a processor that others want too; by itself it has all"
+            " (default: that of everybody, 1024)"),
+        Option("--cpuset-cpus", "", "LIST", values.processors,
+            help="the only processors that it may use: 0-3,6"),
+        Option("--oom-score-adj", "", "N", values.score,
+            help="who is killed where memory is short: 1000 is the first, -1000 nobody;"
+            " less than ours is for root alone"),
+    )
+    # fmt: on
 
 
 def _variable(name: str) -> "str | None":
@@ -121,7 +142,7 @@ def spec_from(typed: "Values", argv: "list[str]", *, terminal: bool = False) -> 
         workdir=typed["--workdir"],
         user=typed["--user"],
         namespaces=NAMESPACES | typed["--network"],
-        limits=Limits(typed["--pids-limit"], typed["--memory"], typed["--cpus"]),
+        limits=_limits(typed),
         volumes=typed["--volume"] + typed["--mount"],
         capabilities=_rights(typed["--cap-add"], typed["--cap-drop"]),
         no_new_privileges=security.get("no-new-privileges", False),
@@ -130,6 +151,29 @@ def spec_from(typed: "Values", argv: "list[str]", *, terminal: bool = False) -> 
         terminal=terminal,
         interactive=bool(typed["--interactive"]),
     )
+
+
+def _limits(typed: "Values") -> Limits:
+    return Limits(
+        pids_max=typed["--pids-limit"],
+        memory_max=typed["--memory"],
+        cpu_max=typed["--cpus"],
+        memory_swap_max=_swap(typed["--memory"], typed["--memory-swap"]),
+        cpuset_cpus=typed["--cpuset-cpus"],
+        cpu_shares=typed["--cpu-shares"],
+        oom_score_adj=typed["--oom-score-adj"],
+    )
+
+
+def _swap(memory: "int | None", both: "int | None") -> "int | None":
+    """Return how much swap there may be: what is typed is the sum, as in v1."""
+    if both is None or both == -1:
+        return None
+    if memory is None or both < memory:
+        raise Usage(
+            "--memory-swap is the sum of both: it takes --memory, and is no less"
+        )
+    return both - memory
 
 
 def _rights(

@@ -24,6 +24,8 @@ _TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 _BIND = "type=bind,source=SRC,target=DST[,readonly]"
 _TMPFS = "type=tmpfs,target=DST[,tmpfs-size=BYTES]"
 _SHIFTS = {"k": 10, "m": 20, "g": 30}
+_SHARES = range(2, (1 << 18) + 1)  # what the kernel's cpu.shares may be
+_FIRST_TO_GO = 1000  # OOM_SCORE_ADJ_MAX in <linux/oom.h>
 
 
 def directory(text: str) -> str:
@@ -138,6 +140,11 @@ def size(text: str) -> int:
     return number
 
 
+def size_or_none(text: str) -> int:
+    """Read a number of bytes, or -1, which means any number."""
+    return -1 if text == "-1" else size(text)
+
+
 def storage(text: str) -> int:
     """Read the one option of storage that there is: size=BYTES."""
     name, _, number = text.partition("=")
@@ -153,6 +160,31 @@ def cpus(text: str) -> float:
     if not is_number or float(text) < 0.01:
         raise Usage(f"not an amount of processors from 0.01: {text!r}")
     return float(text)
+
+
+def processors(text: str) -> str:
+    """Check a list of processors, such as 0-3,6."""
+    from cfslib.isolation.cgroups import cpuset  # here, because it is hardly used
+
+    try:
+        cpuset.numbers(text)
+    except ValueError as error:
+        raise Usage(f"not a list of processors such as 0-3,6: {error}") from None
+    return text
+
+
+def shares(text: str) -> int:
+    """Read shares of a processor: 1024 is what everybody has."""
+    if not _is_digits(text, 6) or int(text) not in _SHARES:
+        raise Usage(f"not a number of shares from 2 to 262144: {text!r}")
+    return int(text)
+
+
+def score(text: str) -> int:
+    """Read how likely one is to be killed where memory is short."""
+    if not _is_digits(text.removeprefix("-"), 4) or abs(int(text)) > _FIRST_TO_GO:
+        raise Usage(f"not a number from -1000 to 1000: {text!r}")
+    return int(text)
 
 
 def _is_digits(text: str, most: int) -> bool:

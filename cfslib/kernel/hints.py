@@ -92,6 +92,14 @@ HINTS = {
         "the file does not take this text: a number that it cannot be, or a map with "
         "ids twice."
     ),
+    ("write", errno.EACCES): (
+        "less oom_score_adj than we have is for root of the machine; so are files that "
+        "are not ours."
+    ),
+    ("write", errno.ENOENT): (
+        "this kernel, or this cgroup, has no such file; those for swap want "
+        "`swapaccount=1` at boot."
+    ),
     ("write", errno.EBUSY): (
         "a cgroup with processes cannot hand on memory or io: move them to a leaf."
     ),

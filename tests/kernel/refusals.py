@@ -230,6 +230,10 @@ WAYS: dict[tuple[str, int], Callable[[], object]] = {
     ),
     ("write", errno.EPERM): map_twice,
     ("write", errno.EINVAL): map_ids_twice,
+    ("write", errno.ENOENT): lambda: syscalls.write(f"{ABSENT}/memory.swap.max", "0"),
+    ("write", errno.EACCES): lambda: as_nobody(
+        lambda: syscalls.write("/proc/self/oom_score_adj", "-1000")
+    ),
     ("posix_spawn", errno.ENOENT): lambda: spawn(ABSENT),
     ("posix_spawn", errno.EACCES): lambda: spawn("/tmp/script", "#!/bin/sh", 0o644),
     ("posix_spawn", errno.ENOEXEC): lambda: spawn("/tmp/text", "some words"),

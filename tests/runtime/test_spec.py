@@ -112,7 +112,7 @@ EVERYTHING = Spec(
     workdir="/tmp",
     user="1000:7",
     namespaces=NAMESPACES | Namespace.NET,
-    limits=Limits(memory_max=1 << 20, cpu_max=0.5),
+    limits=Limits(20, 1 << 20, 0.5, 0, "0-1", 512, 100),
     volumes=[Volume("/a", "/b", read_only=True), Volume("/c", "/d")],
     capabilities={Capability.CHOWN, Capability.SYS_PTRACE},
     no_new_privileges=True,
