@@ -31,6 +31,7 @@ isolation: the walls of a container, one file a wall
     masks         cover what /proc and /sys tell about the machine
     keyring       a session of its own, without the keys of the host's
     users         who the command runs as
+    seccomp       which calls the kernel answers, and which a filter does
     network       what a container has that shares no network with anybody
     rootfs        what a container sees at /, and the two ways to get in
     cgroups       how much of the machine a group of processes may use: v1, v2

@@ -1,0 +1,1 @@
+"""Seccomp: which calls of a process the kernel answers, and which a filter does."""
