@@ -133,6 +133,9 @@ def _options(spec: Spec) -> Iterator[str]:
     yield f"--hostname={spec.hostname}"
     yield f"--workdir={spec.workdir}"
     yield f"--user={spec.user}"
+    yield from (f"--group-add={group}" for group in spec.groups)
+    if spec.userns:
+        yield f"--userns={spec.userns}"
     yield f"--pids-limit={spec.limits.pids_max or 'max'}"
     if spec.limits.memory_max:
         yield f"--memory={spec.limits.memory_max}"

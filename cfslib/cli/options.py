@@ -43,6 +43,18 @@ examples:
 environment:
   CFS_ROOTFS, CFS_HOSTNAME and CFS_PIDS_LIMIT are defaults for these options"""
 
+# fmt: off
+WHO = (
+    Option("--user", "-u", "USER[:GROUP]",
+        help="who to be inside, by number or name (default: root)"),
+    Option("--group-add", "", "GROUP", many=True,
+        help="a group to be in besides, by number or name; may be repeated"),
+    Option("--userns", "", "{host,private,keep-id}", values.userns,
+        help="which users there are: the host's; some of its own; or you alone, by your"
+        " own number (default: host if root runs it, else private)"),
+)
+# fmt: on
+
 
 def parse(line: "Sequence[str]") -> Spec:
     """Return what to run; raise `Usage` if that is not clear."""
@@ -64,8 +76,7 @@ def command() -> Command:
             help="set a variable of the environment; may be repeated"),
         Option("--workdir", "-w", "DIR", default="/",
             help="where to start (default: /)"),
-        Option("--user", "-u", "USER[:GROUP]", default="0",
-            help="who to be inside, by number or name (default: root)"),
+        *WHO,
         Option("--volume", "-v", "SRC:DST[:ro]", values.volume, many=True,
             help="show a directory or file of the host inside; may be repeated"),
         Option("--mount", "", "type=...", values.mount, many=True,
@@ -127,6 +138,15 @@ def _variable(name: str) -> "str | None":
     return text.decode(sys.getfilesystemencoding(), "surrogateescape") or None
 
 
+def _user(typed: "Values") -> str:
+    """Return who to be: root, unless there is none."""
+    if typed["--user"] is not None:
+        return str(typed["--user"])
+    if typed["--userns"] == "keep-id":
+        return f"{posix.geteuid()}:{posix.getegid()}"
+    return "0"
+
+
 def spec_from(typed: "Values", argv: "list[str]", *, terminal: bool = False) -> Spec:
     """Turn options and a command into a `Spec`."""
     if argv[:1] == ["--"]:
@@ -140,7 +160,9 @@ def spec_from(typed: "Values", argv: "list[str]", *, terminal: bool = False) -> 
         hostname=typed["--hostname"],
         env=dict(typed["--env"]),
         workdir=typed["--workdir"],
-        user=typed["--user"],
+        user=_user(typed),
+        groups=typed["--group-add"],
+        userns=typed["--userns"] or "",
         namespaces=NAMESPACES | typed["--network"],
         limits=_limits(typed),
         volumes=typed["--volume"] + typed["--mount"],

@@ -17,6 +17,7 @@ _NETWORKS = {
     "host": Namespace(0),
     "none": Namespace.NET,
 }  # to be made
+_USERS = ("host", "private", "keep-id")
 # Of --mount: what may be said of each kind, and other words for the same.
 _MOUNTS = {"bind": ("source",), "tmpfs": ("tmpfs-size",)}
 _ALSO = {"src": "source", "dst": "target", "destination": "target", "ro": "readonly"}
@@ -196,6 +197,13 @@ def network(text: str) -> Namespace:
     if text not in _NETWORKS:
         raise Usage(f"invalid choice: {text!r}")
     return _NETWORKS[text]
+
+
+def userns(text: str) -> str:
+    """Read whose users a container has, in the words of Docker and Podman."""
+    if text not in _USERS:
+        raise Usage(f"not one of {', '.join(_USERS)}: {text!r}")
+    return text
 
 
 def capability(text: str) -> "frozenset[Capability]":

@@ -20,6 +20,8 @@ from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel import program
 from cfslib.runtime import ownership, scope
 
+_ALONE = "root or, with --userns keep-id, ourselves"
+
 
 def process_limit() -> Finding:
     """Limit the number of processes, and fork until the limit is met."""
@@ -101,16 +103,16 @@ def user_ids() -> Finding:
     if ownership.may_do_it_alone():
         return Finding(about, "all of them are ours to give")
     if machine.setuid_is_void():
-        state = "root alone, no --user: newuidmap could not become root here"
+        state = f"{_ALONE}: newuidmap could not become root here"
         return Finding(about, state, "grep -E 'NoNewPrivs|CapBnd' /proc/self/status")
     if not (shutil.which("newuidmap") and shutil.which("newgidmap")):
-        state = "root alone, no --user: there is no newuidmap"
+        state = f"{_ALONE}: there is no newuidmap"
         return Finding(about, state, machine.newuidmap())
     try:
         idmaps.many("uid")
         idmaps.many("gid")
     except OSError:
-        state = "root alone, no --user: no ids for us in /etc/subuid and /etc/subgid"
+        state = f"{_ALONE}: no ids for us in /etc/subuid and /etc/subgid"
         add = "sudo usermod -v 100000-165535 -w 100000-165535 $(id -un)"
         return Finding(about, state, add)
     error = trials.run_true(user="1:1")

@@ -73,6 +73,15 @@ HINTS = {
     ("keyctl", errno.EDQUOT): (
         "each container takes one key: `sudo sysctl -w kernel.keys.maxkeys=2000`."
     ),
+    ("mount_setattr", errno.EPERM): (
+        "for an id map: be root where the filesystem was mounted; and not twice."
+    ),
+    ("mount_setattr", errno.EINVAL): (
+        "for an id map: a filesystem that takes none, a tree that has a place already, "
+        "or the user namespace in which the filesystem was mounted."
+    ),
+    ("setgroups", errno.EPERM): "with one id, `deny` is in /proc/self/setgroups.",
+    ("setgroups", errno.EINVAL): "a group has no place in the container's gid_map.",
     ("setuid", errno.EINVAL): "this id has no place in the container's uid_map.",
     ("setgid", errno.EINVAL): "this id has no place in the container's gid_map.",
     (

@@ -1,3 +1,5 @@
+import os
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +13,7 @@ from cfslib.runtime.spec import Spec, Volume
 
 OPTIONS = [
     "--rootfs", "--hostname", "-e", "--env", "-w", "--workdir", "-u", "--user", "-v",
+    "--userns", "--group-add",
     "--volume", "--mount", "--pids-limit", "-m", "--memory", "--cpus", "--network",
     "--cap-add", "--cap-drop", "--security-opt", "--read-only", "-i", "-t", "-it",
     "--interactive", "--tty", "--trace", "--",
@@ -61,6 +64,10 @@ def test_a_command_alone_is_what_the_defaults_are_for() -> None:
         ("-w /x", "workdir", "/x"),
         ("--workdir=/x", "workdir", "/x"),
         ("-u 7:8", "user", "7:8"),
+        ("--group-add a --group-add 5", "groups", ["a", "5"]),
+        ("--userns host", "userns", "host"),
+        ("--userns keep-id", "user", f"{os.geteuid()}:{os.getegid()}"),
+        ("--userns keep-id -u 0", "user", "0"),
         ("-v /a:/b:ro", "volumes", [Volume("/a", "/b", read_only=True)]),
         ("--pids-limit 5", "limits", Limits(5)),
         ("--pids-limit max", "limits", Limits(None)),

@@ -8,10 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cfslib.isolation import idmaps, mounts
+from cfslib.isolation.idmaps import IdMap
 from cfslib.isolation.mounts import MountFlag
 from cfslib.isolation.namespaces import Namespace, link
 from cfslib.kernel import syscalls
-from cfslib.kernel.syscalls import TreeFlag
+from cfslib.kernel.syscalls import MountAttr, TreeFlag
 
 NOBODY = 65534
 
@@ -175,6 +176,12 @@ def map_ids_twice() -> None:
     syscalls.write("/proc/self/uid_map", "0 0 1\n0 0 1")
 
 
+def map_owners(path: str, userns: int) -> None:
+    tree = syscalls.open_tree(path, TreeFlag.CLONE)
+    syscalls.mount_setattr(tree, TreeFlag.EMPTY_PATH, MountAttr.IDMAP, userns)
+
+
+ROOT = IdMap(0, 0)
 ABSENT = "/tmp/absent"
 WAYS: dict[tuple[str, int], Callable[[], object]] = {
     ("unshare", errno.EPERM): lambda: as_nobody(
@@ -219,6 +226,13 @@ WAYS: dict[tuple[str, int], Callable[[], object]] = {
     ("open_tree", errno.ENOENT): lambda: with_mounts(
         lambda: syscalls.open_tree(ABSENT, TreeFlag.CLONE)
     ),
+    ("mount_setattr", errno.EPERM): lambda: as_its_root(
+        Namespace.MNT, lambda: map_owners("/etc", idmaps.make([ROOT], [ROOT]))
+    ),
+    ("mount_setattr", errno.EINVAL): lambda: with_mounts(
+        lambda: map_owners("/tmp", os.open(link(Namespace.USER), os.O_RDONLY))
+    ),
+    ("setgroups", errno.EPERM): lambda: as_its_root(0, syscalls.setgroups),
     ("setuid", errno.EINVAL): lambda: as_its_root(0, lambda: syscalls.setuid(7)),
     ("setgid", errno.EINVAL): lambda: as_its_root(0, lambda: syscalls.setgid(7)),
     ("open", errno.EMFILE): lambda: with_limit(
@@ -250,6 +264,7 @@ IN_A_GROUP: dict[tuple[str, int], Callable[[Path], object]] = {
 ELSEWHERE = {  # what stands in the way of a test
     ("mkdir", errno.ENOMEM): "a limit on memory below what any test could run with",
     ("keyctl", errno.EDQUOT): "the number of keys is the user's, on the whole machine",
+    ("setgroups", errno.EINVAL): "it takes ids beside one's own",
     ("open", errno.EDQUOT): "few disks have a quota",
     ("open", errno.ENFILE): "this number is the machine's",
     ("open", errno.ENOMEM): "how much memory is enough differs",
