@@ -61,17 +61,19 @@ SHEET = f"""
 .cfs code, .cfs pre, .cfs kbd {{
   font: 13px/1.4 var(--jp-code-font-family, ui-monospace, monospace); color: inherit;
 }}
+.cfs pre {{  /* JupyterLab would break lines inside words */
+  white-space: pre; word-break: normal; overflow-x: auto;
+}}
 .cfs .cfs-output {{
   margin: 0.2em 0; padding: 0.5em 0.7em; overflow: auto; max-height: 24em;
   border: 1px solid var(--cfs-line); border-radius: 3px; background: var(--cfs-raised);
-  white-space: pre;
 }}
 .cfs details > pre {{
   margin: 0.2em 0 0.4em 1.1em; padding-left: 0.6em;
   border-left: 2px solid var(--cfs-line);
 }}
 .cfs .cfs-output details > summary {{ padding-left: 4px; font-style: italic; }}
-.cfs td pre {{ white-space: pre-wrap; word-break: normal; overflow-wrap: anywhere; }}
+.cfs td pre {{ white-space: pre-wrap; overflow-wrap: anywhere; }}
 .cfs td summary code {{ white-space: normal; overflow-wrap: anywhere; }}
 .cfs td summary {{ padding-left: 1.1em; text-indent: -1.1em; }}
 .cfs ul {{ margin: 0.2em 0; }}
