@@ -35,7 +35,7 @@ _SHEET = """
   background: var(--cfs-raised);
 }
 .cfs .cfs-source pre {
-  background: none; margin: 0; padding: 0.5em 0.8em;
+  background: none; margin: 0; padding: 0.5em 0.8em; white-space: pre;
 }
 .cfs .cfs-source span[class^=c] { font-style: italic; }
 .cfs .cfs-line {
