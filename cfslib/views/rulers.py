@@ -10,7 +10,17 @@ import ipywidgets
 
 from cfslib.isolation.idmaps import IdMap
 from cfslib.observe.owners import NOBODY, Scene, Seen
-from cfslib.views.page import Markup, element, join, letter, number, page, prose, svg
+from cfslib.views.page import (
+    Markup,
+    element,
+    join,
+    letter,
+    number,
+    page,
+    prose,
+    svg,
+    wide,
+)
 from cfslib.views.page import table as table_of
 from cfslib.views.style import NAMESPACES
 from cfslib.views.widget import View, labelled, row
@@ -49,7 +59,7 @@ def to_html(scene: Scene) -> Markup:
     return page(
         _recorded(scene),
         element("p", "The process asked: ", element("code", scene.said), role="status"),
-        rulers(scene),
+        wide(rulers(scene)),
         table_of("Who owns it", ("what", "seen inside", "outside"), rows),
         element("p", "The map: ", element("code", _lines(scene.maps))),
     )

@@ -5,26 +5,26 @@ from cfslib.views.page import Markup, element
 from cfslib.views.style import NAMESPACES
 
 # Where a number is on its ruler, and what is said about it.
-INSIDE = ((150, "0", "root"), (260, "1 … 9", ""), (560, "65534", "nobody"))
-OUTSIDE = ((110, "0", "root"), (250, "1000", "you"), (450, "100000 … 100008", ""))
+INSIDE = ((170, "0", "root"), (280, "1 … 9", ""), (560, "65534", "nobody"))
+OUTSIDE = ((130, "0", "root"), (260, "1000", "you"), (450, "100000 … 100008", ""))
 TOP, BOTTOM = 90, 200
 
 
 def rulers() -> Markup:
     """Return two rulers, with a map of two lines between them."""
     return picture(
-        290,
+        276,
         "A ruler with the ids inside: 0, 1 to 9, and nobody.  A ruler with the ids "
         "outside: 0, you, 100000 to 100008.  Bands join 0 inside to you, and 1 to 9 to "
         "the ids from 100000 on.  Nothing joins the host's 0 to anybody inside.  Who "
         "is that, in there?",
-        _band((142, 158), (242, 258)),
-        _band((232, 288), (376, 524)),
-        wire((110, BOTTOM), (548, TOP + 6), class_="dashed"),
-        text(24, 36, "inside", "bold"),
-        text(24, 276, "outside", "bold"),
-        wire((90, TOP), (620, TOP)),
-        wire((90, BOTTOM), (620, BOTTOM)),
+        _band((162, 178), (252, 268)),
+        _band((252, 308), (376, 524)),
+        wire((130, BOTTOM), (548, TOP + 6), class_="dashed"),
+        text(20, TOP + 6, "inside", "bold"),
+        text(20, BOTTOM + 6, "outside", "bold"),
+        wire((104, TOP), (620, TOP)),
+        wire((104, BOTTOM), (620, BOTTOM)),
         *(middle(x, TOP - 14, ids, "code") for x, ids, _ in INSIDE),
         *(middle(x, TOP - 38, who, "small soft") for x, _, who in INSIDE),
         *(middle(x, BOTTOM + 28, ids, "code") for x, ids, _ in OUTSIDE),
