@@ -95,6 +95,7 @@ observe: look at what runs, from outside
     stages        the mount table of a container after each step of its start
     succession    which process runs which program, from fork to exec to the end
     climb         where / and . are for a process on its way out of a changed root
+    owners        who a process and its files are, inside a user namespace and outside
     leak          the mount tables of a host and a container, while both mount something
     meter         how much a running container uses, read from outside
     pressure      press a container against its limits, and watch what comes of it
@@ -129,10 +130,10 @@ cli: the `cfs` command
 For notebooks: what their chapters import, besides a lesson and views of their own.
 
     kernel        procfs, syscalls
-    isolation     idmaps, limits, mounts, namespaces, rootfs
+    isolation     capabilities, idmaps, limits, mounts, namespaces, rootfs
     images        cache, host_tools, inventory
     children      in_child
-    runtime       init, inside, run, spec
-    observe       climb, leak, pressure, sightings, stages, succession
-    doctor        report
+    runtime       init, inside, ownership, run, spec
+    observe       climb, leak, owners, pressure, sightings, stages, succession
+    doctor        extras, report
 """

@@ -31,6 +31,7 @@ NAMESPACES = (
     Namespace.MNT | Namespace.UTS | Namespace.PID | Namespace.IPC | Namespace.CGROUP
 )
 
+USERNS = ("host", "private", "keep-id")  # whose users there are: see `ownership`
 _PATH = "a path, as text or a Path"
 SCRATCH = 64 << 20  # bytes: as much as /dev/shm has
 
@@ -85,7 +86,7 @@ class Spec(Record):
         self.workdir = _one("workdir", workdir, str, _PATH)
         self.user = _one("user", user, str, 'text such as "1000" or "1000:1000"')
         self.groups = _each("groups", groups, str, 'a list such as ["staff"]')
-        self.userns = _one("userns", userns, str, "host, private or keep-id")
+        self.userns = _word("userns", userns, ("", *USERNS))
         self.namespaces = Namespace(
             _one("namespaces", namespaces, int, "such as Namespace.UTS | Namespace.PID")
         )
@@ -141,6 +142,14 @@ def _one(field: str, value: object, kind: "type[T]", wanted: str) -> "T":
     if not isinstance(value, kind):
         raise TypeError(f"{field} is {value!r}, but should be {wanted}")
     return value
+
+
+def _word(field: str, value: object, known: "Sequence[str]") -> str:
+    """Return one of a few words; raise for any other, which would mean nothing."""
+    if value not in known:
+        words = ", ".join(filter(None, known))
+        raise ValueError(f"{field} is {value!r}, but should be one of {words}")
+    return str(value)
 
 
 def _each(field: str, values: object, kind: "type[T]", wanted: str) -> "list[T]":

@@ -393,6 +393,30 @@ def test_a_memory_hog_is_killed_here_or_where_it_was_recorded(
     expect(view).to_contain_text("The exit code 137 is 128 + 9")
 
 
+# The two rulers
+
+
+@in_notebook("06-users")
+def test_a_map_and_a_user_are_chosen_and_both_sides_are_asked(
+    notebook: Notebook, answers_at_once: Answers
+) -> None:
+    view = notebook.view("rulers.view(")
+    said = view.get_by_role("status").first
+    expect(said).to_contain_text("setuid(0): Invalid argument")
+    choose(view, "Map", "root is you")
+    expect(said).to_contain_text("setuid(0) = 0")
+    choose(view, "setuid", "1")
+    expect(said).to_contain_text("setuid(1): Invalid argument")
+    choose(view, "Map", "ten users")
+    expect(said).to_contain_text("setuid(1) = 0")
+    expect(view.get_by_role("img")).to_contain_text("A B")
+
+    assert not audit.out_of_reach(view)
+
+    menu = view.get_by_label("Map")
+    answers_at_once("the rulers", picture(view), (menu, "none"), (menu, "ten users"))
+
+
 # All of them, after all of that
 
 

@@ -17,6 +17,7 @@ CHAPTERS = {
         ("IPC", "CGROUP"),
         "New: IPC and CGROUP.  cfs run takes all these, and NET if you ask for it.",
     ),
+    "06": ((), "USER is from 01.  Here it gets more than one user."),
     "20": ((), "All that cfs run takes.  NET and TIME are shared with the host."),
 }
 # Two rows of four: in a narrow window one row of eight is too small to read.
