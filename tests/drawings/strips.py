@@ -17,7 +17,7 @@ CHAPTERS = {
         ("IPC", "CGROUP"),
         "New: IPC and CGROUP.  cfs run takes all these, and NET if you ask for it.",
     ),
-    "10": ((), "No new namespace: USER has a second half, the rights of root."),
+    "10": ((), "No new namespace.  New: root inside has twelve of some forty rights."),
     "20": ((), "All that cfs run takes.  NET and TIME are shared with the host."),
 }
 LEFT, TOP, HIGH, WIDE, PITCH = 10, 14, 44, 71, 74
