@@ -12,8 +12,8 @@ from cfslib.views.steps import Step
 from cfslib.views.style import NAMESPACES
 from cfslib.views.widget import View
 
-LEFT, TOP, PITCH, LINE = 104, 44, 11, 34
-WIDTH = LEFT + PITCH * len(Capability) + 110
+WORDS, LEFT, TOP, PITCH, LINE = 92, 192, 44, 11, 34
+WIDTH = LEFT + PITCH * len(Capability) + 4
 
 
 def view(names: Iterable[str] = passing_on.STORIES) -> View:
@@ -63,14 +63,15 @@ def _row(name: str, number: int, before: int, sets: Sets) -> Markup:
         _light(LEFT + PITCH * each, y, bits >> each & 1, before >> each & 1, each)
         for each in Capability
     )
-    words = rights.words(bits)
-    x = LEFT + PITCH * len(Capability) + 8
     return join(
         element("text", name, x=4, y=y + 15, class_=f"cfs-in{weight}"),
+        element(
+            "text", rights.words(bits), x=WORDS, y=y + 15,
+            class_=f"cfs-in cfs-code{weight}",
+        ),
         *lights,
-        element("text", words, x=x, y=y + 15, class_=f"cfs-in cfs-code{weight}"),
         element("path", d=f"M{LEFT - 8} {y} v20", class_="cfs-wire") if changed else "",
-    )
+    )  # fmt: skip
 
 
 def _light(x: int, y: int, on: int, was: int, capability: Capability) -> Markup:
