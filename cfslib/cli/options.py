@@ -87,13 +87,7 @@ def command() -> Command:
             help="memory at most for the files that are written (default: size=512m)"),
         Option("--network", "", "{host,none}", values.network, default="host",
             help="the host's, or none at all (default: host)"),
-        Option("--cap-add", "", "CAP", values.capability, many=True,
-            help="a right to leave to root inside, or ALL; may be repeated"),
-        Option("--cap-drop", "", "CAP", values.capability, many=True,
-            help="a right to take from root inside, or ALL; may be repeated"),
-        Option("--security-opt", "", "WHAT", values.security, many=True,
-            help="no-new-privileges[={true,false}]: no program inside gives more rights"
-            " than there are already"),
+        *_of_rights(),
         Option("--read-only", help="let nothing be written to /"),
         Option("--interactive", "-i", help="read what is typed without a terminal too"),
         Option("--tty", "-t",
@@ -128,6 +122,21 @@ def _of_limits() -> "tuple[Option, ...]":
         Option("--oom-score-adj", "", "N", values.score,
             help="who is killed where memory is short: 1000 is the first, -1000 nobody;"
             " less than ours is for root alone"),
+    )
+    # fmt: on
+
+
+def _of_rights() -> "tuple[Option, ...]":
+    """Return the options that say what root inside may do."""
+    # fmt: off
+    return (
+        Option("--cap-add", "", "CAP", values.capability, many=True,
+            help="a right to leave to root inside, or ALL; may be repeated"),
+        Option("--cap-drop", "", "CAP", values.capability, many=True,
+            help="a right to take from root inside, or ALL; may be repeated"),
+        Option("--security-opt", "", "WHAT", values.security, many=True,
+            help="no-new-privileges[={true,false}]: no program inside gives more rights"
+            " than there are already"),
     )
     # fmt: on
 

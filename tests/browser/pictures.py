@@ -78,6 +78,7 @@ SCENES = (
     Scene("mount_tree-before", "03-mount", "mount_tree.slider", to_the_middle),
     Scene("rootfs_tree", "04-chroot", "rootfs_tree.explorer"),
     Scene("call_trace", "05-cfs-run", "call_trace.viewer", unfold),
+    Scene("lights", "10-capabilities", "lights.view", press("Next", "Step 1 of")),
     Scene(
         "limit_gauge",
         "05-cfs-run",

@@ -417,6 +417,33 @@ def test_a_map_and_a_user_are_chosen_and_both_sides_are_asked(
     answers_at_once("the rulers", picture(view), (menu, "none"), (menu, "ten users"))
 
 
+# The five sets
+
+
+@in_notebook("10-capabilities")
+def test_rights_come_and_go_with_the_keyboard(
+    notebook: Notebook, answers_at_once: Answers
+) -> None:
+    view = notebook.view("lights.view(")
+    said = view.get_by_role("status").first
+    drawn = view.get_by_role("img")
+    expect(drawn).to_have_attribute("aria-label", re.compile("effective: all"))
+    button(view, "Next").focus()
+    for _ in range(2):
+        notebook.page.keyboard.press("Enter")
+    expect(said).to_contain_text("All is given up")
+    expect(drawn).to_have_attribute("aria-label", re.compile("effective: none"))
+    notebook.page.keyboard.press("Enter")
+    expect(said).to_contain_text("Root again")
+    expect(drawn).to_have_attribute("aria-label", re.compile("effective: all"))
+
+    view.get_by_label("Who").select_option("another user")
+    expect(drawn).to_have_attribute("aria-label", re.compile("user 1000.*: none"))
+    answers_at_once(
+        "the five sets", picture(view), button(view, "Back"), button(view, "Next")
+    )
+
+
 # All of them, after all of that
 
 

@@ -221,6 +221,7 @@ WAYS: dict[tuple[str, int], Callable[[], object]] = {
     ("umount2", errno.EINVAL): lambda: with_mounts(lambda: syscalls.umount2("/proc")),
     ("pivot_root", errno.EBUSY): lambda: with_mounts(pivot_to_a_directory_of_the_root),
     ("pivot_root", errno.EINVAL): lambda: with_mounts(pivot_to_a_directory),
+    ("capset", errno.EPERM): lambda: as_nobody(lambda: syscalls.capset(1, 1, 0)),
     ("chroot", errno.EPERM): lambda: as_nobody(lambda: syscalls.chroot("/tmp")),
     ("chdir", errno.ENOENT): lambda: syscalls.chdir(ABSENT),
     ("open_tree", errno.ENOENT): lambda: with_mounts(
