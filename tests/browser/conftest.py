@@ -16,6 +16,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 QUIET = (  # it asks for nothing but what a page asks for
     "--disable-background-networking",
     "--disable-component-update",
+    "--disable-gpu",  # or where there is none, it is played by the processor
     "--disable-quic",
     "--disable-sync",
     "--no-first-run",
