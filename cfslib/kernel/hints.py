@@ -73,6 +73,13 @@ HINTS = {
     ("keyctl", errno.EDQUOT): (
         "each container takes one key: `sudo sysctl -w kernel.keys.maxkeys=2000`."
     ),
+    ("seccomp", errno.EACCES): (
+        "prctl(SET_NO_NEW_PRIVS, 1) comes first, unless one is root of a namespace."
+    ),
+    ("seccomp", errno.EINVAL): (
+        "the kernel refuses this program; seccomp.machine.check says why."
+    ),
+    ("seccomp", errno.EBUSY): "another filter of this process has a listener already.",
     ("setuid", errno.EINVAL): "this id has no place in the container's uid_map.",
     ("setgid", errno.EINVAL): "this id has no place in the container's gid_map.",
     (

@@ -3,6 +3,7 @@
 import errno
 import os
 import resource
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ from cfslib.isolation import idmaps, mounts
 from cfslib.isolation.mounts import MountFlag
 from cfslib.isolation.namespaces import Namespace, link
 from cfslib.kernel import syscalls
-from cfslib.kernel.syscalls import TreeFlag
+from cfslib.kernel.syscalls import FilterFlag, Prctl, Seccomp, TreeFlag
 
 NOBODY = 65534
 
@@ -176,6 +177,20 @@ def map_ids_twice() -> None:
 
 
 ABSENT = "/tmp/absent"
+ALLOW = (6).to_bytes(4, sys.byteorder) + 0x7FFF_0000.to_bytes(4, sys.byteorder)
+
+
+def set_filter(program: bytes = ALLOW, gives_up: bool = False, flags: int = 0) -> None:
+    if gives_up:
+        syscalls.prctl(Prctl.SET_NO_NEW_PRIVS, 1)
+    syscalls.seccomp(Seccomp.SET_MODE_FILTER, flags, program)
+
+
+def two_listeners() -> None:
+    set_filter(gives_up=True, flags=FilterFlag.NEW_LISTENER)
+    set_filter(flags=FilterFlag.NEW_LISTENER)
+
+
 WAYS: dict[tuple[str, int], Callable[[], object]] = {
     ("unshare", errno.EPERM): lambda: as_nobody(
         lambda: syscalls.unshare(Namespace.NET)
@@ -219,6 +234,9 @@ WAYS: dict[tuple[str, int], Callable[[], object]] = {
     ("open_tree", errno.ENOENT): lambda: with_mounts(
         lambda: syscalls.open_tree(ABSENT, TreeFlag.CLONE)
     ),
+    ("seccomp", errno.EACCES): lambda: as_nobody(set_filter),
+    ("seccomp", errno.EINVAL): lambda: set_filter(b"", gives_up=True),
+    ("seccomp", errno.EBUSY): two_listeners,
     ("setuid", errno.EINVAL): lambda: as_its_root(0, lambda: syscalls.setuid(7)),
     ("setgid", errno.EINVAL): lambda: as_its_root(0, lambda: syscalls.setgid(7)),
     ("open", errno.EMFILE): lambda: with_limit(
