@@ -38,6 +38,8 @@ class Prctl(Number):
     CAPBSET_READ = 23  # is there a capability that exec can give?
     CAPBSET_DROP = 24  # a capability that exec can never bring back
     SET_CHILD_SUBREAPER = 36  # adopt the orphans among our descendants
+    SET_NO_NEW_PRIVS = 38  # 1: no exec gives more rights than there were before it
+    GET_NO_NEW_PRIVS = 39  # is that so?
 
 
 class Resource(Number):
