@@ -44,6 +44,8 @@ status() { while read -r name value; do [ $name = $2: ] && echo $value; done <$1
 [ "$(status /proc/$$/status CapBnd)" = $rights ] || echo "it has other rights"
 [ "$(status /proc/1/status CapEff)" = $rights ] || [ $ids != 0:0 ] ||
     echo "its PID 1 has other rights"
+[ "$(status /proc/$$/status NoNewPrivs)" = 1 ] || [ ! $no_more ] ||
+    echo "it can gain rights"
 [ "$(cat /sys/class/net/lo/flags)" = 0x9 ] || echo "its lo is down"
 [ "$(cat /proc/sys/user/max_inotify_instances)" = 32 ] || [ ! $user ] ||
     echo "it takes all that its user may have"
@@ -140,6 +142,7 @@ STEPS = {
     "bound": Row("it has other rights"),
     "have_only": Row("its PID 1 has other rights"),
     "become": Row("it is another user", ANOTHER_USER),
+    "gain_no_more": Row("it can gain rights", {"no_new_privileges": True}),
     "end_with_the_maker": Row(OUTLIVES, ANOTHER_USER | UNLIMITED),
 }
 # A namespace that is not theirs is no use to those who are root in theirs alone.
@@ -184,6 +187,7 @@ def spec_for(row: Row, root: Path, way: str, without: str = "") -> Spec:
         "secret": SECRET,
         "namespaces": " ".join(os.readlink(link(kind)) for kind in kinds),
         "rights": f"{sum(1 << right for right in spec.capabilities):016x}",
+        "no_more": "yes" if spec.no_new_privileges else "",
         "mknod": "yes" if Capability.MKNOD in spec.capabilities else "",
         "user": "yes" if Namespace.USER in kinds else "",
         "ids": row.box.get("user", "0:0"),
@@ -301,6 +305,7 @@ from cfslib.kernel import tracing
 tracing.after_step.append(note)
 """
     box: dict[str, Any] = A_VOLUME | MAY_MAKE_DEVICES | {"read_only": True}
+    box |= {"no_new_privileges": True}
     box |= ANOTHER_USER if ROOT else {}
     spec = spec_for(Row("", box), root, "terminal")
     done = ways.start("terminal", spec, prelude=notes.prelude + listen)

@@ -149,6 +149,10 @@ def _options(spec: Spec) -> Iterator[str]:
         yield f"--volume={volume.source}:{volume.target}{end}"
     for capability in sorted(spec.capabilities - complete.capabilities):
         yield f"--cap-add={capability}"
+    for capability in sorted(complete.capabilities - spec.capabilities):
+        yield f"--cap-drop={capability}"
+    if spec.no_new_privileges:
+        yield "--security-opt=no-new-privileges"
 
 
 def _run(words: list[str], prepare: Prepare) -> Finished:

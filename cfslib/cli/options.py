@@ -14,7 +14,7 @@ import sys
 
 from cfslib.cli import parser, values
 from cfslib.cli.parser import Command, Option, Usage
-from cfslib.isolation import capabilities
+from cfslib.isolation.capabilities import ALL, DEFAULT
 from cfslib.isolation.limits import Limits
 from cfslib.runtime.spec import NAMESPACES, Spec
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cfslib.cli.parser import Values
+    from cfslib.isolation.capabilities import Capability
 
 ABOUT = """\
 positional arguments:
@@ -32,6 +33,7 @@ rights that are a way out where root of the machine runs the container:
   SYS_ADMIN           mounts any disk, and uncovers what is hidden in /proc
   SYS_PTRACE          looks into PID 1, whose program is a file of the host
   MKNOD               makes device files, but only those that /dev has work
+  ALL                 every right that there is, and so all of these
 
 examples:
   cfs run ps          two processes: cfs, which is PID 1, and ps
@@ -81,7 +83,12 @@ def command() -> Command:
         Option("--network", "", "{host,none}", values.network, default="host",
             help="the host's, or none at all (default: host)"),
         Option("--cap-add", "", "CAP", values.capability, many=True,
-            help="a right to leave to root inside; may be repeated"),
+            help="a right to leave to root inside, or ALL; may be repeated"),
+        Option("--cap-drop", "", "CAP", values.capability, many=True,
+            help="a right to take from root inside, or ALL; may be repeated"),
+        Option("--security-opt", "", "WHAT", values.security, many=True,
+            help="no-new-privileges[={true,false}]: no program inside gives more rights"
+            " than there are already"),
         Option("--read-only", help="let nothing be written to /"),
         Option("--interactive", "-i", help="read what is typed without a terminal too"),
         Option("--tty", "-t",
@@ -105,6 +112,7 @@ def spec_from(typed: "Values", argv: "list[str]", *, terminal: bool = False) -> 
         argv = argv[1:]
     if not argv or not argv[0]:
         raise Usage("run what? name a command: cfs run COMMAND [ARG...]")
+    security = dict(typed["--security-opt"])
     return Spec(
         argv=argv,
         rootfs=typed["--rootfs"],
@@ -115,9 +123,22 @@ def spec_from(typed: "Values", argv: "list[str]", *, terminal: bool = False) -> 
         namespaces=NAMESPACES | typed["--network"],
         limits=Limits(typed["--pids-limit"], typed["--memory"], typed["--cpus"]),
         volumes=typed["--volume"] + typed["--mount"],
-        capabilities=capabilities.DEFAULT | set(typed["--cap-add"]),
+        capabilities=_rights(typed["--cap-add"], typed["--cap-drop"]),
+        no_new_privileges=security.get("no-new-privileges", False),
         read_only=bool(typed["--read-only"]),
         layer_max=typed["--storage-opt"],
         terminal=terminal,
         interactive=bool(typed["--interactive"]),
     )
+
+
+def _rights(
+    add: "list[frozenset[Capability]]", drop: "list[frozenset[Capability]]"
+) -> "frozenset[Capability]":
+    """Return what is left to root inside; a right both dropped and added is left.
+
+    Only beside `--cap-add ALL`, what is dropped by its name is gone.
+    """
+    if ALL in add:
+        return ALL.difference(*(names for names in drop if names != ALL))
+    return DEFAULT.difference(*drop).union(*add)

@@ -7,7 +7,7 @@ that shows what was expected.
 import posix
 
 from cfslib.cli.parser import Usage
-from cfslib.isolation.capabilities import Capability
+from cfslib.isolation.capabilities import ALL, Capability
 from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel.tracing import encoded
 from cfslib.runtime.spec import SCRATCH, Volume
@@ -166,9 +166,43 @@ def network(text: str) -> Namespace:
     return _NETWORKS[text]
 
 
-def capability(text: str) -> Capability:
-    """Read the name of a capability, with or without CAP_ before it."""
+def capability(text: str) -> "frozenset[Capability]":
+    """Read the name of a capability, with or without CAP_ before it, or ALL."""
     name = text.upper().removeprefix("CAP_")
+    if text.upper() == "ALL":
+        return ALL
     if name not in Capability.__members__:
-        raise Usage(f"no such capability: {text!r}; see capabilities(7)")
-    return Capability[name]
+        raise Usage(f"no such capability: {text!r}; {_nearest(name)}")
+    return frozenset({Capability[name]})
+
+
+def _nearest(name: str) -> str:
+    import difflib  # here, because it is slow to import, and few mistype
+
+    found = difflib.get_close_matches(name, Capability.__members__, 1)
+    return f"did you mean {found[0]}?" if found else "see capabilities(7)"
+
+
+def security(text: str) -> "tuple[str, object]":
+    """Split WHAT=VALUE; once it was a colon that stood between them.
+
+    >>> security("no-new-privileges"), security("no-new-privileges:false")
+    (('no-new-privileges', True), ('no-new-privileges', False))
+    """
+    if "=" not in text:
+        text = text.replace(":", "=", 1)
+    what, equals, value = text.partition("=")
+    if what not in _SECURITY:
+        raise Usage(f"not {' or '.join(_SECURITY)}: {text!r}")
+    return what, _SECURITY[what](value if equals else None)
+
+
+def _is_so(value: "str | None") -> bool:
+    """Read true or false; nothing means true."""
+    if value is not None and value.lower() not in _TRUTHS:
+        raise Usage(f"neither true nor false: {value!r}")
+    return value is None or _TRUTHS[value.lower()]
+
+
+# Of --security-opt: what may be said, and how to read what stands after it.
+_SECURITY = {"no-new-privileges": _is_so}

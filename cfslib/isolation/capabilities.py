@@ -65,6 +65,7 @@ class Capability(Number):
     CHECKPOINT_RESTORE = 40
 
 
+ALL = frozenset(Capability)
 # Docker's defaults without MKNOD and NET_RAW: no device cgroup stands behind the
 # first here, and the second would listen to the host's network, which we share.
 DEFAULT = frozenset(
@@ -120,6 +121,17 @@ def keep_only(kept: "Iterable[Capability]") -> None:
     kept = frozenset(kept)
     bound(kept)
     have_only(kept)
+
+
+def gain_no_more() -> None:
+    """See to it that no exec gives more rights than we have: no setuid, no file's.
+
+    This holds for all that comes after, and nothing undoes it.  See `no_new_privs` in
+    prctl(2).
+    """
+    syscalls.prctl(Prctl.SET_NO_NEW_PRIVS, 1)
+    if not libc.prctl(Prctl.GET_NO_NEW_PRIVS, 0):
+        raise PermissionError("an exec could still give more rights")
 
 
 def has(capability: Capability) -> bool:

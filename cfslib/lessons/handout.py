@@ -82,12 +82,13 @@ def is_older(path: Path) -> bool:
 
 
 def bring_back(path: Path) -> None:
-    """Write a copy anew."""
+    """Write a copy anew, and its pictures."""
     listed = _listed(path.parent)
     if path.stem not in listed:
         error = FileNotFoundError(f"{path.name} was not handed out here")
         error.add_note("Hint: `cfs workshop DIR` makes copies that can be reset.")
         raise error
+    _bring(originals() / "images", path.parent / "images")
     new = text(path.stem)
     path.write_bytes(new)
     listed[path.stem] = _hash(new)

@@ -80,6 +80,8 @@ def give_up_rights(
     do(capabilities.bound, spec.capabilities)
     do(users.become, uid, gid, leave_groups=may_leave_groups)
     do(capabilities.have_only, () if uid else spec.capabilities)
+    if spec.no_new_privileges:
+        do(capabilities.gain_no_more)
     do(init.end_with_the_maker)  # once more: a new uid has cleared it
 
 

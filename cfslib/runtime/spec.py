@@ -69,6 +69,7 @@ class Spec(Record):
         limits: "Limits | None" = None,  # None: those of Limits()
         volumes: "Sequence[Volume]" = (),
         capabilities: "Collection[Capability]" = DEFAULT,
+        no_new_privileges: bool = False,  # no program gives more rights, whatever it is
         read_only: bool = False,
         layer_max: int = LAYER,  # bytes of files that are written, and in memory
         terminal: bool = False,  # a pty of its own, joined to our terminal
@@ -89,6 +90,7 @@ class Spec(Record):
         self.capabilities = frozenset(
             _each("capabilities", capabilities, Capability, "{Capability.KILL, ...}")
         )
+        self.no_new_privileges = no_new_privileges
         self.read_only = read_only
         self.layer_max = _one("layer_max", layer_max, int, "a number of bytes")
         self.terminal = terminal

@@ -95,6 +95,8 @@ WRONG_WORDS = {
     "cfs run -x -y true": "unrecognized arguments: -x -y",
     "cfs run --network bridge true": "--network: invalid choice: 'bridge'",
     "cfs run --cap-add NO true": "--cap-add: no such capability: 'NO'; see ...",
+    "cfs run --cap-drop KIL true": "--cap-drop: no such capability: 'KIL'; did you ...",
+    "cfs run --security-opt no true": "--security-opt: not no-new-privileges...: 'no'",
     "cfs run -e A true": "-e/--env: not NAME=VALUE: 'A'",
     "cfs run -e =1 true": "-e/--env: not NAME=VALUE: '=1'",
     "cfs run -v /tmp true": "-v/--volume: not SRC:DST or SRC:DST:ro ...: '/tmp'",

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from cfslib.cli import options
 from cfslib.cli.parser import Usage
-from cfslib.isolation.capabilities import DEFAULT, Capability
+from cfslib.isolation.capabilities import ALL, DEFAULT, Capability
 from cfslib.isolation.limits import Limits
 from cfslib.isolation.namespaces import Namespace
 from cfslib.runtime.spec import Spec, Volume
@@ -12,7 +12,7 @@ from cfslib.runtime.spec import Spec, Volume
 OPTIONS = [
     "--rootfs", "--hostname", "-e", "--env", "-w", "--workdir", "-u", "--user", "-v",
     "--volume", "--mount", "--pids-limit", "-m", "--memory", "--cpus", "--network",
-    "--cap-add", "--read-only", "-i", "-t", "-it",
+    "--cap-add", "--cap-drop", "--security-opt", "--read-only", "-i", "-t", "-it",
     "--interactive", "--tty", "--trace", "--",
 ]  # fmt: skip
 VALUES = [
@@ -26,6 +26,8 @@ VALUES = [
     "/a:/b",
     "type=tmpfs,dst=/a",
     "SYS_ADMIN",
+    "all",
+    "no-new-privileges",
     "",
     "=",
     "x" * 65,
@@ -64,6 +66,11 @@ def test_a_command_alone_is_what_the_defaults_are_for() -> None:
         ("--pids-limit max", "limits", Limits(None)),
         ("-m 1k --cpus 0.5", "limits", Limits(20, 1024, 0.5)),
         ("--cap-add net_raw", "capabilities", DEFAULT | {Capability.NET_RAW}),
+        ("--cap-drop CAP_Kill", "capabilities", DEFAULT - {Capability.KILL}),
+        ("--cap-drop all", "capabilities", set()),
+        ("--security-opt no-new-privileges", "no_new_privileges", True),
+        ("--security-opt=no-new-privileges=false", "no_new_privileges", False),
+        ("--security-opt no-new-privileges:true", "no_new_privileges", True),
         ("--read-only", "read_only", True),
         ("-m1k", "limits", Limits(20, 1024)),
         ("-m=1k", "limits", Limits(20, 1024)),
@@ -87,6 +94,37 @@ def test_an_option_means_what_it_says(words: str, name: str, value: object) -> N
 
     assert getattr(spec, name) == value
     assert spec.argv == ["true"]
+
+
+KILL, BPF = Capability.KILL, Capability.BPF
+
+
+@pytest.mark.parametrize(
+    ("words", "left"),
+    [
+        ("--cap-drop ALL --cap-add BPF", {BPF}),
+        ("--cap-add BPF --cap-drop ALL", {BPF}),  # the order does not matter
+        ("--cap-drop ALL --cap-drop BPF --cap-add BPF", {BPF}),
+        ("--cap-add ALL", ALL),
+        ("--cap-add ALL --cap-drop KILL", ALL - {KILL}),
+        ("--cap-drop KILL --cap-add all --cap-add KILL", ALL - {KILL}),
+        ("--cap-add ALL --cap-drop ALL", ALL),
+        ("--cap-add ALL --cap-drop ALL --cap-drop KILL", ALL - {KILL}),
+        ("--cap-drop KILL --cap-add KILL", DEFAULT),
+        ("--cap-drop BPF --cap-add BPF", DEFAULT | {BPF}),
+        ("--cap-drop BPF --cap-drop KILL", DEFAULT - {KILL}),
+    ],
+)
+def test_what_is_added_and_dropped_is_put_together_as_docker_does(
+    words: str, left: set[Capability]
+) -> None:
+    assert options.parse([*words.split(), "true"]).capabilities == left
+
+
+def test_of_what_is_said_twice_the_last_counts() -> None:
+    line = "--security-opt no-new-privileges --security-opt no-new-privileges=0 true"
+
+    assert not options.parse(line.split()).no_new_privileges
 
 
 def test_without_a_network_there_is_a_namespace_for_it() -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from cfslib.cli import values
 from cfslib.cli.parser import Usage
-from cfslib.isolation.capabilities import Capability
+from cfslib.isolation.capabilities import ALL, Capability
 from cfslib.isolation.namespaces import Namespace
 from cfslib.runtime.spec import Volume
 
@@ -164,13 +164,51 @@ def test_a_mount_that_makes_no_sense_is_refused(text: str) -> None:
     "text", ["sys_admin", "SYS_ADMIN", "CAP_SYS_ADMIN", "cap_Sys_Admin"]
 )
 def test_a_capability_may_be_written_in_many_ways(text: str) -> None:
-    assert values.capability(text) is Capability.SYS_ADMIN
+    assert values.capability(text) == {Capability.SYS_ADMIN}
 
 
-@pytest.mark.parametrize("text", ["", "ALL", "CAP_", "21", "CAP_CAP_CHOWN"])
+@pytest.mark.parametrize("text", ["ALL", "all", "All"])
+def test_all_of_them_have_a_name_too(text: str) -> None:
+    assert values.capability(text) == ALL == set(Capability)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "CAP_", "21", "CAP_CAP_CHOWN", "CAP_ALL", "x" * 99]
+)
 def test_a_capability_that_does_not_exist_is_refused(text: str) -> None:
     with pytest.raises(Usage, match="no such capability"):
         values.capability(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [("sysadmin", "SYS_ADMIN"), ("kil", "KILL"), ("chroot", "SYS_CHROOT"),
+     ("CAP_NET_BINDSERVICE", "NET_BIND_SERVICE"), ("CAP_CAP_CHOWN", "CHOWN")],
+)  # fmt: skip
+def test_of_a_wrong_name_the_nearest_right_one_is_said(text: str, meant: str) -> None:
+    with pytest.raises(Usage, match=f"{text!r}; did you mean {meant}\\?"):
+        values.capability(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_so"),
+    [("", True), ("=true", True), ("=1", True), (":true", True), ("=TRUE", True),
+     ("=false", False), ("=0", False), (":false", False)],
+)  # fmt: skip
+def test_to_gain_no_more_is_written_in_many_ways(text: str, is_so: bool) -> None:
+    assert values.security(f"no-new-privileges{text}") == ("no-new-privileges", is_so)
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [("no-new-privileges=", "neither true nor false: ''"),
+     ("no-new-privileges:maybe", "'maybe'"), ("no-new-privileges==1", "'=1'"),
+     ("no_new_privs", "not no-new-privileges: 'no_new_privs'"), ("", "''"),
+     ("=true", "'=true'"), ("label=disable", "'label=disable'")],
+)  # fmt: skip
+def test_any_other_security_is_refused(text: str, cause: str) -> None:
+    with pytest.raises(Usage, match=cause):
+        values.security(text)
 
 
 def test_a_network_is_the_hosts_or_none() -> None:

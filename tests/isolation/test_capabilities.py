@@ -108,3 +108,18 @@ def test_a_right_that_undoes_a_container_is_not_among_the_defaults(
     capability: str,
 ) -> None:
     assert Capability[capability] not in DEFAULT
+
+
+@needs_namespaces
+def test_who_gains_no_more_gains_nothing_by_exec() -> None:
+    def gain() -> tuple[int, str]:
+        own_world(0)
+        capabilities.gain_no_more()
+        before = sets()["CapEff"]
+        return before, subprocess.check_output(["cat", "/proc/self/status"], text=True)
+
+    before, status = in_child(gain)
+    after = procfs.parse_status(status)
+
+    assert after["NoNewPrivs"] == "1"
+    assert int(after["CapEff"], 16) == before  # root stays root: it gains nothing by it

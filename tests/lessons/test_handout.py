@@ -125,6 +125,17 @@ def test_a_copy_that_somebody_changed_is_kept(originals: Path, tmp_path: Path) -
     assert handout.lay_out(work) == []
 
 
+def test_what_is_brought_back_has_its_pictures(tmp_path: Path) -> None:
+    handout.lay_out(tmp_path)
+    picture = tmp_path / "images/01-strip.svg"
+    as_it_was = picture.read_bytes()
+    picture.write_text("from another year")
+
+    handout.bring_back(tmp_path / ORIGINAL)
+
+    assert picture.read_bytes() == as_it_was
+
+
 def test_an_instructor_s_copy_stays_one(tmp_path: Path) -> None:
     handout.lay_out(tmp_path, solutions=True)
 

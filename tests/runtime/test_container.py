@@ -17,7 +17,7 @@ from cfslib.children.in_child import in_child
 from cfslib.children.pipes import Finished
 from cfslib.images import host_tools
 from cfslib.isolation import capabilities, devices, idmaps, rootfs
-from cfslib.isolation.capabilities import DEFAULT, Capability
+from cfslib.isolation.capabilities import ALL, DEFAULT, Capability
 from cfslib.isolation.limits import Limits
 from cfslib.isolation.namespaces import Namespace, inode
 from cfslib.kernel import procfs, tracing
@@ -31,6 +31,7 @@ from tests.conftest import (
     is_alive,
     needs_namespaces,
     needs_root,
+    own_world,
     wait_until,
 )
 from tests.isolation.test_keyring import (
@@ -224,6 +225,42 @@ def test_another_user_has_no_capabilities() -> None:
     words = shell("grep -E 'Cap(Eff|Prm|Amb)' /proc/self/status", user="1000").split()
 
     assert {int(word, 16) for word in words[1::2]} == {0}
+
+
+def sets_of(name: str, **parts: object) -> int:
+    """Return one of the sets of capabilities of a command, one bit each."""
+    return int(shell(f"grep {name} /proc/self/status", **parts).split()[1], 16)
+
+
+def test_root_has_no_right_when_all_are_dropped() -> None:
+    assert sets_of("CapEff", capabilities=()) == sets_of("CapBnd", capabilities=()) == 0
+
+
+def test_root_has_every_right_that_we_have_when_all_are_added() -> None:
+    def ours() -> int:
+        own_world(0)
+        return int(procfs.status()["CapEff"], 16)
+
+    assert sets_of("CapEff", capabilities=ALL) == in_child(ours)
+
+
+@needs_root
+def test_for_another_user_a_right_that_is_added_is_only_within_bounds() -> None:
+    parts = {"capabilities": DEFAULT | {Capability.NET_RAW}, "user": "1000"}
+
+    assert sets_of("CapEff", **parts) == sets_of("CapAmb", **parts) == 0
+    assert sets_of("CapBnd", **parts) >> Capability.NET_RAW & 1
+
+
+GAIN = "cp /bin/id /bin/other && chown 1 /bin/other && chmod u+s /bin/other && other -u"
+
+
+@needs_root
+@pytest.mark.parametrize(("no_more", "user"), [(False, "1"), (True, "0")])
+def test_without_new_privileges_a_setuid_program_is_any_program(
+    no_more: bool, user: str
+) -> None:
+    assert shell(GAIN, no_new_privileges=no_more).strip() == user
 
 
 def test_the_environment_is_four_variables_and_ours() -> None:

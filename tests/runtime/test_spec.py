@@ -115,6 +115,7 @@ EVERYTHING = Spec(
     limits=Limits(memory_max=1 << 20, cpu_max=0.5),
     volumes=[Volume("/a", "/b", read_only=True), Volume("/c", "/d")],
     capabilities={Capability.CHOWN, Capability.SYS_PTRACE},
+    no_new_privileges=True,
     read_only=True,
     layer_max=1 << 20,
     terminal=True,
