@@ -34,6 +34,8 @@ class Arch(Number):
     I386 = 0x4000_0003  # the 32-bit calls of x86
     AARCH64 = 0xC000_00B7
     ARM = 0x4000_0028  # the 32-bit calls of aarch64
+    RISCV64 = 0xC000_00F3
+    PPC64LE = 0xC000_0015
 
 
 X32_BIT = 0x4000_0000
