@@ -93,6 +93,10 @@ observe: look at what runs, from outside
     sightings     what there is to see of a process from here
     stages        the mount table of a container after each step of its start
     succession    which process runs which program, from fork to exec to the end
+    rights        the five sets of capabilities of a process, and ways to change them
+    passing_on    what becomes of the five sets at fork, exec and setuid
+    file_fates    what is left of the right of a file, after what may happen to it
+    twelve        what each of the twelve rights is for that a container's root has
     climb         where / and . are for a process on its way out of a changed root
     leak          the mount tables of a host and a container, while both mount something
     supervisor    answer the calls of a process in the kernel's place

@@ -82,13 +82,7 @@ def command() -> Command:
             help="memory at most for the files that are written (default: size=512m)"),
         Option("--network", "", "{host,none}", values.network, default="host",
             help="the host's, or none at all (default: host)"),
-        Option("--cap-add", "", "CAP", values.capability, many=True,
-            help="a right to leave to root inside, or ALL; may be repeated"),
-        Option("--cap-drop", "", "CAP", values.capability, many=True,
-            help="a right to take from root inside, or ALL; may be repeated"),
-        Option("--security-opt", "", "WHAT", values.security, many=True,
-            help="no-new-privileges[={true,false}]: no program inside gives more rights"
-            " than there are already"),
+        *_rights_of_root(),
         Option("--read-only", help="let nothing be written to /"),
         Option("--interactive", "-i", help="read what is typed without a terminal too"),
         Option("--tty", "-t",
@@ -98,6 +92,20 @@ def command() -> Command:
     # fmt: on
     usage = "[OPTION...] COMMAND [ARG...]"
     return Command("cfs run", usage, options, stops=True, about=ABOUT, epilog=EPILOG)
+
+
+def _rights_of_root() -> "tuple[Option, ...]":
+    # fmt: off
+    return (
+        Option("--cap-add", "", "CAP", values.capability, many=True,
+            help="a right to leave to root inside, or ALL; may be repeated"),
+        Option("--cap-drop", "", "CAP", values.capability, many=True,
+            help="a right to take from root inside, or ALL; may be repeated"),
+        Option("--security-opt", "", "WHAT", values.security, many=True,
+            help="no-new-privileges[={true,false}]: no program inside gives more rights"
+            " than there are already"),
+    )
+    # fmt: on
 
 
 def _variable(name: str) -> "str | None":

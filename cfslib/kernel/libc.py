@@ -157,9 +157,9 @@ def sethostname(name: bytes) -> int:
     return _sethostname(name, len(name))
 
 
-def prctl(option: int, value: "int | bytes") -> int:
-    """Change one property of this process."""
-    return _prctl(option, value, 0, 0, 0)
+def prctl(option: int, value: "int | bytes", more: int = 0) -> int:
+    """Change one property of this process; a few options take two values."""
+    return _prctl(option, value, more, 0, 0)
 
 
 def filter_calls(program: bytes) -> int:

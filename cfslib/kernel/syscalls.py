@@ -35,11 +35,14 @@ class Prctl(Number):
     SET_DUMPABLE = 4  # 0: processes with our user id may not look into us
     SET_NAME = 15  # the process name that ps shows
     SET_SECCOMP = 22  # what is asked of the kernel from now on, a filter sees first
+    SET_KEEPCAPS = 8  # 1: keep what is permitted when the last uid of root's goes
     CAPBSET_READ = 23  # is there a capability that exec can give?
     CAPBSET_DROP = 24  # a capability that exec can never bring back
+    SET_SECUREBITS = 28  # what root's uid is worth by itself
     SET_CHILD_SUBREAPER = 36  # adopt the orphans among our descendants
     SET_NO_NEW_PRIVS = 38  # 1: no exec gives more rights than there were before it
     GET_NO_NEW_PRIVS = 39  # is that so?
+    CAP_AMBIENT = 47  # capabilities that every exec gives, to any user
 
 
 class Resource(Number):
@@ -195,9 +198,10 @@ def sethostname(name: str) -> None:
     ask("sethostname", libc.sethostname, name=name)
 
 
-def prctl(option: Prctl, value: "int | str") -> None:
-    """Change one property of this process."""
-    ask("prctl", libc.prctl, option=option, value=value)
+def prctl(option: Prctl, value: "int | str", *more: int) -> None:
+    """Change one property of this process; a few options take two values."""
+    further = {"more": more[0]} if more else {}
+    ask("prctl", libc.prctl, option=option, value=value, **further)
 
 
 def filter_calls(program: bytes) -> None:

@@ -86,12 +86,13 @@ def _sethostname(values: Sequence[object]) -> str:
 
 
 def _prctl(values: Sequence[object]) -> str:
-    option, of = values
+    option, of, *more = values
     if option == Prctl.SET_PDEATHSIG and isinstance(of, int):
         shown = signal.Signals(of).name
     else:
         shown = value(of)
-    return f"prctl({value(option)}, {shown}, 0, 0, 0);"
+    further = _listed([*more, 0, 0, 0][:3])
+    return f"prctl({value(option)}, {shown}, {further});"
 
 
 def _setid(name: str) -> Callable[[Sequence[object]], str]:

@@ -247,6 +247,16 @@ def test_prctl_makes_us_adopt_the_orphans_among_our_descendants() -> None:
     assert in_child(adopt)
 
 
+def test_prctl_takes_two_values_where_there_are_two() -> None:
+    is_set = 1  # PR_CAP_AMBIENT_IS_SET
+    with syscalls.trace() as calls:
+        syscalls.prctl(Prctl.CAP_AMBIENT, is_set, 0)
+
+    assert str(calls[0]).startswith("prctl(CAP_AMBIENT, 1, 0) = ")
+    with pytest.raises(OSError, match=r"CAP_AMBIENT, 1, 99"):
+        syscalls.prctl(Prctl.CAP_AMBIENT, is_set, 99)
+
+
 @needs_root
 def test_prctl_drops_a_capability_for_good() -> None:
     def bounds() -> int:
