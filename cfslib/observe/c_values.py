@@ -13,13 +13,23 @@ from cfslib.isolation.capabilities import Capability
 from cfslib.isolation.mounts import MountFlag, UmountFlag
 from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel.flags import Flag
-from cfslib.kernel.syscalls import Fsconfig, Keyctl, OpenFlag, Prctl, Resource, TreeFlag
+from cfslib.kernel.syscalls import (
+    FilterFlag,
+    Fsconfig,
+    Keyctl,
+    OpenFlag,
+    Prctl,
+    Resource,
+    Seccomp,
+    TreeFlag,
+)
 
 _PREFIX = {
     MountFlag: "MS_",
     UmountFlag: "MNT_",
     Namespace: "CLONE_NEW",
     OpenFlag: "O_",
+    FilterFlag: "SECCOMP_FILTER_FLAG_",
 }
 _NAMED = {
     Capability: "CAP_",
@@ -27,6 +37,7 @@ _NAMED = {
     Keyctl: "KEYCTL_",
     Prctl: "PR_",
     Resource: "RLIMIT_",
+    Seccomp: "SECCOMP_",
 }
 _TREE_NAMES = {
     TreeFlag.CLONE: "OPEN_TREE_CLONE",

@@ -70,6 +70,8 @@ class Spec(Record):
         volumes: "Sequence[Volume]" = (),
         capabilities: "Collection[Capability]" = DEFAULT,
         no_new_privileges: bool = False,  # no program gives more rights, whatever it is
+        filter: "bytes | None" = None,  # of calls, struct sock_filter; None: our own
+        filter_flags: int = 0,  # of seccomp(2)
         read_only: bool = False,
         layer_max: int = LAYER,  # bytes of files that are written, and in memory
         terminal: bool = False,  # a pty of its own, joined to our terminal
@@ -91,6 +93,9 @@ class Spec(Record):
             _each("capabilities", capabilities, Capability, "{Capability.KILL, ...}")
         )
         self.no_new_privileges = no_new_privileges
+        packed = "bytes, as bpf.pack makes them; b'' for none"
+        self.filter = None if filter is None else _one("filter", filter, bytes, packed)
+        self.filter_flags = filter_flags
         self.read_only = read_only
         self.layer_max = _one("layer_max", layer_max, int, "a number of bytes")
         self.terminal = terminal
