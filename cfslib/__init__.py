@@ -81,6 +81,7 @@ runtime: the life of one container
     inside        the story goes on in PID 1, which turns itself into the container
     container     all of it, in order, as it is seen outside
     direct        run a container to its end, from a process with one thread
+    scope         a part of the cgroup tree that systemd gives to an ordinary user
     request       what a program with threads asks the server for
     job           a container that runs for a client, and what the client is told
     ahead         one container that is made before anybody asks for it
@@ -98,6 +99,7 @@ observe: look at what runs, from outside
     file_fates    what is left of the right of a file, after what may happen to it
     twelve        what each of the twelve rights is for that a container's root has
     climb         where / and . are for a process on its way out of a changed root
+    owners        who a process and its files are, inside a user namespace and outside
     leak          the mount tables of a host and a container, while both mount something
     supervisor    answer the calls of a process in the kernel's place
     meter         how much a running container uses, read from outside
@@ -133,10 +135,11 @@ cli: the `cfs` command
 For notebooks: what their chapters import, besides a lesson and views of their own.
 
     kernel        procfs, syscalls
-    isolation     idmaps, limits, mounts, namespaces, rootfs
+    isolation     capabilities, idmaps, limits, mounts, namespaces, rootfs
     images        cache, host_tools, inventory
     children      in_child
-    runtime       init, inside, run, spec
-    observe       climb, leak, pressure, sightings, stages, succession
-    doctor        report
+    runtime       init, inside, ownership, run, spec
+    observe       climb, file_fates, leak, owners, passing_on, pressure, rights
+    observe       sightings, stages, succession, twelve
+    doctor        extras, report
 """

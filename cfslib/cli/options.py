@@ -44,6 +44,18 @@ examples:
 environment:
   CFS_ROOTFS, CFS_HOSTNAME and CFS_PIDS_LIMIT are defaults for these options"""
 
+# fmt: off
+WHO = (
+    Option("--user", "-u", "USER[:GROUP]",
+        help="who to be inside, by number or name (default: root)"),
+    Option("--group-add", "", "GROUP", many=True,
+        help="a group to be in besides, by number or name; may be repeated"),
+    Option("--userns", "", "{host,private,keep-id}", values.userns,
+        help="which users there are: the host's; some of its own; or you alone, by your"
+        " own number (default: host if root runs it, else private)"),
+)
+# fmt: on
+
 
 def parse(line: "Sequence[str]") -> Spec:
     """Return what to run; raise `Usage` if that is not clear."""
@@ -54,7 +66,6 @@ def command() -> Command:
     """Return the options of `cfs run`, with the defaults of the moment."""
     rootfs = _variable("CFS_ROOTFS")
     name = _variable("CFS_HOSTNAME") or Spec([]).hostname
-    processes = _variable("CFS_PIDS_LIMIT") or str(Limits().pids_max)
 
     # fmt: off
     options = (
@@ -66,24 +77,18 @@ def command() -> Command:
             help="set a variable of the environment; may be repeated"),
         Option("--workdir", "-w", "DIR", default="/",
             help="where to start (default: /)"),
-        Option("--user", "-u", "USER[:GROUP]", default="0",
-            help="who to be inside, by number or name (default: root)"),
+        *WHO,
         Option("--volume", "-v", "SRC:DST[:ro]", values.volume, many=True,
             help="show a directory or file of the host inside; may be repeated"),
         Option("--mount", "", "type=...", values.mount, many=True,
             help="the same as type=bind,source=SRC,target=DST[,readonly], or files in"
             " memory: type=tmpfs,target=DST[,tmpfs-size=BYTES]"),
-        Option("--pids-limit", "", "N", values.count, default=processes,
-            help=f"processes at most; `max` for no limit (default: {processes})"),
-        Option("--memory", "-m", "BYTES", values.size,
-            help="memory at most, in bytes or with k, m or g"),
-        Option("--cpus", "", "N", values.cpus,
-            help="processors' worth of time: 0.5 is half of one"),
+        *_of_limits(),
         Option("--storage-opt", "", "size=BYTES", values.storage, default="size=512m",
             help="memory at most for the files that are written (default: size=512m)"),
         Option("--network", "", "{host,none}", values.network, default="host",
             help="the host's, or none at all (default: host)"),
-        *_rights_of_root(),
+        *_of_rights(),
         Option("--read-only", help="let nothing be written to /"),
         Option("--interactive", "-i", help="read what is typed without a terminal too"),
         Option("--tty", "-t",
@@ -95,7 +100,35 @@ def command() -> Command:
     return Command("cfs run", usage, options, stops=True, about=ABOUT, epilog=EPILOG)
 
 
-def _rights_of_root() -> "tuple[Option, ...]":
+def _of_limits() -> "tuple[Option, ...]":
+    """Return the options that say how much of the machine it may use."""
+    processes = _variable("CFS_PIDS_LIMIT") or str(Limits().pids_max)
+
+    # fmt: off
+    return (
+        Option("--pids-limit", "", "N", values.count, default=processes,
+            help=f"processes at most; `max` for no limit (default: {processes})"),
+        Option("--memory", "-m", "BYTES", values.size,
+            help="memory at most, in bytes or with k, m or g"),
+        Option("--memory-swap", "", "BYTES", values.size_or_none,
+            help="memory and swap together at most; as much as --memory for no swap, -1"
+            " for any amount (default: -1)"),
+        Option("--cpus", "", "N", values.cpus,
+            help="processors' worth of time: 0.5 is half of one"),
+        Option("--cpu-shares", "-c", "N", values.shares,
+            help="its part of a processor that others want too; by itself it has all"
+            " (default: that of everybody, 1024)"),
+        Option("--cpuset-cpus", "", "LIST", values.processors,
+            help="the only processors that it may use: 0-3,6"),
+        Option("--oom-score-adj", "", "N", values.score,
+            help="who is killed where memory is short: 1000 is the first, -1000 nobody;"
+            " less than ours is for root alone"),
+    )
+    # fmt: on
+
+
+def _of_rights() -> "tuple[Option, ...]":
+    """Return the options that say what root inside may do."""
     # fmt: off
     return (
         Option("--cap-add", "", "CAP", values.capability, many=True,
@@ -116,6 +149,15 @@ def _variable(name: str) -> "str | None":
     return text.decode(sys.getfilesystemencoding(), "surrogateescape") or None
 
 
+def _user(typed: "Values") -> str:
+    """Return who to be: root, unless there is none."""
+    if typed["--user"] is not None:
+        return str(typed["--user"])
+    if typed["--userns"] == "keep-id":
+        return f"{posix.geteuid()}:{posix.getegid()}"
+    return "0"
+
+
 def spec_from(typed: "Values", argv: "list[str]", *, terminal: bool = False) -> Spec:
     """Turn options and a command into a `Spec`."""
     if argv[:1] == ["--"]:
@@ -131,9 +173,11 @@ def spec_from(typed: "Values", argv: "list[str]", *, terminal: bool = False) -> 
         hostname=typed["--hostname"],
         env=dict(typed["--env"]),
         workdir=typed["--workdir"],
-        user=typed["--user"],
+        user=_user(typed),
+        groups=typed["--group-add"],
+        userns=typed["--userns"] or "",
         namespaces=NAMESPACES | typed["--network"],
-        limits=Limits(typed["--pids-limit"], typed["--memory"], typed["--cpus"]),
+        limits=_limits(typed),
         volumes=typed["--volume"] + typed["--mount"],
         capabilities=rights,
         no_new_privileges=security.get("no-new-privileges", False),
@@ -144,6 +188,29 @@ def spec_from(typed: "Values", argv: "list[str]", *, terminal: bool = False) -> 
         terminal=terminal,
         interactive=bool(typed["--interactive"]),
     )
+
+
+def _limits(typed: "Values") -> Limits:
+    return Limits(
+        pids_max=typed["--pids-limit"],
+        memory_max=typed["--memory"],
+        cpu_max=typed["--cpus"],
+        memory_swap_max=_swap(typed["--memory"], typed["--memory-swap"]),
+        cpuset_cpus=typed["--cpuset-cpus"],
+        cpu_shares=typed["--cpu-shares"],
+        oom_score_adj=typed["--oom-score-adj"],
+    )
+
+
+def _swap(memory: "int | None", both: "int | None") -> "int | None":
+    """Return how much swap there may be: what is typed is the sum, as in v1."""
+    if both is None or both == -1:
+        return None
+    if memory is None or both < memory:
+        raise Usage(
+            "--memory-swap is the sum of both: it takes --memory, and is no less"
+        )
+    return both - memory
 
 
 def _rights(

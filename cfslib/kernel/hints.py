@@ -66,7 +66,12 @@ HINTS = {
     ("umount2", errno.EINVAL): "not a mount point, or locked by an outer namespace.",
     ("pivot_root", errno.EBUSY): "the new root must be a mount point: bind it first.",
     ("pivot_root", errno.EINVAL): "the new root must be a mount point, and not shared.",
-    ("chroot", errno.EPERM): _NEEDS_ROOT,
+    ("capset", errno.EPERM): (
+        "what is effective must be permitted, and the permitted set only gets smaller."
+    ),
+    ("chroot", errno.EPERM): (
+        "it takes SYS_CHROOT: root has it, and root of a new Namespace.USER."
+    ),
     ("chdir", errno.ENOENT): "there is no such directory in what is now the root.",
     ("open_tree", errno.ENOENT): "there is no such directory or file on the host.",
     ("mkdir", errno.ENOMEM): "--memory may be too low: a cgroup itself takes some.",
@@ -79,7 +84,19 @@ HINTS = {
     ("seccomp", errno.EINVAL): (
         "the kernel refuses this program; seccomp.machine.check says why."
     ),
+    ("seccomp", errno.ENOSYS): (
+        "this kernel has no filters of calls: `--security-opt seccomp=unconfined`."
+    ),
     ("seccomp", errno.EBUSY): "another filter of this process has a listener already.",
+    ("mount_setattr", errno.EPERM): (
+        "for an id map: be root where the filesystem was mounted; and not twice."
+    ),
+    ("mount_setattr", errno.EINVAL): (
+        "for an id map: a filesystem that takes none, a tree that has a place already, "
+        "or the user namespace in which the filesystem was mounted."
+    ),
+    ("setgroups", errno.EPERM): "with one id, `deny` is in /proc/self/setgroups.",
+    ("setgroups", errno.EINVAL): "a group has no place in the container's gid_map.",
     ("setuid", errno.EINVAL): "this id has no place in the container's uid_map.",
     ("setgid", errno.EINVAL): "this id has no place in the container's gid_map.",
     (
@@ -98,6 +115,14 @@ HINTS = {
     ("write", errno.EINVAL): (
         "the file does not take this text: a number that it cannot be, or a map with "
         "ids twice."
+    ),
+    ("write", errno.EACCES): (
+        "less oom_score_adj than we have is for root of the machine; so are files that "
+        "are not ours."
+    ),
+    ("write", errno.ENOENT): (
+        "this kernel, or this cgroup, has no such file; those for swap want "
+        "`swapaccount=1` at boot."
     ),
     ("write", errno.EBUSY): (
         "a cgroup with processes cannot hand on memory or io: move them to a leaf."

@@ -17,6 +17,7 @@ from cfslib.kernel.syscalls import (
     FilterFlag,
     Fsconfig,
     Keyctl,
+    MountAttr,
     OpenFlag,
     Prctl,
     Resource,
@@ -30,6 +31,7 @@ _PREFIX = {
     Namespace: "CLONE_NEW",
     OpenFlag: "O_",
     FilterFlag: "SECCOMP_FILTER_FLAG_",
+    MountAttr: "MOUNT_ATTR_",
 }
 _NAMED = {
     Capability: "CAP_",

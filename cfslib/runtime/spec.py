@@ -31,6 +31,7 @@ NAMESPACES = (
     Namespace.MNT | Namespace.UTS | Namespace.PID | Namespace.IPC | Namespace.CGROUP
 )
 
+USERNS = ("host", "private", "keep-id")  # whose users there are: see `ownership`
 _PATH = "a path, as text or a Path"
 SCRATCH = 64 << 20  # bytes: as much as /dev/shm has
 
@@ -65,6 +66,8 @@ class Spec(Record):
         env: "Mapping[str, str] | None" = None,  # beside the four that we set
         workdir: "str | Path" = "/",
         user: str = "0",  # UID[:GID], or a name from the container's /etc/passwd
+        groups: "Sequence[str]" = (),  # to be in besides, by number or name
+        userns: str = "",  # host, private or keep-id; "": what we may
         namespaces: Namespace = NAMESPACES,  # USER joins them unless we are root
         limits: "Limits | None" = None,  # None: those of Limits()
         volumes: "Sequence[Volume]" = (),
@@ -84,6 +87,8 @@ class Spec(Record):
         self.env = _variables(env or {})
         self.workdir = _one("workdir", workdir, str, _PATH)
         self.user = _one("user", user, str, 'text such as "1000" or "1000:1000"')
+        self.groups = _each("groups", groups, str, 'a list such as ["staff"]')
+        self.userns = _word("userns", userns, ("", *USERNS))
         self.namespaces = Namespace(
             _one("namespaces", namespaces, int, "such as Namespace.UTS | Namespace.PID")
         )
@@ -96,17 +101,16 @@ class Spec(Record):
         packed = "bytes, as bpf.pack makes them; b'' for none"
         self.filter = None if filter is None else _one("filter", filter, bytes, packed)
         self.filter_flags = filter_flags
-        self.read_only = read_only
         self.layer_max = _one("layer_max", layer_max, int, "a number of bytes")
-        self.terminal = terminal
-        self.interactive = interactive
+        self.read_only = read_only
+        self.terminal, self.interactive = terminal, interactive
         self.leave_out = frozenset(
             _each("leave_out", leave_out, str, 'a set such as {"pivot"}')
         )
 
-    def environment(self, term: str = "dumb") -> "dict[str, str]":
+    def environment(self, term: str = "dumb", home: str = "/root") -> "dict[str, str]":
         """Return what the command finds in its environment, and no more."""
-        ours = {"PATH": PATH, "HOME": "/root", "TERM": term, "HOSTNAME": self.hostname}
+        ours = {"PATH": PATH, "HOME": home, "TERM": term, "HOSTNAME": self.hostname}
         return ours | self.env
 
     def as_plain(self) -> "dict[str, Any]":
@@ -143,6 +147,14 @@ def _one(field: str, value: object, kind: "type[T]", wanted: str) -> "T":
     if not isinstance(value, kind):
         raise TypeError(f"{field} is {value!r}, but should be {wanted}")
     return value
+
+
+def _word(field: str, value: object, known: "Sequence[str]") -> str:
+    """Return one of a few words; raise for any other, which would mean nothing."""
+    if value not in known:
+        words = ", ".join(filter(None, known))
+        raise ValueError(f"{field} is {value!r}, but should be one of {words}")
+    return str(value)
 
 
 def _each(field: str, values: object, kind: "type[T]", wanted: str) -> "list[T]":

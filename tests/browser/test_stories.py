@@ -44,6 +44,7 @@ CELLS = (
     "    return here + [(f'inside: {seen.name}', seen) for seen in inside]\n"
     "guest.come()\n"
     "sharing.view(rows, {'Start a container': guest.come, 'End it': guest.go})",
+    "from cfslib.views import lights\nlights.view()",
     "from cfslib.lessons import boxed\n"
     "from cfslib.views import beside\n"
     "beside.view(boxed.run, 'hostname', boxed.forced())",
@@ -55,7 +56,7 @@ CELLS = (
     "from cfslib.views.durations import bars\n"
     "bars({'UTS': 20, 'a fork and an exec': 800})",
 )
-VIEWS = 7  # the first of the cells; the others are no widgets
+VIEWS = 8  # the first of the cells; the others are no widgets
 NARROW = 800
 
 pytestmark = needs_namespaces

@@ -94,8 +94,10 @@ def test_a_program_may_be_a_filter(way: str, profile: Path) -> None:
 
 
 def test_a_profile_is_for_the_capabilities_that_there_are(tmp_path: Path) -> None:
-    parts = {"names": ["mkdir"], "action": ERRNO, "excludes": {"caps": ["CAP_MKNOD"]}}
-    words = ["--security-opt", f"seccomp={write(tmp_path, **parts)}", "mkdir", "/new"]
+    excludes = {"caps": ["CAP_MKNOD"]}
+    names = ["mkdir", "mkdirat"]
+    file = write(tmp_path, names=names, action=ERRNO, excludes=excludes)
+    words = ["--security-opt", f"seccomp={file}", "mkdir", "/new"]
 
     assert cfs(*words).returncode == 1
     assert cfs("--cap-add", "MKNOD", *words).returncode == 0
