@@ -243,5 +243,12 @@ def _is_so(value: "str | None") -> bool:
     return value is None or _TRUTHS[value.lower()]
 
 
+def _profile(value: "str | None") -> str:
+    """Take the path of a profile, or `unconfined`."""
+    if not value:
+        raise Usage("not seccomp=FILE or seccomp=unconfined")
+    return value
+
+
 # Of --security-opt: what may be said, and how to read what stands after it.
-_SECURITY = {"no-new-privileges": _is_so}
+_SECURITY = {"no-new-privileges": _is_so, "seccomp": _profile}

@@ -78,6 +78,16 @@ HINTS = {
     ("keyctl", errno.EDQUOT): (
         "each container takes one key: `sudo sysctl -w kernel.keys.maxkeys=2000`."
     ),
+    ("seccomp", errno.EACCES): (
+        "prctl(SET_NO_NEW_PRIVS, 1) comes first, unless one is root of a namespace."
+    ),
+    ("seccomp", errno.EINVAL): (
+        "the kernel refuses this program; seccomp.machine.check says why."
+    ),
+    ("seccomp", errno.ENOSYS): (
+        "this kernel has no filters of calls: `--security-opt seccomp=unconfined`."
+    ),
+    ("seccomp", errno.EBUSY): "another filter of this process has a listener already.",
     ("mount_setattr", errno.EPERM): (
         "for an id map: be root where the filesystem was mounted; and not twice."
     ),

@@ -23,10 +23,11 @@ from cfslib.kernel.ffi import (
     syscall,
 )
 
-# libc has no keyctl(), and its clone() wants a stack for the child, so we use the
-# numbers.  They differ between processors: <asm/unistd.h>.
+# libc has no keyctl() or seccomp(), and its clone() wants a stack for the child, so we
+# use the numbers.  They differ between processors: <asm/unistd.h>.
 _NR_CLONE = {"x86_64": 56, "aarch64": 220, "riscv64": 220, "ppc64le": 120}
 _NR_KEYCTL = {"x86_64": 250, "aarch64": 219, "riscv64": 219, "ppc64le": 271}
+_NR_SECCOMP = {"x86_64": 317, "aarch64": 277, "riscv64": 277, "ppc64le": 358}
 # Newer than number 424, and so alike on every machine: <asm-generic/unistd.h>.
 _NR_OPEN_TREE = 428
 _NR_MOVE_MOUNT = 429
@@ -74,6 +75,7 @@ _before_fork = declare("PyOS_BeforeFork", None, kind=KeepsTheLock)
 _after_fork_child = declare("PyOS_AfterFork_Child", None, kind=KeepsTheLock)
 _after_fork_parent = declare("PyOS_AfterFork_Parent", None, kind=KeepsTheLock)
 _keyctl = syscall(Int, Text)
+_seccomp = syscall(UnsignedInt, UnsignedInt, Text)
 _open_tree = syscall(Int, Text, Int)
 _openat2 = syscall(Int, Text, Text, UnsignedLong)
 _move_mount = syscall(Int, Text, Int, Text, Int)
@@ -162,9 +164,22 @@ def prctl(option: int, value: "int | bytes", more: int = 0) -> int:
 
 def filter_calls(program: bytes) -> int:
     """Have the kernel run a filter for each system call of ours from now on."""
-    # struct sock_fprog: how many instructions of 8 bytes, and where they are.
-    whole = _packed(8, len(program) // 8, _address(program))
+    whole = _with_length(program)
     return _prctl(_SET_SECCOMP, MODE_FILTER, _address(whole), 0, 0)
+
+
+def seccomp(operation: int, flags: int, program: bytes) -> int:
+    """Do something about the filters of this process; what, is a number."""
+    number = _number("seccomp", _NR_SECCOMP)
+    return _seccomp(number, operation, flags, _with_length(program))
+
+
+def _with_length(program: bytes) -> bytes:
+    """Return struct sock_fprog: how many instructions of 8 bytes, and where they are.
+
+    The program has to stay in memory as long as this is used.
+    """
+    return _packed(8, len(program) // 8, _address(program))
 
 
 def capget() -> "tuple[int, int, int]":

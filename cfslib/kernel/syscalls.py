@@ -58,6 +58,21 @@ class Keyctl(Number):
     JOIN_SESSION_KEYRING = 1
 
 
+class Seccomp(Number):
+    """What seccomp(2) is to do.  Values: <linux/seccomp.h>."""
+
+    SET_MODE_FILTER = 1  # run this program before each call
+
+
+class FilterFlag(Flag):
+    """How a filter is set.  <linux/seccomp.h>, where SECCOMP_FILTER_FLAG_ is first."""
+
+    TSYNC = 1  # for all threads of this process
+    LOG = 2  # write down what it refuses
+    SPEC_ALLOW = 4  # leave the processor as fast as it was
+    NEW_LISTENER = 8  # return a descriptor, by which others answer calls
+
+
 class OpenFlag(Flag):
     """How open(2) opens.  Values: <fcntl.h>, where O_ comes before them."""
 
@@ -205,6 +220,19 @@ def filter_calls(program: bytes) -> None:
         lambda option, mode: libc.filter_calls(program),
         option=Prctl.SET_SECCOMP,
         mode=libc.MODE_FILTER,
+    )
+
+
+def seccomp(operation: Seccomp, flags: int, program: bytes) -> int:
+    """Set a filter for each of our calls, from now on and in all that come after.
+
+    `program` is a row of struct sock_filter.  With NEW_LISTENER, return a descriptor.
+    """
+    return ask(
+        "seccomp",
+        lambda operation, flags: libc.seccomp(operation, flags, program),
+        operation=operation,
+        flags=flags,
     )
 
 

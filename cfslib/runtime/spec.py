@@ -73,6 +73,8 @@ class Spec(Record):
         volumes: "Sequence[Volume]" = (),
         capabilities: "Collection[Capability]" = DEFAULT,
         no_new_privileges: bool = False,  # no program gives more rights, whatever it is
+        filter: "bytes | None" = None,  # of calls, struct sock_filter; None: our own
+        filter_flags: int = 0,  # of seccomp(2)
         read_only: bool = False,
         layer_max: int = LAYER,  # bytes of files that are written, and in memory
         terminal: bool = False,  # a pty of its own, joined to our terminal
@@ -94,6 +96,9 @@ class Spec(Record):
         rights = _each("capabilities", capabilities, Capability, "{Capability.KILL}")
         self.capabilities = frozenset(rights)
         self.no_new_privileges = no_new_privileges
+        packed = "bytes, as bpf.pack makes them; b'' for none"
+        self.filter = None if filter is None else _one("filter", filter, bytes, packed)
+        self.filter_flags = filter_flags
         self.layer_max = _one("layer_max", layer_max, int, "a number of bytes")
         self.read_only = read_only
         self.terminal, self.interactive = terminal, interactive

@@ -3,6 +3,8 @@
 import errno
 import os
 import resource
+import struct
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +14,7 @@ from cfslib.isolation.idmaps import IdMap
 from cfslib.isolation.mounts import MountFlag
 from cfslib.isolation.namespaces import Namespace, link
 from cfslib.kernel import syscalls
-from cfslib.kernel.syscalls import MountAttr, TreeFlag
+from cfslib.kernel.syscalls import FilterFlag, MountAttr, Prctl, Seccomp, TreeFlag
 
 NOBODY = 65534
 
@@ -183,6 +185,29 @@ def map_owners(path: str, userns: int) -> None:
 
 ROOT = IdMap(0, 0)
 ABSENT = "/tmp/absent"
+ALLOW = (6).to_bytes(4, sys.byteorder) + 0x7FFF_0000.to_bytes(4, sys.byteorder)
+
+
+def set_filter(program: bytes = ALLOW, gives_up: bool = False, flags: int = 0) -> None:
+    if gives_up:
+        syscalls.prctl(Prctl.SET_NO_NEW_PRIVS, 1)
+    syscalls.seccomp(Seccomp.SET_MODE_FILTER, flags, program)
+
+
+def without_seccomp() -> None:
+    """Have a filter answer as a kernel does that has none."""
+    refuse = {"x86_64": 317, "ppc64le": 358}.get(os.uname().machine, 277)
+    parts = (0x20, 0, 0), (0x15, 0x100, refuse), (6, 0, 0x5_0026), (6, 0, 0x7FFF_0000)
+    syscalls.prctl(Prctl.SET_NO_NEW_PRIVS, 1)
+    syscalls.filter_calls(b"".join(struct.pack("=HHI", *part) for part in parts))
+    set_filter()
+
+
+def two_listeners() -> None:
+    set_filter(gives_up=True, flags=FilterFlag.NEW_LISTENER)
+    set_filter(flags=FilterFlag.NEW_LISTENER)
+
+
 WAYS: dict[tuple[str, int], Callable[[], object]] = {
     ("unshare", errno.EPERM): lambda: as_nobody(
         lambda: syscalls.unshare(Namespace.NET)
@@ -227,6 +252,10 @@ WAYS: dict[tuple[str, int], Callable[[], object]] = {
     ("open_tree", errno.ENOENT): lambda: with_mounts(
         lambda: syscalls.open_tree(ABSENT, TreeFlag.CLONE)
     ),
+    ("seccomp", errno.EACCES): lambda: as_nobody(set_filter),
+    ("seccomp", errno.EINVAL): lambda: set_filter(b"", gives_up=True),
+    ("seccomp", errno.ENOSYS): without_seccomp,
+    ("seccomp", errno.EBUSY): two_listeners,
     ("mount_setattr", errno.EPERM): lambda: as_its_root(
         Namespace.MNT, lambda: map_owners("/etc", idmaps.make([ROOT], [ROOT]))
     ),

@@ -125,6 +125,8 @@ EVERYTHING = Spec(
     volumes=[Volume("/a", "/b", read_only=True), Volume("/c", "/d")],
     capabilities={Capability.CHOWN, Capability.SYS_PTRACE},
     no_new_privileges=True,
+    filter=b"\x06\0\0\0\0\0\xff\x7f",
+    filter_flags=4,
     read_only=True,
     layer_max=1 << 20,
     terminal=True,

@@ -16,7 +16,7 @@ The words are those of the kernel's own assembler, tools/bpf/bpf_asm.c.  Manual 
 seccomp(2), bpf(2).
 """
 
-import struct
+import sys
 
 from cfslib.isolation.seccomp.data import Action, place
 from cfslib.kernel.record import Record
@@ -24,8 +24,6 @@ from cfslib.kernel.record import Record
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-STRUCT = struct.Struct("=HBBI")  # struct sock_filter
 
 
 class Instruction(Record):
@@ -42,6 +40,8 @@ class Instruction(Record):
     def __str__(self) -> str:
         return written(self, f"+{self.jt}", f"+{self.jf}")
 
+
+SIZE = 8  # bytes of an instruction
 
 # The parts of a code.  <linux/bpf_common.h>, where BPF_ comes before them.
 LD, LDX, ST, STX, ALU, JMP, RET, MISC = range(8)  # the class: what it is about
@@ -152,16 +152,28 @@ def _without_labels(it: Instruction, at: int, places: "dict[str, int]") -> Instr
     return it.changed(jt=jt, jf=jf)
 
 
-def pack(program: "Sequence[Instruction]") -> bytes:
+def pack(program: "Sequence[Instruction | str]") -> bytes:
     """Return what the kernel takes: a row of struct sock_filter."""
-    return b"".join(
-        STRUCT.pack(it.code, it.jt, it.jf, it.k) for it in assemble(program)
-    )
+    return b"".join(map(_packed, assemble(program)))
+
+
+def _packed(it: Instruction) -> bytes:
+    jumps = bytes([int(it.jt), int(it.jf)])
+    return it.code.to_bytes(2, sys.byteorder) + jumps + it.k.to_bytes(4, sys.byteorder)
 
 
 def unpack(packed: bytes) -> "list[Instruction]":
     """Return the instructions in a row of struct sock_filter."""
-    return [Instruction(*parts) for parts in STRUCT.iter_unpack(packed)]
+    return [_unpacked(packed[at : at + SIZE]) for at in range(0, len(packed), SIZE)]
+
+
+def _unpacked(packed: bytes) -> Instruction:
+    code = _number_in(packed[:2])
+    return Instruction(code, packed[2], packed[3], _number_in(packed[4:]))
+
+
+def _number_in(packed: bytes) -> int:
+    return int.from_bytes(packed, sys.byteorder)
 
 
 def listing(program: "Sequence[Instruction | str]") -> str:

@@ -10,7 +10,6 @@ Manual page: seccomp(2).
 
 import errno
 import posix
-import struct
 import sys
 
 from cfslib.kernel.flags import Number
@@ -27,8 +26,6 @@ INSTRUCTION_POINTER = 8  # where the call was made
 ARGS = 16  # six numbers of 64 bits; `args` and `args_high` say where each half is
 SIZE = 64
 
-STRUCT = struct.Struct("=iIQ6Q")
-
 
 class Arch(Number):
     """Which processor a call's number is meant for.  <linux/audit.h>."""
@@ -37,6 +34,8 @@ class Arch(Number):
     I386 = 0x4000_0003  # the 32-bit calls of x86
     AARCH64 = 0xC000_00B7
     ARM = 0x4000_0028  # the 32-bit calls of aarch64
+    RISCV64 = 0xC000_00F3
+    PPC64LE = 0xC000_0015
 
 
 X32_BIT = 0x4000_0000
@@ -94,7 +93,25 @@ class SeccompData(Record):
 
     def packed(self) -> bytes:
         """Return it as the kernel lays it out."""
-        return STRUCT.pack(self.nr, self.arch, self.instruction_pointer, *self.args)
+        halves = [self.nr & 0xFFFF_FFFF, int(self.arch)]
+        wholes = [self.instruction_pointer, *self.args]
+        return b"".join(
+            [number.to_bytes(4, sys.byteorder) for number in halves]
+            + [number.to_bytes(8, sys.byteorder) for number in wholes]
+        )
+
+
+def unpacked(data: bytes) -> SeccompData:
+    """Return what the kernel has laid out as struct seccomp_data."""
+    nr, arch = (_number_at(data, at, 4) for at in (NR, ARCH))
+    pointer, *values = (
+        _number_at(data, at, 8) for at in range(INSTRUCTION_POINTER, SIZE, 8)
+    )
+    return SeccompData(nr, values, arch, pointer)
+
+
+def _number_at(data: bytes, at: int, size: int) -> int:
+    return int.from_bytes(data[at : at + size], sys.byteorder)
 
 
 def our_arch() -> Arch:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cfslib.children.in_child import in_child
 from cfslib.isolation.seccomp import bpf, machine
 from cfslib.isolation.seccomp.bpf import Instruction, ja, jeq, ld, ret
 from cfslib.isolation.seccomp.data import ARCH, NR, Action, SeccompData, args, our_arch
@@ -121,6 +122,60 @@ def test_the_kernel_and_we_calculate_the_same(
         assert theirs == (0 if ours.data == 0 else 1 + ours.data % 99)
     elif ours.kind == Action.KILL_THREAD:
         assert theirs == -31  # SIGSYS
+
+
+VALUES = [0, 1, 2, 31, 0x3FF, 0xFFFF_0001, 0x8000_0001, 0xFFFF_FFFF]
+OPERATIONS = [code for code in bpf.WORDS if code & 7 == bpf.ALU]
+TESTS = [code for code in bpf.WORDS if code & 7 == bpf.JMP and code != bpf.JMP | bpf.JA]
+
+
+def one_operation(code: int, k: int) -> list[Instruction]:
+    """Load X and A from the arguments, do one thing, and answer with part of A."""
+    yes, no = Instruction(bpf.LD | bpf.IMM, k=1), Instruction(bpf.LD | bpf.IMM, k=2)
+    if code & 7 == bpf.JMP:
+        middle = [Instruction(code, 0, 2, k), yes, ja(1), no]
+    else:
+        middle = [Instruction(code, k=k)]
+    fold = [  # of all 32 bits, something that fits into an errno
+        Instruction(bpf.MISC | bpf.TAX),
+        Instruction(bpf.ALU | bpf.RSH, k=16),
+        Instruction(bpf.ALU | bpf.XOR | bpf.X),
+        Instruction(bpf.MISC | bpf.TAX),
+        Instruction(bpf.ALU | bpf.RSH, k=7),
+        Instruction(bpf.ALU | bpf.XOR | bpf.X),
+    ]
+    load = [ld(args(1)), Instruction(bpf.MISC | bpf.TAX), ld(args(0))]
+    return [ld(NR), jeq(GETPPID, 1, 0), ALLOW, *load, *middle, *fold, *END]
+
+
+@pytest.mark.parametrize("code", [*OPERATIONS, *TESTS], ids=lambda code: f"{code:#x}")
+def test_each_operation_is_the_kernels(code: int) -> None:
+    takes_x = code & bpf.X
+    k = 5 if code & 0xF0 in (bpf.LSH, bpf.RSH) else 0x8000_0001
+    program = one_operation(code, k)
+    pairs = [(a, x) for a in VALUES for x in (VALUES if takes_x else [0])]
+    if code == bpf.ALU | bpf.DIV | bpf.X:
+        pairs = [(a, x) for a, x in pairs if x]
+    if code & 0xF0 in (bpf.LSH, bpf.RSH):
+        pairs = [(a, x % 32) for a, x in pairs]
+
+    theirs = in_child(lambda: answers(program, pairs))
+
+    ours = [machine.run(program, SeccompData(GETPPID, pair)).data for pair in pairs]
+    assert theirs == ours
+    assert len(set(ours)) > 1
+
+
+def answers(program: list[Instruction], pairs: list[tuple[int, int]]) -> list[int]:
+    """Load a program, and return the errno of one call for each pair of arguments."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    load(program)
+    found = []
+    for pair in pairs:
+        ctypes.set_errno(0)
+        libc.syscall(ctypes.c_long(GETPPID), *map(ctypes.c_ulong, pair))
+        found.append(ctypes.get_errno())
+    return found
 
 
 def told(program: list[Instruction], numbers: list[int]) -> int:
