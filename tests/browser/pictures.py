@@ -81,6 +81,12 @@ SCENES = (
     Scene("call_trace", "05-cfs-run", "call_trace.viewer", unfold),
     Scene("lights", "10-capabilities", "lights.view", press("Next", "Step 1 of")),
     Scene(
+        "group_tree",
+        "07-cgroups",
+        "group_tree.view",
+        press("Start all three", "noticed nothing"),
+    ),
+    Scene(
         "limit_gauge",
         "05-cfs-run",
         "limit_gauge.gauge",

@@ -444,6 +444,28 @@ def test_rights_come_and_go_with_the_keyboard(
     )
 
 
+# The tree of groups
+
+
+@in_notebook("07-cgroups")
+def test_a_limit_is_set_by_the_keyboard_and_met(
+    notebook: Notebook, answers_at_once: Answers
+) -> None:
+    view = notebook.view("group_tree.view(")
+    view.get_by_label("pids.max").fill("12")
+    view.get_by_label("pids.max").press("Enter")
+    button(view, "Start the forking one").click()
+    expect(view.get_by_role("status").first).to_contain_text("forking was refused")
+
+    answers_at_once(
+        "the tree of groups",
+        view.locator(".widget-html-content").first,
+        button(view, "Start the forking one"),
+        wanted="svg",
+        rest=lambda: expect(view.get_by_text("Working …")).to_have_count(0),
+    )
+
+
 # All of them, after all of that
 
 
