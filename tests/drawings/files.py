@@ -6,6 +6,7 @@ from cfslib.views.page import Markup
 from tests.drawings import (
     capabilities,
     cfs_run,
+    cgroups,
     chroot,
     hostname,
     mount,
@@ -14,7 +15,6 @@ from tests.drawings import (
     strips,
     users,
 )
-from tests.drawings import cfs_run, cgroups, chroot, hostname, mount, pid, start, strips
 
 IMAGES = Path(__file__).parents[2] / "notebooks/images"
 
