@@ -14,6 +14,7 @@ from tests.drawings import (
     strips,
     users,
 )
+from tests.drawings import cfs_run, cgroups, chroot, hostname, mount, pid, start, strips
 
 IMAGES = Path(__file__).parents[2] / "notebooks/images"
 
@@ -36,6 +37,7 @@ def drawn() -> dict[str, Markup]:
         "05-run-and-become.svg": cfs_run.run_and_become(),
         "06-rulers.svg": users.rulers(),
         "10-five-sets.svg": capabilities.five_sets(),
+        "07-a-tree.svg": cgroups.a_tree(),
         "20-cost.svg": start.cost(),
         "host-and-container.svg": start.readme(),
         "rooms.svg": cfs_run.rooms(),
