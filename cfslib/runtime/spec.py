@@ -96,9 +96,7 @@ class Spec(Record):
         rights = _each("capabilities", capabilities, Capability, "{Capability.KILL}")
         self.capabilities = frozenset(rights)
         self.no_new_privileges = no_new_privileges
-        packed = "bytes, as bpf.pack makes them; b'' for none"
-        self.filter = None if filter is None else _one("filter", filter, bytes, packed)
-        self.filter_flags = filter_flags
+        self.filter, self.filter_flags = _program(filter), filter_flags
         self.layer_max = _one("layer_max", layer_max, int, "a number of bytes")
         self.read_only = read_only
         self.terminal, self.interactive = terminal, interactive
@@ -132,6 +130,13 @@ def from_plain(parts: "dict[str, Any]") -> Spec:
             "capabilities": map(Capability, parts["capabilities"]),
         }
     )
+
+
+def _program(filter: object) -> "bytes | None":
+    """Return a filter of calls, or None where there is none."""
+    if filter is None:
+        return None
+    return _one("filter", filter, bytes, "bytes, as bpf.pack makes them; b'' for none")
 
 
 def _one(field: str, value: object, kind: "type[T]", wanted: str) -> "T":
