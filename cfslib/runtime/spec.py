@@ -32,6 +32,7 @@ NAMESPACES = (
 )
 
 _PATH = "a path, as text or a Path"
+_RIGHTS = "{Capability.KILL, ...}"
 SCRATCH = 64 << 20  # bytes: as much as /dev/shm has
 
 
@@ -91,16 +92,12 @@ class Spec(Record):
         )
         self.limits = _one("limits", limits or Limits(), Limits, "Limits(pids_max=...)")
         self.volumes = _each("volumes", volumes, Volume, "a list such as [Volume(...)]")
-        self.capabilities = frozenset(
-            _each("capabilities", capabilities, Capability, "{Capability.KILL, ...}")
-        )
+        self.capabilities = _set("capabilities", capabilities, Capability, _RIGHTS)
         self.no_new_privileges = no_new_privileges
         self.layer_max = _one("layer_max", layer_max, int, "a number of bytes")
         self.read_only = read_only
         self.terminal, self.interactive = terminal, interactive
-        self.leave_out = frozenset(
-            _each("leave_out", leave_out, str, 'a set such as {"pivot"}')
-        )
+        self.leave_out = _set("leave_out", leave_out, str, 'a set such as {"pivot"}')
 
     def environment(self, term: str = "dumb", home: str = "/root") -> "dict[str, str]":
         """Return what the command finds in its environment, and no more."""
@@ -148,6 +145,11 @@ def _each(field: str, values: object, kind: "type[T]", wanted: str) -> "list[T]"
     if isinstance(values, (str, bytes)) or not hasattr(values, "__iter__"):
         raise TypeError(f"{field} is {values!r}, but should be {wanted}")
     return [_one(f"a part of {field}", value, kind, wanted) for value in values]
+
+
+def _set(field: str, values: object, kind: "type[T]", wanted: str) -> "frozenset[T]":
+    """Return a set of values of this kind."""
+    return frozenset(_each(field, values, kind, wanted))
 
 
 def _variables(env: object) -> "dict[str, str]":
