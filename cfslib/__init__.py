@@ -100,6 +100,7 @@ observe: look at what runs, from outside
     climb         where / and . are for a process on its way out of a changed root
     leak          the mount tables of a host and a container, while both mount something
     supervisor    answer the calls of a process in the kernel's place
+    filtered      what becomes of a program if a filter answers some of its calls
     meter         how much a running container uses, read from outside
     pressure      press a container against its limits, and watch what comes of it
     c_values      the argument of a call, written in C
