@@ -134,10 +134,11 @@ cli: the `cfs` command
 For notebooks: what their chapters import, besides a lesson and views of their own.
 
     kernel        procfs, syscalls
-    isolation     idmaps, limits, mounts, namespaces, rootfs
+    isolation     capabilities, idmaps, limits, mounts, namespaces, rootfs, seccomp
     images        cache, host_tools, inventory
     children      in_child
     runtime       init, inside, run, spec
-    observe       climb, leak, pressure, sightings, stages, succession
+    observe       climb, filtered, leak, pressure, sightings, stages, succession
+    observe       supervisor
     doctor        report
 """

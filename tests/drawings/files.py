@@ -3,7 +3,16 @@
 from pathlib import Path
 
 from cfslib.views.page import Markup
-from tests.drawings import cfs_run, chroot, hostname, mount, pid, start, strips
+from tests.drawings import (
+    cfs_run,
+    chroot,
+    hostname,
+    mount,
+    pid,
+    seccomp,
+    start,
+    strips,
+)
 
 IMAGES = Path(__file__).parents[2] / "notebooks/images"
 
@@ -24,6 +33,7 @@ def drawn() -> dict[str, Markup]:
         "04-trap.svg": chroot.trap(),
         "04-pivot.svg": chroot.pivot(),
         "05-run-and-become.svg": cfs_run.run_and_become(),
+        "11-filter.svg": seccomp.between(),
         "20-cost.svg": start.cost(),
         "host-and-container.svg": start.readme(),
         "rooms.svg": cfs_run.rooms(),

@@ -17,6 +17,7 @@ CHAPTERS = {
         ("IPC", "CGROUP"),
         "New: IPC and CGROUP.  cfs run takes all these, and NET if you ask for it.",
     ),
+    "11": ((), "No new namespace: a filter in front of the kernel, for each call."),
     "20": ((), "All that cfs run takes.  NET and TIME are shared with the host."),
 }
 LEFT, TOP, HIGH, WIDE, PITCH = 10, 14, 44, 71, 74
