@@ -97,7 +97,7 @@ def picture(
         height,
         _said(now, data),
         element("text", "the program", x=CODE, y=20, class_="cfs-bold"),
-        *(_line(it, at, way) for at, it in enumerate(program)),
+        *(_line(it, at, way, meant(program, at)) for at, it in enumerate(program)),
         *(_jump(ran) for ran in way),
         _told(data, now),
     )
@@ -112,12 +112,23 @@ def _said(now: Ran | None, data: SeccompData) -> str:
     return f"{asked} has passed {now.at}. A is {now.a}, and it goes on at {now.to}."
 
 
-def _line(it: Instruction, at: int, way: Sequence[Ran]) -> Markup:
+def meant(program: Sequence[Instruction], at: int) -> str:
+    """Return the name of what an instruction compares with, if that has one."""
+    it = program[at]
+    loads = [other for other in program[:at] if other.code == bpf.LD | bpf.ABS]
+    if it.code != bpf.JMP | bpf.JEQ or not loads:
+        return ""
+    if loads[-1].k == ARCH:
+        return Arch(it.k).name or ""
+    return call_name(SeccompData(it.k)) if loads[-1].k == NR else ""
+
+
+def _line(it: Instruction, at: int, way: Sequence[Ran], name: str) -> Markup:
     y = TOP + LINE * at
     met = [ran.at for ran in way]
     here = bool(met) and met[-1] == at
     box = element(
-        "rect", x=CODE - 8, y=y, width=270, height=LINE - 4, rx=4,
+        "rect", x=CODE - 8, y=y, width=300, height=LINE - 4, rx=4,
         class_="cfs-knot", style=f"fill: {NOW if here else 'var(--cfs-ground)'}",
         stroke_width=2 if at in met else 1,
     )  # fmt: skip
@@ -125,7 +136,8 @@ def _line(it: Instruction, at: int, way: Sequence[Ran]) -> Markup:
     written = bpf.written_at(it, at)
     words = element("text", written, x=CODE + 26, y=y + 16, class_=f"cfs-code {ink}")
     number = element("text", at, x=CODE, y=y + 16, class_=f"cfs-code cfs-bold {ink}")
-    return join(box, number, words)
+    note = element("text", name, x=CODE + 284, y=y + 16, text_anchor="end", class_=ink)
+    return join(box, number, words, note)
 
 
 def _jump(ran: Ran) -> Markup:

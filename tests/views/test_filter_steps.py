@@ -1,5 +1,6 @@
 """A call that falls through a filter, as pictures."""
 
+from cfslib.isolation.seccomp import calls
 from cfslib.isolation.seccomp.bpf import jeq, ld, ret
 from cfslib.isolation.seccomp.data import ARCH, NR, Action, Arch, SeccompData
 from cfslib.views import filter_steps
@@ -39,6 +40,15 @@ def test_the_picture_names_the_answer_for_those_who_do_not_see_it() -> None:
     last = filter_steps.story(PROGRAM, UNAME)[-1].picture
 
     assert "The call uname has its answer at 4: ERRNO(EPERM)." in last
+
+
+def test_what_is_compared_with_has_its_name_beside_it() -> None:
+    number = calls.numbers(calls.machine())["uname"]
+    program = [ld(ARCH), jeq(Arch.AARCH64, 0, 2), ld(NR), jeq(number, 0, 0), PROGRAM[5]]
+
+    assert [filter_steps.meant(program, at) for at in range(5)] == [
+        *("", "AARCH64", "", "uname", "")
+    ]
 
 
 def test_a_number_means_what_it_means_on_its_own_processor() -> None:
