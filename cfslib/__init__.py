@@ -81,6 +81,7 @@ runtime: the life of one container
     inside        the story goes on in PID 1, which turns itself into the container
     container     all of it, in order, as it is seen outside
     direct        run a container to its end, from a process with one thread
+    scope         a part of the cgroup tree that systemd gives to an ordinary user
     request       what a program with threads asks the server for
     job           a container that runs for a client, and what the client is told
     ahead         one container that is made before anybody asks for it

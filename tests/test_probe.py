@@ -108,7 +108,7 @@ BOXES = {
     "a volume": Spec([], volumes=[Volume("/usr/share", "/volume", read_only=True)]),
 }
 if ROOT:
-    all_kinds = Limits(pids_max=30, memory_max=64 << 20, cpu_max=0.5)
+    all_kinds = Limits(30, 64 << 20, 0.5, 0, "0", cpu_shares=512, oom_score_adj=500)
     BOXES |= {
         "limits of all kinds": Spec([], limits=all_kinds),
         "another user": Spec([], user="1000:1000"),

@@ -133,11 +133,19 @@ def _options(spec: Spec) -> Iterator[str]:
     yield f"--hostname={spec.hostname}"
     yield f"--workdir={spec.workdir}"
     yield f"--user={spec.user}"
+    yield from (f"--group-add={group}" for group in spec.groups)
+    if spec.userns:
+        yield f"--userns={spec.userns}"
     yield f"--pids-limit={spec.limits.pids_max or 'max'}"
     if spec.limits.memory_max:
         yield f"--memory={spec.limits.memory_max}"
     if spec.limits.cpu_max:
         yield f"--cpus={spec.limits.cpu_max}"
+    if spec.limits.memory_max and spec.limits.memory_swap_max is not None:
+        yield f"--memory-swap={spec.limits.memory_max + spec.limits.memory_swap_max}"
+    for name in ("cpuset_cpus", "cpu_shares", "oom_score_adj"):
+        if (value := getattr(spec.limits, name)) is not None:
+            yield f"--{name.replace('_', '-')}={value}"
     if Namespace.NET in spec.namespaces:
         yield "--network=none"
     if spec.read_only:

@@ -16,6 +16,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from cfslib.runtime.spec import Spec
+
 
 def main() -> int:
     """Do what was typed, and return the exit status."""
@@ -57,7 +59,6 @@ def _tried(line: "Sequence[str]") -> int:
 def _run(line: "Sequence[str]") -> int:
     """`cfs run COMMAND`: run a command in a container."""
     from cfslib.cli import options  # here, because the other commands need none of it
-    from cfslib.kernel import syscalls
     from cfslib.runtime import direct
 
     typed, argv = parser.parse(options.command(), line)
@@ -65,8 +66,20 @@ def _run(line: "Sequence[str]") -> int:
         raise Usage("--tty: standard input is no terminal")
     terminal = typed["--tty"] or streams.are_our_terminal()
     spec = options.spec_from(typed, argv, terminal=terminal)
-    if not typed["--trace"]:
-        return direct.run(spec)
+    try:
+        return _traced(spec) if typed["--trace"] else direct.run(spec)
+    except OSError as error:
+        from cfslib.runtime import scope  # here, because it is hardly ever needed
+
+        scope.begin_anew(error)
+        raise
+
+
+def _traced(spec: "Spec") -> int:
+    """Run a container, and show what the kernel was asked."""
+    from cfslib.kernel import syscalls
+    from cfslib.runtime import direct
+
     with syscalls.trace() as calls:
         try:
             return direct.run(spec)

@@ -43,6 +43,18 @@ examples:
 environment:
   CFS_ROOTFS, CFS_HOSTNAME and CFS_PIDS_LIMIT are defaults for these options"""
 
+# fmt: off
+WHO = (
+    Option("--user", "-u", "USER[:GROUP]",
+        help="who to be inside, by number or name (default: root)"),
+    Option("--group-add", "", "GROUP", many=True,
+        help="a group to be in besides, by number or name; may be repeated"),
+    Option("--userns", "", "{host,private,keep-id}", values.userns,
+        help="which users there are: the host's; some of its own; or you alone, by your"
+        " own number (default: host if root runs it, else private)"),
+)
+# fmt: on
+
 
 def parse(line: "Sequence[str]") -> Spec:
     """Return what to run; raise `Usage` if that is not clear."""
@@ -53,7 +65,6 @@ def command() -> Command:
     """Return the options of `cfs run`, with the defaults of the moment."""
     rootfs = _variable("CFS_ROOTFS")
     name = _variable("CFS_HOSTNAME") or Spec([]).hostname
-    processes = _variable("CFS_PIDS_LIMIT") or str(Limits().pids_max)
 
     # fmt: off
     options = (
@@ -65,24 +76,24 @@ def command() -> Command:
             help="set a variable of the environment; may be repeated"),
         Option("--workdir", "-w", "DIR", default="/",
             help="where to start (default: /)"),
-        Option("--user", "-u", "USER[:GROUP]", default="0",
-            help="who to be inside, by number or name (default: root)"),
+        *WHO,
         Option("--volume", "-v", "SRC:DST[:ro]", values.volume, many=True,
             help="show a directory or file of the host inside; may be repeated"),
         Option("--mount", "", "type=...", values.mount, many=True,
             help="the same as type=bind,source=SRC,target=DST[,readonly], or files in"
             " memory: type=tmpfs,target=DST[,tmpfs-size=BYTES]"),
-        Option("--pids-limit", "", "N", values.count, default=processes,
-            help=f"processes at most; `max` for no limit (default: {processes})"),
-        Option("--memory", "-m", "BYTES", values.size,
-            help="memory at most, in bytes or with k, m or g"),
-        Option("--cpus", "", "N", values.cpus,
-            help="processors' worth of time: 0.5 is half of one"),
+        *_of_limits(),
         Option("--storage-opt", "", "size=BYTES", values.storage, default="size=512m",
             help="memory at most for the files that are written (default: size=512m)"),
         Option("--network", "", "{host,none}", values.network, default="host",
             help="the host's, or none at all (default: host)"),
-        *_rights_of_root(),
+        Option("--cap-add", "", "CAP", values.capability, many=True,
+            help="a right to leave to root inside, or ALL; may be repeated"),
+        Option("--cap-drop", "", "CAP", values.capability, many=True,
+            help="a right to take from root inside, or ALL; may be repeated"),
+        Option("--security-opt", "", "WHAT", values.security, many=True,
+            help="no-new-privileges[={true,false}]: no program inside gives more rights"
+            " than there are already"),
         Option("--read-only", help="let nothing be written to /"),
         Option("--interactive", "-i", help="read what is typed without a terminal too"),
         Option("--tty", "-t",
@@ -94,16 +105,29 @@ def command() -> Command:
     return Command("cfs run", usage, options, stops=True, about=ABOUT, epilog=EPILOG)
 
 
-def _rights_of_root() -> "tuple[Option, ...]":
+def _of_limits() -> "tuple[Option, ...]":
+    """Return the options that say how much of the machine it may use."""
+    processes = _variable("CFS_PIDS_LIMIT") or str(Limits().pids_max)
+
     # fmt: off
     return (
-        Option("--cap-add", "", "CAP", values.capability, many=True,
-            help="a right to leave to root inside, or ALL; may be repeated"),
-        Option("--cap-drop", "", "CAP", values.capability, many=True,
-            help="a right to take from root inside, or ALL; may be repeated"),
-        Option("--security-opt", "", "WHAT", values.security, many=True,
-            help="no-new-privileges[={true,false}]: no program inside gives more rights"
-            " than there are already"),
+        Option("--pids-limit", "", "N", values.count, default=processes,
+            help=f"processes at most; `max` for no limit (default: {processes})"),
+        Option("--memory", "-m", "BYTES", values.size,
+            help="memory at most, in bytes or with k, m or g"),
+        Option("--memory-swap", "", "BYTES", values.size_or_none,
+            help="memory and swap together at most; as much as --memory for no swap, -1"
+            " for any amount (default: -1)"),
+        Option("--cpus", "", "N", values.cpus,
+            help="processors' worth of time: 0.5 is half of one"),
+        Option("--cpu-shares", "-c", "N", values.shares,
+            help="its part of a processor that others want too; by itself it has all"
+            " (default: that of everybody, 1024)"),
+        Option("--cpuset-cpus", "", "LIST", values.processors,
+            help="the only processors that it may use: 0-3,6"),
+        Option("--oom-score-adj", "", "N", values.score,
+            help="who is killed where memory is short: 1000 is the first, -1000 nobody;"
+            " less than ours is for root alone"),
     )
     # fmt: on
 
@@ -112,6 +136,15 @@ def _variable(name: str) -> "str | None":
     """Return a variable of our environment; None if it is empty or not there."""
     text = posix.environ.get(name.encode(), b"")
     return text.decode(sys.getfilesystemencoding(), "surrogateescape") or None
+
+
+def _user(typed: "Values") -> str:
+    """Return who to be: root, unless there is none."""
+    if typed["--user"] is not None:
+        return str(typed["--user"])
+    if typed["--userns"] == "keep-id":
+        return f"{posix.geteuid()}:{posix.getegid()}"
+    return "0"
 
 
 def spec_from(typed: "Values", argv: "list[str]", *, terminal: bool = False) -> Spec:
@@ -127,9 +160,11 @@ def spec_from(typed: "Values", argv: "list[str]", *, terminal: bool = False) -> 
         hostname=typed["--hostname"],
         env=dict(typed["--env"]),
         workdir=typed["--workdir"],
-        user=typed["--user"],
+        user=_user(typed),
+        groups=typed["--group-add"],
+        userns=typed["--userns"] or "",
         namespaces=NAMESPACES | typed["--network"],
-        limits=Limits(typed["--pids-limit"], typed["--memory"], typed["--cpus"]),
+        limits=_limits(typed),
         volumes=typed["--volume"] + typed["--mount"],
         capabilities=_rights(typed["--cap-add"], typed["--cap-drop"]),
         no_new_privileges=security.get("no-new-privileges", False),
@@ -138,6 +173,29 @@ def spec_from(typed: "Values", argv: "list[str]", *, terminal: bool = False) -> 
         terminal=terminal,
         interactive=bool(typed["--interactive"]),
     )
+
+
+def _limits(typed: "Values") -> Limits:
+    return Limits(
+        pids_max=typed["--pids-limit"],
+        memory_max=typed["--memory"],
+        cpu_max=typed["--cpus"],
+        memory_swap_max=_swap(typed["--memory"], typed["--memory-swap"]),
+        cpuset_cpus=typed["--cpuset-cpus"],
+        cpu_shares=typed["--cpu-shares"],
+        oom_score_adj=typed["--oom-score-adj"],
+    )
+
+
+def _swap(memory: "int | None", both: "int | None") -> "int | None":
+    """Return how much swap there may be: what is typed is the sum, as in v1."""
+    if both is None or both == -1:
+        return None
+    if memory is None or both < memory:
+        raise Usage(
+            "--memory-swap is the sum of both: it takes --memory, and is no less"
+        )
+    return both - memory
 
 
 def _rights(

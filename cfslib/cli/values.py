@@ -17,6 +17,7 @@ _NETWORKS = {
     "host": Namespace(0),
     "none": Namespace.NET,
 }  # to be made
+_USERS = ("host", "private", "keep-id")
 # Of --mount: what may be said of each kind, and other words for the same.
 _MOUNTS = {"bind": ("source",), "tmpfs": ("tmpfs-size",)}
 _ALSO = {"src": "source", "dst": "target", "destination": "target", "ro": "readonly"}
@@ -24,6 +25,8 @@ _TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 _BIND = "type=bind,source=SRC,target=DST[,readonly]"
 _TMPFS = "type=tmpfs,target=DST[,tmpfs-size=BYTES]"
 _SHIFTS = {"k": 10, "m": 20, "g": 30}
+_SHARES = range(2, (1 << 18) + 1)  # what the kernel's cpu.shares may be
+_FIRST_TO_GO = 1000  # OOM_SCORE_ADJ_MAX in <linux/oom.h>
 
 
 def directory(text: str) -> str:
@@ -138,6 +141,11 @@ def size(text: str) -> int:
     return number
 
 
+def size_or_none(text: str) -> int:
+    """Read a number of bytes, or -1, which means any number."""
+    return -1 if text == "-1" else size(text)
+
+
 def storage(text: str) -> int:
     """Read the one option of storage that there is: size=BYTES."""
     name, _, number = text.partition("=")
@@ -155,6 +163,31 @@ def cpus(text: str) -> float:
     return float(text)
 
 
+def processors(text: str) -> str:
+    """Check a list of processors, such as 0-3,6."""
+    from cfslib.isolation.cgroups import cpuset  # here, because it is hardly used
+
+    try:
+        cpuset.numbers(text)
+    except ValueError as error:
+        raise Usage(f"not a list of processors such as 0-3,6: {error}") from None
+    return text
+
+
+def shares(text: str) -> int:
+    """Read shares of a processor: 1024 is what everybody has."""
+    if not _is_digits(text, 6) or int(text) not in _SHARES:
+        raise Usage(f"not a number of shares from 2 to 262144: {text!r}")
+    return int(text)
+
+
+def score(text: str) -> int:
+    """Read how likely one is to be killed where memory is short."""
+    if not _is_digits(text.removeprefix("-"), 4) or abs(int(text)) > _FIRST_TO_GO:
+        raise Usage(f"not a number from -1000 to 1000: {text!r}")
+    return int(text)
+
+
 def _is_digits(text: str, most: int) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= most
 
@@ -164,6 +197,13 @@ def network(text: str) -> Namespace:
     if text not in _NETWORKS:
         raise Usage(f"invalid choice: {text!r}")
     return _NETWORKS[text]
+
+
+def userns(text: str) -> str:
+    """Read whose users a container has, in the words of Docker and Podman."""
+    if text not in _USERS:
+        raise Usage(f"not one of {', '.join(_USERS)}: {text!r}")
+    return text
 
 
 def capability(text: str) -> "frozenset[Capability]":

@@ -6,7 +6,9 @@ Like `trials`, each thing in a child; but what is refused here is a remark, no f
 import os
 import shutil
 import signal
+import subprocess
 from collections.abc import Callable
+from subprocess import DEVNULL
 
 from cfslib.children.in_child import in_child
 from cfslib.doctor import machine, trials
@@ -16,7 +18,9 @@ from cfslib.isolation.cgroups import hierarchies
 from cfslib.isolation.limits import Limits
 from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel import program
-from cfslib.runtime import ownership
+from cfslib.runtime import ownership, scope
+
+_ALONE = "root or, with --userns keep-id, ourselves"
 
 
 def process_limit() -> Finding:
@@ -60,8 +64,22 @@ def other_limits() -> Finding:
         with limits.enforced(wanted, counted_alone=False) as join:
             in_child(join)
     except OSError as error:
+        if {"memory", "cpu"} <= _controllers_in_a_scope():
+            state = f"{version}; memory and cpu can be limited, in a scope of systemd's"
+            return Finding("cgroups", state)
         return Finding("cgroups", f"{version}; {trials.cause_of(error)}", _delegation())
     return Finding("cgroups", f"{version}; memory and cpu can be limited")
+
+
+def _controllers_in_a_scope() -> set[str]:
+    """Return what `cfs run` may limit in a scope that systemd gives to this user."""
+    tree = [home.top for home in hierarchies.homes() if home.version == 2]
+    look = 'cat "$0$(sed -n s/^0:://p /proc/self/cgroup)/cgroup.controllers"'
+    line = scope.words(["sh", "-c", look, *tree])
+    if not tree or not line:
+        return set()
+    done = subprocess.run(line, capture_output=True, text=True, stdin=DEVNULL)
+    return set(done.stdout.split())
 
 
 def _delegation() -> str:
@@ -85,16 +103,16 @@ def user_ids() -> Finding:
     if ownership.may_do_it_alone():
         return Finding(about, "all of them are ours to give")
     if machine.setuid_is_void():
-        state = "root alone, no --user: newuidmap could not become root here"
+        state = f"{_ALONE}: newuidmap could not become root here"
         return Finding(about, state, "grep -E 'NoNewPrivs|CapBnd' /proc/self/status")
     if not (shutil.which("newuidmap") and shutil.which("newgidmap")):
-        state = "root alone, no --user: there is no newuidmap"
+        state = f"{_ALONE}: there is no newuidmap"
         return Finding(about, state, machine.newuidmap())
     try:
         idmaps.many("uid")
         idmaps.many("gid")
     except OSError:
-        state = "root alone, no --user: no ids for us in /etc/subuid and /etc/subgid"
+        state = f"{_ALONE}: no ids for us in /etc/subuid and /etc/subgid"
         add = "sudo usermod -v 100000-165535 -w 100000-165535 $(id -un)"
         return Finding(about, state, add)
     error = trials.run_true(user="1:1")

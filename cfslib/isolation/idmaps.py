@@ -74,13 +74,15 @@ def write(
 
     One id, our own, anybody may map.  For more, newuidmap(1) asks /etc/subuid.
     """
-    if len(users) > 1 and os.geteuid() != 0:
+    is_one = sum(map_.count for map_ in users) == 1
+    if not is_one and os.geteuid() != 0:
         _ask_newidmap("newuidmap", pid, users)
         _ask_newidmap("newgidmap", pid, groups)
         return
     # The kernel takes gid_map from an ordinary user only after this: being able
     # to drop a group could open a file that the group is being kept out of.
-    syscalls.write(f"/proc/{pid}/setgroups", "deny")
+    if is_one:
+        syscalls.write(f"/proc/{pid}/setgroups", "deny")
     # Each file takes one write, ever, so all the lines go in together.
     syscalls.write(f"/proc/{pid}/uid_map", "\n".join(map(str, users)))
     syscalls.write(f"/proc/{pid}/gid_map", "\n".join(map(str, groups)))
@@ -95,13 +97,40 @@ def many(kind: str, etc: "str | Path" = "/etc") -> "list[IdMap]":
     maps = [IdMap(0, ours)]
     for start, count in _owned(f"{etc}/sub{kind}", _names_of_user()):
         maps.append(IdMap(maps[-1].inside + maps[-1].count, start, count))
-    if len(maps) == 1 or not _is_installed(f"new{kind}map"):
-        error = PermissionError(f"only one {kind} is ours to give")
-        error.add_note(
-            f"Hint: install new{kind}map, and have more in {etc}/sub{kind}: subuid(5)."
-        )
-        raise error
+    program = f"new{kind}map"
+    if not _is_installed(program):
+        raise _only_one(kind, f"install {program} (package uidmap)")
+    if len(maps) == 1:
+        raise _only_one(kind, f"no line for us in {etc}/sub{kind}")
     return maps
+
+
+def _only_one(kind: str, why: str) -> PermissionError:
+    error = PermissionError(f"only one {kind} is ours to give")
+    error.add_note(f"Hint: {why}; or be yourself: `--userns keep-id`.")
+    return error
+
+
+def make(users: "Sequence[IdMap]", groups: "Sequence[IdMap]") -> int:
+    """Return a descriptor of a new user namespace with these maps, and nobody in it.
+
+    This forks: use it in a child.
+    """
+    reader, writer = os.pipe()
+    pid = syscalls.clone(Namespace.USER)
+    if pid == 0:
+        try:
+            os.close(writer)
+            os.read(reader, 1)  # until nobody has the other end any more
+        finally:
+            os._exit(0)
+    try:
+        write(pid, users, groups)
+        return os.open(f"/proc/{pid}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
+    finally:
+        os.close(reader)
+        os.close(writer)
+        os.waitpid(pid, 0)
 
 
 def _owned(file: str, names: "set[str]") -> "list[tuple[int, int]]":

@@ -40,13 +40,23 @@ class Limits(Record):
         pids_max: "int | None" = 20,  # processes and threads, our PID 1 among them
         memory_max: "int | None" = None,  # bytes
         cpu_max: "float | None" = None,  # processors' worth of time: 0.5 is half of one
+        memory_swap_max: "int | None" = None,  # bytes on disk, beside those in memory
+        cpuset_cpus: "str | None" = None,  # which processors, such as "0-3,6"
+        cpu_shares: "int | None" = None,  # of a processor that others want too; 1024
+        oom_score_adj: "int | None" = None,  # who is killed first, up to 1000
     ) -> None:
         self.pids_max = pids_max
         self.memory_max = memory_max
         self.cpu_max = cpu_max
+        self.memory_swap_max = memory_swap_max
+        self.cpuset_cpus = cpuset_cpus
+        self.cpu_shares = cpu_shares
+        self.oom_score_adj = oom_score_adj
 
     def settings(self) -> "dict[str, str]":
         """Return the limits as files of cgroup v2 and what to write there.
+
+        Shares are those of v1, as people type them: see `v2.weight`.
 
         >>> Limits(pids_max=5, cpu_max=0.5).settings()
         {'pids.max': '5', 'cpu.max': '50000 100000'}
@@ -58,6 +68,12 @@ class Limits(Record):
             settings["memory.max"] = str(self.memory_max)
         if self.cpu_max is not None:
             settings["cpu.max"] = f"{round(self.cpu_max * CPU_PERIOD)} {CPU_PERIOD}"
+        if self.memory_swap_max is not None:  # after memory.max, as v1 wants it
+            settings["memory.swap.max"] = str(self.memory_swap_max)
+        if self.cpuset_cpus is not None:
+            settings["cpuset.cpus"] = self.cpuset_cpus
+        if self.cpu_shares is not None:
+            settings["cpu.shares"] = str(self.cpu_shares)
         return settings
 
 
@@ -69,10 +85,17 @@ class Guard(Record):
         groups: "Sequence[Group]" = (),  # to be made: see `cgroups.Making`
         settings: "Mapping[str, str] | None" = None,  # of the groups
         processes: "int | None" = None,  # by RLIMIT_NPROC, where no group counts them
+        oom_score_adj: "int | None" = None,
     ) -> None:
         self.groups = groups
         self.settings = settings or {}
         self.processes = processes
+        self.oom_score_adj = oom_score_adj
+
+    @property
+    def of_each(self) -> "tuple[int | None, int | None]":
+        """What no group holds: each process has it, from its parent."""
+        return self.processes, self.oom_score_adj
 
     def making(self, janitor: "Callable[[], Janitor] | None" = None) -> "Making":
         """Have the groups for a `with` block: see `cgroups.Making`."""
@@ -91,13 +114,14 @@ def plan(limits: Limits, *, counted_alone: bool, everywhere: bool = False) -> Gu
     from cfslib.isolation import cgroups
     from cfslib.isolation.cgroups.hierarchies import CannotLimit
 
-    settings = limits.settings()
+    settings, adj = limits.settings(), limits.oom_score_adj
     try:
-        return Guard(cgroups.plan(settings, everywhere=everywhere), settings)
+        groups = cgroups.plan(settings, everywhere=everywhere)
+        return Guard(groups, settings, oom_score_adj=adj)
     except CannotLimit:
         if not counted_alone or set(settings) != {"pids.max"}:
             raise
-        return Guard(processes=limits.pids_max)
+        return Guard(processes=limits.pids_max, oom_score_adj=adj)
 
 
 class enforced:  # noqa: N801  it reads as a function
@@ -105,12 +129,12 @@ class enforced:  # noqa: N801  it reads as a function
 
     def __init__(self, limits: Limits, *, counted_alone: bool) -> None:
         guard = plan(limits, counted_alone=counted_alone)
-        self._processes, self._groups = guard.processes, guard.making()
+        self._of_each, self._groups = guard.of_each, guard.making()
 
     def __enter__(self) -> "Callable[[], None]":
         doors = self._groups.__enter__().doors
         self._groups.make_others()
-        return lambda: join(doors, self._processes)
+        return lambda: join(doors, *self._of_each)
 
     def __exit__(self, *_: object) -> None:
         self._groups.__exit__()
@@ -127,10 +151,18 @@ def leave_some_to_the_user(proc: str) -> None:
             syscalls.write(file, str(most))
 
 
-def join(doors: "Sequence[str]", processes: "int | None") -> None:
-    """Go through the doors of groups; be under RLIMIT_NPROC, if that is a number."""
+def join(
+    doors: "Sequence[str]", processes: "int | None", oom_score_adj: "int | None" = None
+) -> None:
+    """Go through the doors of groups; be under RLIMIT_NPROC, if that is a number.
+
+    So with the other number: how likely this process is to be killed where memory is
+    short, see proc_pid_oom_score_adj(5).
+    """
     for door in doors:
         syscalls.write(door, "0")  # which means the process that writes
+    if oom_score_adj is not None:
+        syscalls.write("/proc/self/oom_score_adj", str(oom_score_adj))
     if processes is not None:
         _, hard = libc.getrlimit(Resource.NPROC)
         processes = min(processes, hard)  # a hard limit only ever goes down

@@ -1,40 +1,58 @@
 """users: who the command runs as.
 
 `--user` takes numbers, UID or UID:GID, or a name from the container's own
-/etc/passwd.  That file is read as text: the C library's look-up would load modules
-from the container's root, which is not to be trusted with the rights of PID 1.
+/etc/passwd.  The rest is as in Docker: whoever is in passwd has the group and the home
+that are written there, and is in the groups of /etc/group that name this user, unless
+GROUP was typed.
+
+Both files are read as text: the C library's look-up would load modules from the
+container's root, which is not to be trusted with the rights of PID 1.
 """
 
 import posix
 import stat
 
 from cfslib.kernel import libc, procfs, program, syscalls
+from cfslib.kernel.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 LAST_ID = 2**32 - 2
+DIGITS = 10  # as many as it has
 
 
-def look_up(user: str, etc: "str | Path" = "/etc") -> "tuple[int, int]":
-    """Return the numbers (uid, gid) for what `--user` was given.
+class User(Record):
+    """Who a process is, in numbers."""
+
+    def __init__(
+        self, uid: int, gid: int, groups: "Sequence[int]" = (), home: str = "/"
+    ) -> None:
+        self.uid = uid
+        self.gid = gid
+        self.groups = groups  # beside `gid`
+        self.home = home
+
+
+def look_up(user: str, added: "Sequence[str]" = (), etc: "str | Path" = "/etc") -> User:
+    """Return who is meant by what `--user` and `--group-add` were given.
 
     Raise LookupError if passwd or group has no such name, or nobody such a number.
     """
     name, _, group = user.partition(":")
-    if name.isdecimal():
-        uid, gid = int(name), 0
-    else:
-        entry = _entry(f"{etc}/passwd", name)
-        uid, gid = int(entry[2]), int(entry[3])
+    entry = _entry(name, _users(etc))
+    if entry:
+        uid, gid, home = int(entry[2]), int(entry[3]), "".join(entry[5:6])
+    else:  # a number needs no entry
+        uid, gid, home = _number(name, f"{etc}/passwd"), 0, ""
+    groups = [_group(one, etc) for one in added]
     if group:
-        gid = int(group) if group.isdecimal() else int(_entry(f"{etc}/group", group)[2])
-    for number in (uid, gid):
-        # One more would be -1, which to setresuid(2) means "stay": root, in our case.
-        if number > LAST_ID:
-            raise LookupError(f"there is no user or group {number}")
-    return uid, gid
+        gid = _group(group, etc)
+    elif entry:
+        groups += [int(g[2]) for g in _groups(etc) if entry[0] in g[3].split(",")]
+    return User(uid, gid, tuple(sorted(set(groups))), home or "/")
 
 
 def may_leave_groups() -> bool:
@@ -45,20 +63,56 @@ def may_leave_groups() -> bool:
     return procfs.read("/proc/self/setgroups") == "allow\n"
 
 
-def become(uid: int, gid: int, *, leave_groups: bool = True) -> None:
-    """Be this user for good, and in no group but its own if we may."""
+def become(user: User, *, leave_groups: bool = True) -> None:
+    """Be this user for good, and in its groups alone if we may."""
     if leave_groups:
-        syscalls.setgroups()
-    syscalls.setgid(gid)
-    syscalls.setuid(uid)
+        syscalls.setgroups(user.groups)
+    syscalls.setgid(user.gid)
+    syscalls.setuid(user.uid)
 
 
-def _entry(file: str, name: str) -> "list[str]":
-    for line in _read(file).split("\n"):
-        fields = line.split(":")
-        if name and fields[0] == name and len(fields) > 3:  # fewer: a broken line
-            return fields
-    raise LookupError(f"no {name!r} in the container's {file}")
+def _group(group: str, etc: "str | Path") -> int:
+    """Return the number of a group."""
+    entry = _entry(group, _groups(etc))
+    return int(entry[2]) if entry else _number(group, f"{etc}/group")
+
+
+def _number(text: str, file: str) -> int:
+    """Return the number of somebody who is not in a file."""
+    if not text.isdecimal():
+        raise LookupError(f"no {text!r} in the container's {file}")
+    if not _is_id(text):
+        raise LookupError(f"there is no user or group {text}")
+    return int(text)
+
+
+def _is_id(text: str) -> bool:
+    # One more would be -1, which to setresuid(2) means "stay": root, in our case.
+    return text.isdecimal() and len(text) <= DIGITS and int(text) <= LAST_ID
+
+
+def _entry(wanted: str, entries: "list[list[str]]") -> "list[str] | None":
+    """Return the first entry with this number or name."""
+    field = 2 if wanted.isdecimal() else 0
+    for entry in entries:
+        if wanted and entry[field] == wanted:
+            return entry
+    return None
+
+
+def _users(etc: "str | Path") -> "list[list[str]]":
+    """Return the lines of passwd, in fields; a broken one is none."""
+    lines = _lines(f"{etc}/passwd")
+    return [line for line in lines if _is_id(line[2]) and _is_id(line[3])]
+
+
+def _groups(etc: "str | Path") -> "list[list[str]]":
+    return [line for line in _lines(f"{etc}/group") if _is_id(line[2])]
+
+
+def _lines(file: str) -> "list[list[str]]":
+    lines = [line.split(":") for line in _read(file).split("\n")]
+    return [line for line in lines if len(line) > 3]
 
 
 def _read(file: str) -> str:

@@ -80,6 +80,15 @@ HINTS = {
         "the kernel refuses this program; seccomp.machine.check says why."
     ),
     ("seccomp", errno.EBUSY): "another filter of this process has a listener already.",
+    ("mount_setattr", errno.EPERM): (
+        "for an id map: be root where the filesystem was mounted; and not twice."
+    ),
+    ("mount_setattr", errno.EINVAL): (
+        "for an id map: a filesystem that takes none, a tree that has a place already, "
+        "or the user namespace in which the filesystem was mounted."
+    ),
+    ("setgroups", errno.EPERM): "with one id, `deny` is in /proc/self/setgroups.",
+    ("setgroups", errno.EINVAL): "a group has no place in the container's gid_map.",
     ("setuid", errno.EINVAL): "this id has no place in the container's uid_map.",
     ("setgid", errno.EINVAL): "this id has no place in the container's gid_map.",
     (
@@ -98,6 +107,14 @@ HINTS = {
     ("write", errno.EINVAL): (
         "the file does not take this text: a number that it cannot be, or a map with "
         "ids twice."
+    ),
+    ("write", errno.EACCES): (
+        "less oom_score_adj than we have is for root of the machine; so are files that "
+        "are not ours."
+    ),
+    ("write", errno.ENOENT): (
+        "this kernel, or this cgroup, has no such file; those for swap want "
+        "`swapaccount=1` at boot."
     ),
     ("write", errno.EBUSY): (
         "a cgroup with processes cannot hand on memory or io: move them to a leaf."

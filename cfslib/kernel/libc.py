@@ -220,7 +220,7 @@ def setrlimit(resource: int, soft: int, hard: int) -> int:
     return _setrlimit(resource, _packed(8, soft, hard))
 
 
-def setgroups(*groups: int) -> None:
+def setgroups(groups: "list[int]") -> None:
     """Be a member of these groups and of no others but one's own."""
     posix.setgroups(groups)
 
@@ -265,10 +265,10 @@ def move_mount(tree: int, target: "bytes | int", flags: int) -> int:
     return _move_mount(_NR_MOVE_MOUNT, tree, b"", place, path, flags)
 
 
-def mount_setattr(tree: int, flags: int, attributes: int) -> int:
+def mount_setattr(tree: int, flags: int, attributes: int, userns: int = 0) -> int:
     """Set attributes such as read-only on the mounts behind a file descriptor."""
     # struct mount_attr: to set, to clear, propagation, user namespace.
-    wanted = _packed(8, attributes, 0, 0, 0)
+    wanted = _packed(8, attributes, 0, 0, userns)
     return _mount_setattr(_NR_MOUNT_SETATTR, tree, b"", flags, wanted, len(wanted))
 
 

@@ -91,6 +91,12 @@ class TreeFlag(Flag):
     CLOEXEC = posix.O_CLOEXEC
 
 
+class MountAttr(Flag):
+    """What only mount_setattr(2) sets.  Values: <linux/mount.h>, after MOUNT_ATTR_."""
+
+    IDMAP = 0x10_0000  # show other owners, by the map of a user namespace
+
+
 class Fsconfig(Number):
     """What fsconfig(2) is to do.  Values: <linux/mount.h>."""
 
@@ -246,9 +252,9 @@ def setrlimit(resource: Resource, soft: int, hard: int) -> None:
     ask("setrlimit", libc.setrlimit, resource=resource, soft=soft, hard=hard)
 
 
-def setgroups() -> None:
-    """Leave all groups but one's own."""
-    ask("setgroups", libc.setgroups)
+def setgroups(groups: "Sequence[int]" = ()) -> None:
+    """Be in these groups beside one's own, and in no others."""
+    ask("setgroups", libc.setgroups, groups=list(groups))
 
 
 def setuid(uid: int) -> None:
@@ -296,17 +302,22 @@ def move_mount(tree: int, target: "str | Path | int", flags: int) -> None:
     ask("move_mount", libc.move_mount, tree=tree, target=target, flags=flags)
 
 
-def mount_setattr(tree: int, flags: int, attributes: int) -> None:
+def mount_setattr(
+    tree: int, flags: int, attributes: int, userns: "int | None" = None
+) -> None:
     """Set attributes on the mounts behind `tree`: RDONLY, NOSUID, NODEV, NOEXEC.
 
-    They have the numbers of `MountFlag`, as MOUNT_ATTR_RDONLY and so on.
+    They have the numbers of `MountFlag`, as MOUNT_ATTR_RDONLY and so on.  For
+    `MountAttr.IDMAP`, the file descriptor `userns` is a user namespace with the map.
     """
+    named = {} if userns is None else {"userns": userns}
     ask(
         "mount_setattr",
         libc.mount_setattr,
         tree=tree,
         flags=flags,
         attributes=attributes,
+        **named,
     )
 
 

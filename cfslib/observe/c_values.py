@@ -13,13 +13,22 @@ from cfslib.isolation.capabilities import Capability
 from cfslib.isolation.mounts import MountFlag, UmountFlag
 from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel.flags import Flag
-from cfslib.kernel.syscalls import Fsconfig, Keyctl, OpenFlag, Prctl, Resource, TreeFlag
+from cfslib.kernel.syscalls import (
+    Fsconfig,
+    Keyctl,
+    MountAttr,
+    OpenFlag,
+    Prctl,
+    Resource,
+    TreeFlag,
+)
 
 _PREFIX = {
     MountFlag: "MS_",
     UmountFlag: "MNT_",
     Namespace: "CLONE_NEW",
     OpenFlag: "O_",
+    MountAttr: "MOUNT_ATTR_",
 }
 _NAMED = {
     Capability: "CAP_",

@@ -113,6 +113,16 @@ def _in_hex(sets: Sequence[int], shift: int) -> str:
     return ", ".join(f"0x{bits >> shift & 0xFFFF_FFFF:x}" for bits in sets)
 
 
+def _setgroups(values: Sequence[object]) -> str:
+    groups = values[0] if isinstance(values[0], list) else []
+    if not groups:
+        return "setgroups(0, NULL);"
+    return _block(
+        f"gid_t groups[] = {{{_listed(groups)}}};",
+        f"setgroups({len(groups)}, groups);",
+    )
+
+
 def _write(values: Sequence[object]) -> str:
     path, text = values
     return _block(
@@ -149,9 +159,10 @@ def _move_mount(values: Sequence[object]) -> str:
 
 
 def _mount_setattr(values: Sequence[object]) -> str:
-    tree, flags, attributes = map(value, values)
+    tree, flags, attributes, *userns = map(value, values)
+    more = f", .userns_fd = {userns[0]}" if userns else ""
     return _block(
-        f"struct mount_attr wanted = {{.attr_set = {attributes}}};",
+        f"struct mount_attr wanted = {{.attr_set = {attributes}{more}}};",
         f'syscall(SYS_mount_setattr, {tree}, "", {flags}, &wanted, sizeof wanted);',
     )
 
@@ -173,7 +184,7 @@ _UNUSUAL: dict[str, Callable[[Sequence[object]], str]] = {
     "sethostname": _sethostname,
     "keyctl": _by_number("keyctl"),
     "prctl": _prctl,
-    "setgroups": lambda _: "setgroups(0, NULL);",
+    "setgroups": _setgroups,
     "setrlimit": _setrlimit,
     "setuid": _setid("setresuid"),
     "setgid": _setid("setresgid"),

@@ -73,7 +73,7 @@ class Created:
             do(idmaps.write, pid, *ownership.id_maps(spec))  # until then it is nobody
         channel.say(self._held.enter(rootfs()))
         groups.make_others()  # while PID 1 is busy
-        channel.say(groups.doors, guard.processes)
+        channel.say(groups.doors, *guard.of_each)
 
     def start(
         self,

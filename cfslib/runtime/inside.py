@@ -24,6 +24,7 @@ from cfslib.runtime.steps import Steps
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from cfslib.isolation.users import User
     from cfslib.runtime.channel import Channel
     from cfslib.runtime.spec import Spec
 
@@ -60,17 +61,18 @@ def become(spec: "Spec", kinds: Namespace, channel: "Channel") -> int:
     do(volumes.attach, trees, spec.volumes)
     if spec.read_only:  # after the last directory was made in it
         do(mounts.make_read_only, "/", mounts.MountFlag.NODEV)
-    uid, gid = users.look_up(spec.user)
+    user = users.look_up(spec.user, spec.groups)
     if Namespace.NET in kinds:
         do(network.be_alone)
-    master = do(terminal.make, owner=uid) if spec.terminal else None
+    master = do(terminal.make, owner=user.uid) if spec.terminal else None
     do(rootfs.start_in, spec.workdir)
-    give_up_rights(do, spec, uid, gid, may_leave_groups)
-    return _be_init(spec, channel, master)
+    # Groups that were asked for are not left out: if they cannot be, nothing runs.
+    give_up_rights(do, spec, user, may_leave_groups or bool(spec.groups))
+    return _be_init(spec, channel, user.home, master)
 
 
 def give_up_rights(
-    do: Steps, spec: "Spec", uid: int, gid: int, may_leave_groups: bool
+    do: Steps, spec: "Spec", user: "User", may_leave_groups: bool
 ) -> None:
     """Be who the command is to be, with no right but those that it is to have.
 
@@ -78,19 +80,19 @@ def give_up_rights(
     """
     do(init.let_nobody_look_into_us)
     do(capabilities.bound, spec.capabilities)
-    do(users.become, uid, gid, leave_groups=may_leave_groups)
-    do(capabilities.have_only, () if uid else spec.capabilities)
+    do(users.become, user, leave_groups=may_leave_groups)
+    do(capabilities.have_only, () if user.uid else spec.capabilities)
     if spec.no_new_privileges:
         do(capabilities.gain_no_more)
     do(init.end_with_the_maker)  # once more: a new uid has cleared it
 
 
-def _be_init(spec: "Spec", channel: "Channel", master: "int | None") -> int:
+def _be_init(spec: "Spec", channel: "Channel", home: str, master: "int | None") -> int:
     """Wait for the word, start the command, and look after it."""
     argv, term = channel.wait_for_order()
     return init.run_as_init(
         argv or spec.argv,
-        spec.environment(init.known_terminal(term)),
+        spec.environment(init.known_terminal(term), home),
         starts=channel.say_starts,
         runs=lambda: channel.say_runs(master),
     )

@@ -16,19 +16,37 @@ if TYPE_CHECKING:
     from cfslib.runtime.spec import Spec
 
 
+# Of root's, in a user namespace: files keep their owners, and what root may do to the
+# machine is gone all the same.  65536 ids, because that is what an image has.
+SAME = IdMap(0, 0, 1 << 16)
+
+
 def namespaces(spec: "Spec") -> Namespace:
     """Return what to unshare; who is not root of the machine needs USER with it."""
     for needed in (Namespace.MNT, Namespace.UTS, Namespace.PID):
         if needed not in spec.namespaces:
             raise ValueError(f"without a {needed} namespace this would change the host")
     kinds = spec.namespaces
-    if not may_do_it_alone():
+    if _has_users_of_its_own(spec.userns):
         kinds |= Namespace.USER
     if spec.leave_out:
         from cfslib.runtime import outer  # here, because hardly any container needs it
 
         kinds &= ~outer.namespaces_in(spec.leave_out)
     return kinds
+
+
+def _has_users_of_its_own(userns: str) -> bool:
+    """Say if there has to be a user namespace; refuse what there cannot be."""
+    if not may_do_it_alone():
+        if userns == "host":
+            raise PermissionError(
+                "only root may share the host's user namespace with a container"
+            )
+        return True
+    if userns == "keep-id":
+        raise PermissionError("keep-id is for who is not root: root is root inside")
+    return userns == "private"
 
 
 def may_do_it_alone() -> bool:
@@ -44,6 +62,11 @@ def counts_alone(kinds: Namespace) -> bool:
 
 def id_maps(spec: "Spec") -> "tuple[list[IdMap], list[IdMap]]":
     """Map root to us, and more ids if asked, because they take two other programs."""
-    if spec.user in ("0", "root"):
-        return [IdMap(0, posix.geteuid())], [IdMap(0, posix.getegid())]
+    uid, gid = posix.geteuid(), posix.getegid()
+    if spec.userns == "private" and may_do_it_alone():
+        return [SAME], [SAME]
+    if spec.userns == "keep-id":
+        return [IdMap(uid, uid)], [IdMap(gid, gid)]
+    if spec.user in ("0", "root") and not spec.groups:
+        return [IdMap(0, uid)], [IdMap(0, gid)]
     return idmaps.many("uid"), idmaps.many("gid")

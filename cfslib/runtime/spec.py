@@ -65,6 +65,8 @@ class Spec(Record):
         env: "Mapping[str, str] | None" = None,  # beside the four that we set
         workdir: "str | Path" = "/",
         user: str = "0",  # UID[:GID], or a name from the container's /etc/passwd
+        groups: "Sequence[str]" = (),  # to be in besides, by number or name
+        userns: str = "",  # host, private or keep-id; "": what we may
         namespaces: Namespace = NAMESPACES,  # USER joins them unless we are root
         limits: "Limits | None" = None,  # None: those of Limits()
         volumes: "Sequence[Volume]" = (),
@@ -82,6 +84,8 @@ class Spec(Record):
         self.env = _variables(env or {})
         self.workdir = _one("workdir", workdir, str, _PATH)
         self.user = _one("user", user, str, 'text such as "1000" or "1000:1000"')
+        self.groups = _each("groups", groups, str, 'a list such as ["staff"]')
+        self.userns = _one("userns", userns, str, "host, private or keep-id")
         self.namespaces = Namespace(
             _one("namespaces", namespaces, int, "such as Namespace.UTS | Namespace.PID")
         )
@@ -91,17 +95,16 @@ class Spec(Record):
             _each("capabilities", capabilities, Capability, "{Capability.KILL, ...}")
         )
         self.no_new_privileges = no_new_privileges
-        self.read_only = read_only
         self.layer_max = _one("layer_max", layer_max, int, "a number of bytes")
-        self.terminal = terminal
-        self.interactive = interactive
+        self.read_only = read_only
+        self.terminal, self.interactive = terminal, interactive
         self.leave_out = frozenset(
             _each("leave_out", leave_out, str, 'a set such as {"pivot"}')
         )
 
-    def environment(self, term: str = "dumb") -> "dict[str, str]":
+    def environment(self, term: str = "dumb", home: str = "/root") -> "dict[str, str]":
         """Return what the command finds in its environment, and no more."""
-        ours = {"PATH": PATH, "HOME": "/root", "TERM": term, "HOSTNAME": self.hostname}
+        ours = {"PATH": PATH, "HOME": home, "TERM": term, "HOSTNAME": self.hostname}
         return ours | self.env
 
     def as_plain(self) -> "dict[str, Any]":

@@ -486,6 +486,59 @@ def test_another_user_is_another_user_inside() -> None:
     assert printed("run", "--user", "1000", "id", "-u") == "1000\n"
     assert printed("run", "--user", "1000:7", "id", "-g") == "7\n"
     assert printed("run", "--user", "nobody", "id", "-un") == "nobody\n"
+    groups = ("--group-add", "tty", "--group-add", "70", "id", "-G")
+    assert printed("run", "--user", "1000:7", *groups) == "7 5 70\n"
+
+
+@needs_root
+def test_a_user_of_passwd_has_the_home_that_is_written_there() -> None:
+    script = ("sh", "-c", "echo $HOME")
+
+    assert printed("run", "--user", "nobody", *script) == "/nonexistent\n"
+    assert printed("run", "--user", "1234", *script) == "/\n"
+    assert printed("run", "--user", "1234", "-e", "HOME=/x", *script) == "/x\n"
+
+
+@pytest.mark.parametrize("word", ["auto", "nomap", "container:x", "", "HOST"])
+def test_other_words_for_user_namespaces_are_refused_by_naming_ours(word: str) -> None:
+    cause = complaint(cfs("run", "--userns", word, "true"))
+
+    assert "host, private, keep-id" in cause
+
+
+@pytest.mark.skipif(ROOT, reason="root is root inside")
+def test_an_ordinary_user_may_be_itself_inside(tmp_path: Path) -> None:
+    mine = ("--userns", "keep-id", "-v", f"{tmp_path}:/data")
+    script = "id -u; id -g; touch /data/x; stat -c %u /data/x; cat /proc/self/uid_map"
+    lines = printed("run", *mine, "sh", "-c", script).splitlines()
+
+    uid, gid = str(os.geteuid()), str(os.getegid())
+    assert lines[:3] == [uid, gid, uid]
+    assert lines[3].split() == [uid, uid, "1"]
+    assert (tmp_path / "x").stat().st_uid == os.geteuid()
+
+
+@pytest.mark.skipif(ROOT, reason="root may")
+def test_an_ordinary_user_may_not_share_the_hosts_user_namespace() -> None:
+    assert "only root may share" in complaint(cfs("run", "--userns=host", "true"))
+
+
+@needs_root
+def test_root_may_have_users_of_its_own_inside(tmp_path: Path) -> None:
+    data = ("-v", f"{tmp_path}:/data")
+    script = "cat /proc/self/uid_map; readlink /proc/self/ns/user; touch /data/x"
+
+    own = printed("run", "--userns=private", *data, "sh", "-c", script).splitlines()
+    hosts = printed("run", "--userns=host", *data, "sh", "-c", script).splitlines()
+    assert own[0].split() == ["0", "0", "65536"]
+    assert hosts[1] == os.readlink("/proc/self/ns/user") != own[1]
+    assert (tmp_path / "x").stat().st_uid == 0
+    assert printed("run", "--userns=private", "--user=7:8", "id", "-u") == "7\n"
+
+
+@needs_root
+def test_root_cannot_keep_its_id_and_be_less_than_root() -> None:
+    assert "root is root" in complaint(cfs("run", "--userns=keep-id", "true"))
 
 
 @pytest.mark.skipif(ROOT, reason="root may be anybody")
@@ -494,7 +547,8 @@ def test_an_ordinary_user_hears_what_other_users_take() -> None:
 
     if done.returncode != 0:  # newuidmap and a range in /etc/subuid may be here
         assert complaint(done) == "cfs: only one uid is ours to give"
-        assert "/etc/subuid" in done.stderr
+        assert "uidmap" in done.stderr or "/etc/subuid" in done.stderr
+        assert "`--userns keep-id`" in done.stderr
     else:
         assert done.stdout == "1000\n"
 

@@ -1,3 +1,5 @@
+import os
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +13,7 @@ from cfslib.runtime.spec import Spec, Volume
 
 OPTIONS = [
     "--rootfs", "--hostname", "-e", "--env", "-w", "--workdir", "-u", "--user", "-v",
+    "--userns", "--group-add",
     "--volume", "--mount", "--pids-limit", "-m", "--memory", "--cpus", "--network",
     "--cap-add", "--cap-drop", "--security-opt", "--read-only", "-i", "-t", "-it",
     "--interactive", "--tty", "--trace", "--",
@@ -61,10 +64,23 @@ def test_a_command_alone_is_what_the_defaults_are_for() -> None:
         ("-w /x", "workdir", "/x"),
         ("--workdir=/x", "workdir", "/x"),
         ("-u 7:8", "user", "7:8"),
+        ("--group-add a --group-add 5", "groups", ["a", "5"]),
+        ("--userns host", "userns", "host"),
+        ("--userns keep-id", "user", f"{os.geteuid()}:{os.getegid()}"),
+        ("--userns keep-id -u 0", "user", "0"),
         ("-v /a:/b:ro", "volumes", [Volume("/a", "/b", read_only=True)]),
         ("--pids-limit 5", "limits", Limits(5)),
         ("--pids-limit max", "limits", Limits(None)),
         ("-m 1k --cpus 0.5", "limits", Limits(20, 1024, 0.5)),
+        ("-m 1k --memory-swap 3k", "limits", Limits(20, 1024, memory_swap_max=2048)),
+        ("-m 1k --memory-swap 1k", "limits", Limits(20, 1024, memory_swap_max=0)),
+        ("-m 1k --memory-swap -1", "limits", Limits(20, 1024)),
+        ("--memory-swap=-1", "limits", Limits(20)),
+        ("--cpuset-cpus 0-3,6", "limits", Limits(20, cpuset_cpus="0-3,6")),
+        ("--cpu-shares 512", "limits", Limits(20, cpu_shares=512)),
+        ("-c 2", "limits", Limits(20, cpu_shares=2)),
+        ("--oom-score-adj -7", "limits", Limits(20, oom_score_adj=-7)),
+        ("--oom-score-adj=0", "limits", Limits(20, oom_score_adj=0)),
         ("--cap-add net_raw", "capabilities", DEFAULT | {Capability.NET_RAW}),
         ("--cap-drop CAP_Kill", "capabilities", DEFAULT - {Capability.KILL}),
         ("--cap-drop all", "capabilities", set()),
@@ -154,6 +170,8 @@ def test_two_dashes_end_our_options() -> None:
         ("--host x ls", "--host"),  # no abbreviations
         ("--memory", "expected one argument"),
         ("--memory lots ls", "'lots'"),
+        ("--memory-swap 1g ls", "it takes --memory"),
+        ("-m 2k --memory-swap 1k ls", "the sum of both"),
         ("--network bridge ls", "bridge"),
         ("--read-only=yes ls", "--read-only: ignored explicit argument 'yes'"),
         ("--memory --cpus 1 ls", "-m/--memory: expected one argument"),

@@ -217,3 +217,37 @@ def test_a_network_is_the_hosts_or_none() -> None:
     for text in ("", "bridge", "HOST"):
         with pytest.raises(Usage, match="invalid choice"):
             values.network(text)
+
+
+@pytest.mark.parametrize("text", ["0", "0-3", "0-3,6", "7,1", "8191", "5-5"])
+def test_processors_are_a_list_as_the_kernel_writes_it(text: str) -> None:
+    assert values.processors(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", ",", "0,", "-1", "1-", "3-1", "a", "0-3-5", "0:2", "8192", "0 ", "٣", "all",
+     "0x1", "^1", "9" * 5000],
+    ids=lambda text: ascii(text)[:9],
+)  # fmt: skip
+def test_what_is_no_list_of_processors_is_refused(text: str) -> None:
+    with pytest.raises(Usage, match="not a list of processors"):
+        values.processors(text)
+
+
+def test_shares_and_scores_are_what_the_kernel_takes() -> None:
+    assert [values.shares(text) for text in ("2", "1024", "262144")] == [
+        2,
+        1024,
+        1 << 18,
+    ]
+    assert [values.score(text) for text in ("-1000", "0", "1000")] == [-1000, 0, 1000]
+    assert values.size_or_none("-1") == -1
+    for read, refused in (
+        (values.shares, ("0", "1", "-5", "262145", "1.5", "", "lots")),
+        (values.score, ("1001", "-1001", "--5", "+5", "", "5.", "٣")),
+        (values.size_or_none, ("0", "-2", "")),
+    ):
+        for text in refused:
+            with pytest.raises(Usage):
+                read(text)

@@ -48,7 +48,7 @@ def test_ids_that_are_not_ours_are_a_remark() -> None:
 
     found = in_child(examined)
 
-    assert found.state.startswith("root alone")
+    assert found.state.startswith("root or")
     assert found.remedy.startswith("sudo ")
     assert not found.fatal
 

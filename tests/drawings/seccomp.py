@@ -24,9 +24,9 @@ def between() -> Markup:
         arrow((230, 138), (75, 138), (75, 98)),
         text(88, 128, "ERRNO", "code"),
         text(88, 158, "“not permitted”", "small soft"),
-        arrow((350, 170), (350, 214), (436, 214)),
+        arrow((350, 170), (350, 214), (476, 214)),
         text(362, 196, "USER_NOTIF", "code"),
-        pill(440, 199, "a supervisor", 130),
+        pill(480, 199, "a supervisor", 130),
         arrow((290, 170), (290, 232), (60, 232), (60, 98), class_="dashed"),
         text(76, 224, "KILL: the end", "code"),
     )  # fmt: skip

@@ -16,9 +16,10 @@ from cfslib.isolation import idmaps, mounts
 from cfslib.isolation.idmaps import IdMap
 from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel import procfs, syscalls
+from cfslib.kernel.syscalls import MountAttr, TreeFlag
 from cfslib.runtime import run
 from cfslib.runtime.spec import Spec
-from tests.conftest import ROOT, needs_root, needs_user_namespaces
+from tests.conftest import ROOT, needs_root, needs_user_namespaces, own_world
 
 T = TypeVar("T")
 IDS = st.integers(min_value=0, max_value=2**32 - 2)
@@ -254,3 +255,79 @@ def test_lines_of_others_are_not_ours(tmp_path: Path, subuid: str) -> None:
 def test_a_machine_without_subgid_gives_one_id(tmp_path: Path) -> None:
     with pytest.raises(PermissionError, match="only one gid"):
         idmaps.many("gid", tmp_path)
+
+
+@needs_user_namespaces
+def test_without_newuidmap_the_error_names_its_package(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+
+    with pytest.raises(PermissionError, match="only one uid") as caught:
+        idmaps.many("uid")
+    assert "package uidmap" in caught.value.__notes__[0]
+    assert "keep-id" in caught.value.__notes__[0]
+
+
+# A namespace that is only a map, and what is mounted with it
+
+
+def idmapped(fstype: str, userns: int) -> Path:
+    """Mount a filesystem twice, once by a map, which /mnt/mapped shows."""
+    syscalls.mount(fstype, "/mnt", fstype)
+    for name in ("plain", "mapped"):
+        Path("/mnt", name).mkdir()
+    (Path("/mnt/plain/mine")).touch()
+    tree = syscalls.open_tree("/mnt/plain", TreeFlag.CLONE | TreeFlag.CLOEXEC)
+    syscalls.mount_setattr(tree, TreeFlag.EMPTY_PATH, MountAttr.IDMAP, userns)
+    syscalls.move_mount(tree, "/mnt/mapped", TreeFlag.FROM_FD)
+    return Path("/mnt/mapped/mine")
+
+
+def may_idmap() -> bool:
+    def tried() -> bool:
+        idmaps.unshare_as_root(Namespace.MNT)
+        idmapped("tmpfs", idmaps.make([IdMap(0, 0)], [IdMap(0, 0)]))
+        return True
+
+    try:
+        return in_child(tried)
+    except OSError:
+        return False
+
+
+needs_idmaps = pytest.mark.skipif(not may_idmap(), reason="needs id-mapped tmpfs: 6.3")
+
+
+@needs_root
+@needs_idmaps
+def test_a_mount_with_a_map_shows_other_owners() -> None:
+    def owners() -> tuple[int, int]:
+        own_world(Namespace.MNT)
+        theirs = idmapped("tmpfs", idmaps.make([IdMap(0, 1000)], [IdMap(0, 1000)]))
+        return theirs.stat().st_uid, Path("/mnt/plain/mine").stat().st_uid
+
+    assert in_child(owners) == (1000, 0)
+
+
+@needs_idmaps
+def test_the_owner_of_a_user_namespace_may_map_what_was_mounted_in_it() -> None:
+    def owner() -> int:
+        idmaps.unshare_as_root(Namespace.MNT)
+        userns = idmaps.make([IdMap(5, 0)], [IdMap(5, 0)])  # 0 has no place in it
+        return idmapped("tmpfs", userns).stat().st_uid
+
+    assert in_child(owner) == 65534
+
+
+@needs_user_namespaces
+def test_the_hosts_files_are_not_ours_to_map() -> None:
+    def steal() -> None:
+        idmaps.unshare_as_root(Namespace.MNT)
+        userns = idmaps.make([IdMap(0, 0)], [IdMap(0, 0)])
+        tree = syscalls.open_tree("/etc", TreeFlag.CLONE | TreeFlag.CLOEXEC)
+        syscalls.mount_setattr(tree, TreeFlag.EMPTY_PATH, MountAttr.IDMAP, userns)
+
+    with pytest.raises(OSError, match="mount_setattr") as caught:
+        in_child(steal)
+    assert "id map" in caught.value.__notes__[0]

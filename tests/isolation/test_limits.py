@@ -93,6 +93,17 @@ def test_limits_are_written_as_cgroup_v2_has_them() -> None:
     }
 
 
+def test_swap_processors_and_shares_are_limits_as_well() -> None:
+    limit = Limits(None, 1 << 20, None, 0, "0-1", 512, oom_score_adj=7)
+
+    assert list(limit.settings().items()) == [
+        ("memory.max", "1048576"),
+        ("memory.swap.max", "0"),
+        ("cpuset.cpus", "0-1"),
+        ("cpu.shares", "512"),
+    ]
+
+
 def test_the_smallest_amount_of_processor_is_what_the_kernel_takes() -> None:
     assert Limits(cpu_max=0.01).settings()["cpu.max"] == "1000 100000"
 
@@ -203,7 +214,14 @@ def test_a_hard_limit_that_is_lower_stays() -> None:
 
 @needs_no_cgroups
 @pytest.mark.parametrize(
-    "asked", [Limits(memory_max=1 << 26), Limits(cpu_max=0.5), Limits(None, 1 << 26)]
+    "asked",
+    [
+        Limits(memory_max=1 << 26),
+        Limits(cpu_max=0.5),
+        Limits(None, 1 << 26),
+        Limits(cpuset_cpus="0"),
+        Limits(cpu_shares=2),
+    ],
 )
 def test_a_limit_that_only_a_cgroup_can_set_is_refused_and_explained(
     asked: Limits,
@@ -246,3 +264,27 @@ def test_a_plan_makes_nothing() -> None:
         return dict(guard.settings), groups_of(os.getpid())
 
     assert in_child(planned) == ({"pids.max": "5"}, [])
+
+
+# What each process has from its parent.
+
+
+def test_who_is_killed_first_is_said_for_all_that_come_after() -> None:
+    def score() -> str:
+        return Path("/proc/self/oom_score_adj").read_text().strip()
+
+    before = int(score())
+    asked = Limits(None, oom_score_adj=min(before + 7, 1000))
+
+    assert _under(asked, score, alone=False) == str(asked.oom_score_adj)
+    assert int(score()) == before
+
+
+@needs_user_namespaces
+def test_an_ordinary_user_may_not_be_killed_later_than_others() -> None:
+    def ordinary() -> None:
+        _be_ordinary()
+        _under(Limits(None, oom_score_adj=-1000), lambda: None, alone=True)
+
+    with pytest.raises(PermissionError, match="oom_score_adj"):
+        in_child(ordinary)

@@ -7,6 +7,7 @@ import pytest
 
 from cfslib.children.in_child import in_child
 from cfslib.isolation import idmaps, users
+from cfslib.isolation.users import User
 from cfslib.kernel import procfs
 from tests.conftest import needs_root, needs_user_namespaces
 
@@ -31,12 +32,16 @@ def etc(tmp_path: Path) -> Path:
         ("learner:staff", (1000, 50)),
         ("learner:8", (1000, 8)),
         ("7:staff", (7, 50)),
+        ("1000", (1000, 1001)),  # in passwd, so its group is, too
+        ("1000:0", (1000, 0)),
     ],
 )
 def test_a_user_is_found_by_number_or_name(
     user: str, ids: tuple[int, int], etc: Path
 ) -> None:
-    assert users.look_up(user, etc) == ids
+    found = users.look_up(user, etc=etc)
+
+    assert (found.uid, found.gid) == ids
 
 
 @pytest.mark.parametrize(
@@ -44,20 +49,65 @@ def test_a_user_is_found_by_number_or_name(
 )
 def test_a_user_who_is_not_there_is_an_error(user: str, etc: Path) -> None:
     with pytest.raises(LookupError, match="no '"):
-        users.look_up(user, etc)
+        users.look_up(user, etc=etc)
 
 
 def test_a_container_without_passwd_has_numbers_only(tmp_path: Path) -> None:
-    assert users.look_up("7:8", tmp_path) == (7, 8)
+    assert users.look_up("7:8", etc=tmp_path) == User(7, 8)
     with pytest.raises(LookupError, match="passwd"):
-        users.look_up("root", tmp_path)
+        users.look_up("root", etc=tmp_path)
+
+
+def test_whoever_is_in_passwd_has_the_groups_and_the_home_of_these_files(
+    etc: Path,
+) -> None:
+    learner = User(1000, 1001, (50,), "/home/learner")
+
+    assert users.look_up("learner", etc=etc) == learner
+    assert users.look_up("1000", etc=etc) == learner
+    assert users.look_up("learner:8", etc=etc).groups == ()  # GROUP says it all
+    assert users.look_up("learner:8", ["staff", "9"], etc).groups == (9, 50)
+
+
+@pytest.mark.parametrize("group", ["nobody", "", "-1", str(2**32 - 1), "9" * 5000])
+def test_a_group_that_is_not_there_is_an_error(group: str, etc: Path) -> None:
+    with pytest.raises(LookupError, match=r"no '|there is no"):
+        users.look_up("learner", [group], etc)
+
+
+def test_lines_without_numbers_are_nobody(tmp_path: Path) -> None:
+    (tmp_path / "passwd").write_text("0:x:5:6::/:\nroot:x:x:0::/:\nroot:x:0:-1::/:\n")
+    (tmp_path / "group").write_text("root:x::0\nx:x:4294967295:0\n")
+
+    assert users.look_up("0", etc=tmp_path) == User(0, 0)
+
+
+@needs_root
+def test_becoming_somebody_joins_the_groups_and_leaves_all_others() -> None:
+    def become() -> list[int]:
+        os.setgroups([1, 2, 3])
+        users.become(User(54321, 54322, [3, 4]))
+        return os.getgroups()
+
+    assert in_child(become) == [3, 4]
+
+
+@needs_user_namespaces
+def test_with_one_id_no_group_can_be_joined() -> None:
+    def become() -> None:
+        idmaps.unshare_as_root(0)
+        users.become(User(0, 0, [0]))
+
+    with pytest.raises(PermissionError, match="setgroups") as caught:
+        in_child(become)
+    assert "deny" in caught.value.__notes__[0]
 
 
 @needs_root
 def test_becoming_somebody_leaves_every_group() -> None:
     def become() -> tuple[str, str, str]:
         os.setgroups([1, 2, 3])
-        users.become(54321, 54322)
+        users.become(User(54321, 54322))
         status = procfs.status()
         return status["Uid"], status["Gid"], status["Groups"]
 
@@ -68,7 +118,7 @@ def test_becoming_somebody_leaves_every_group() -> None:
 def test_becoming_somebody_who_is_not_mapped_is_refused_with_a_hint() -> None:
     def become() -> None:
         idmaps.unshare_as_root(0)
-        users.become(7, 0, leave_groups=users.may_leave_groups())
+        users.become(User(7, 0), leave_groups=users.may_leave_groups())
 
     with pytest.raises(OSError, match="setuid") as caught:
         in_child(become)

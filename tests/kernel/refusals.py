@@ -9,10 +9,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cfslib.isolation import idmaps, mounts
+from cfslib.isolation.idmaps import IdMap
 from cfslib.isolation.mounts import MountFlag
 from cfslib.isolation.namespaces import Namespace, link
 from cfslib.kernel import syscalls
-from cfslib.kernel.syscalls import FilterFlag, Prctl, Seccomp, TreeFlag
+from cfslib.kernel.syscalls import (
+    FilterFlag,
+    MountAttr,
+    Prctl,
+    Seccomp,
+    TreeFlag,
+)
 
 NOBODY = 65534
 
@@ -176,6 +183,12 @@ def map_ids_twice() -> None:
     syscalls.write("/proc/self/uid_map", "0 0 1\n0 0 1")
 
 
+def map_owners(path: str, userns: int) -> None:
+    tree = syscalls.open_tree(path, TreeFlag.CLONE)
+    syscalls.mount_setattr(tree, TreeFlag.EMPTY_PATH, MountAttr.IDMAP, userns)
+
+
+ROOT = IdMap(0, 0)
 ABSENT = "/tmp/absent"
 ALLOW = (6).to_bytes(4, sys.byteorder) + 0x7FFF_0000.to_bytes(4, sys.byteorder)
 
@@ -237,6 +250,13 @@ WAYS: dict[tuple[str, int], Callable[[], object]] = {
     ("seccomp", errno.EACCES): lambda: as_nobody(set_filter),
     ("seccomp", errno.EINVAL): lambda: set_filter(b"", gives_up=True),
     ("seccomp", errno.EBUSY): two_listeners,
+    ("mount_setattr", errno.EPERM): lambda: as_its_root(
+        Namespace.MNT, lambda: map_owners("/etc", idmaps.make([ROOT], [ROOT]))
+    ),
+    ("mount_setattr", errno.EINVAL): lambda: with_mounts(
+        lambda: map_owners("/tmp", os.open(link(Namespace.USER), os.O_RDONLY))
+    ),
+    ("setgroups", errno.EPERM): lambda: as_its_root(0, syscalls.setgroups),
     ("setuid", errno.EINVAL): lambda: as_its_root(0, lambda: syscalls.setuid(7)),
     ("setgid", errno.EINVAL): lambda: as_its_root(0, lambda: syscalls.setgid(7)),
     ("open", errno.EMFILE): lambda: with_limit(
@@ -248,6 +268,10 @@ WAYS: dict[tuple[str, int], Callable[[], object]] = {
     ),
     ("write", errno.EPERM): map_twice,
     ("write", errno.EINVAL): map_ids_twice,
+    ("write", errno.ENOENT): lambda: syscalls.write(f"{ABSENT}/memory.swap.max", "0"),
+    ("write", errno.EACCES): lambda: as_nobody(
+        lambda: syscalls.write("/proc/self/oom_score_adj", "-1000")
+    ),
     ("posix_spawn", errno.ENOENT): lambda: spawn(ABSENT),
     ("posix_spawn", errno.EACCES): lambda: spawn("/tmp/script", "#!/bin/sh", 0o644),
     ("posix_spawn", errno.ENOEXEC): lambda: spawn("/tmp/text", "some words"),
@@ -264,6 +288,7 @@ IN_A_GROUP: dict[tuple[str, int], Callable[[Path], object]] = {
 ELSEWHERE = {  # what stands in the way of a test
     ("mkdir", errno.ENOMEM): "a limit on memory below what any test could run with",
     ("keyctl", errno.EDQUOT): "the number of keys is the user's, on the whole machine",
+    ("setgroups", errno.EINVAL): "it takes ids beside one's own",
     ("open", errno.EDQUOT): "few disks have a quota",
     ("open", errno.ENFILE): "this number is the machine's",
     ("open", errno.ENOMEM): "how much memory is enough differs",

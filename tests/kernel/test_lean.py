@@ -97,9 +97,9 @@ with tracing.trace():
     volumes.attach(trees, [Volume])
     masks.hide_the_machine()
     mounts.make_read_only("/")
-    uid, gid = users.look_up("root:root")
+    user = users.look_up("root:root")
     capabilities.keep_only(capabilities.DEFAULT)
-    users.become(uid, gid, leave_groups=False)
+    users.become(user, leave_groups=False)
     try:
         syscalls.chdir("/no/such/place")
     except OSError as error:

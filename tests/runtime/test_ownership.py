@@ -55,3 +55,11 @@ def test_root_inside_is_us_outside_and_that_is_all(user: str) -> None:
         [IdMap(0, os.geteuid())],
         [IdMap(0, os.getegid())],
     )
+
+
+@needs_root
+def test_root_with_users_of_its_own_keeps_the_owners_of_files() -> None:
+    spec = Spec(["true"], userns="private", user="7")
+
+    assert Namespace.USER in ownership.namespaces(spec)
+    assert ownership.id_maps(spec) == ([ownership.SAME], [ownership.SAME])

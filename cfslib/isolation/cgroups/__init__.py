@@ -55,6 +55,12 @@ def plan(settings: "Mapping[str, str]", *, everywhere: bool = False) -> "list[Gr
         for home in homes
         if home in needed or (everywhere and _may_make_one_in(home.ours))
     ]
+    if "cpuset.cpus" in settings:
+        from cfslib.isolation.cgroups import cpuset  # here, because it is hardly used
+
+        for parent, home in parents:
+            if "cpuset" in home.controllers:
+                cpuset.check(settings["cpuset.cpus"], parent, home.version)
     return _groups(parents, limited) if parents else []
 
 

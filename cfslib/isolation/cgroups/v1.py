@@ -24,12 +24,16 @@ class Cgroup(Group):
         super().create(settings)
         if "cpuset" in self.controllers:
             for file in CPUSET:
-                value = procfs.read(f"{self.parent}/{file}").strip()
+                around = procfs.read(f"{self.parent}/{file}").strip()
+                value = (settings or {}).get(file, around)
                 for group in self.paths:
                     syscalls.write(f"{group}/{file}", value)
 
     def set(self, setting: str, value: str) -> None:
         """Write a limit, named and written as in v2, to the files that v1 has."""
+        if setting == "memory.swap.max":  # v1 has no limit but for both together
+            memory = procfs.read(f"{self.path}/memory.limit_in_bytes")
+            value = str(int(memory) + int(value))
         for file, text in in_v1_words(setting, value).items():
             syscalls.write(f"{self.path}/{file}", text)
 
@@ -59,6 +63,8 @@ def in_v1_words(setting: str, value: str) -> "dict[str, str]":
     """
     if setting == "memory.max":
         return {"memory.limit_in_bytes": value}
+    if setting == "memory.swap.max":
+        return {"memory.memsw.limit_in_bytes": value}
     if setting == "cpu.max":
         quota, period = value.split()
         return {"cpu.cfs_period_us": period, "cpu.cfs_quota_us": quota}

@@ -126,6 +126,19 @@ def test_cpu_max_is_a_quota_and_a_period(cpu: Cgroup) -> None:
     assert procfs.read(f"{cpu.path}/cpu.cfs_period_us") == "100000\n"
 
 
+def test_swap_is_limited_together_with_memory(memory: Cgroup) -> None:
+    memory.create({"memory.max": str(8 * MEGABYTE), "memory.swap.max": str(MEGABYTE)})
+
+    both = procfs.read(f"{memory.path}/memory.memsw.limit_in_bytes")
+    assert int(both) == 9 * MEGABYTE
+
+
+def test_shares_are_shares(cpu: Cgroup) -> None:
+    cpu.set("cpu.shares", "512")
+
+    assert procfs.read(f"{cpu.path}/cpu.shares") == "512\n"
+
+
 @pytest.mark.parametrize(
     ("setting", "words"),
     [

@@ -96,6 +96,20 @@ def test_limits_are_files_of_the_group(tmp_path: Path) -> None:
     assert found == "7\n"
 
 
+def test_shares_become_a_weight(tmp_path: Path) -> None:
+    (tmp_path / "cpu.weight").touch()
+    Cgroup(tmp_path).set("cpu.shares", "1024")
+
+    assert (tmp_path / "cpu.weight").read_text() == "100"
+
+
+def test_more_shares_are_never_a_smaller_weight() -> None:
+    weights = [v2.weight(shares) for shares in range(2, (1 << 18) + 1, 7)]
+
+    assert weights == sorted(weights)
+    assert (v2.weight(2), v2.weight(1 << 18)) == (1, 10000)
+
+
 def test_a_limit_belongs_where_its_controller_is() -> None:
     group = Cgroup("/nowhere", ["memory"])
 
@@ -131,6 +145,24 @@ def test_a_group_that_does_not_is_asked_to(tmp_path: Path) -> None:
 
     assert v2.parent_for(Home(2, tmp_path, ours), {"pids", "cpu"}) == str(ours)
     assert (ours / "cgroup.subtree_control").read_text() == "+cpu +pids"
+
+
+def test_in_a_scope_of_ours_we_step_aside(tmp_path: Path) -> None:
+    scope = tree(tmp_path).rename(tmp_path / "a/cfs-7.scope")
+    (scope / "maker").mkdir()
+    (scope / "maker/cgroup.procs").touch()
+
+    parent = v2.parent_for(Home(2, tmp_path, scope), {"memory"})
+
+    assert parent == str(scope)
+    assert (scope / "maker/cgroup.procs").read_text() == "0"
+
+
+def test_in_a_scope_of_somebody_elses_we_stay(tmp_path: Path) -> None:
+    scope = tree(tmp_path).rename(tmp_path / "a/vte-spawn-7.scope")
+    v2.parent_for(Home(2, tmp_path, scope), {"memory"})
+
+    assert not (scope / "maker").exists()
 
 
 def test_where_nobody_delegated_there_is_no_parent(tmp_path: Path) -> None:
