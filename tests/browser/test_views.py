@@ -403,7 +403,7 @@ def test_a_call_falls_through_a_filter_with_the_keyboard(
     view = notebook.view("filter_steps.view(")
     said = view.get_by_role("status").first
     expect(said).to_contain_text("Step 0 of 6")
-    view.get_by_label("Call").select_option("sethostname(...)")
+    view.get_by_label("Call", exact=True).select_option("sethostname(...)")
     expect(said).to_contain_text("Step 0 of 5")
     keys = notebook.page.keyboard
     button(view, "Next").focus()
@@ -437,6 +437,7 @@ def test_a_program_runs_or_does_not_without_a_call(
 
     button(view, "Only what it needs").click()
     expect(robust).not_to_be_checked()
+    expect(view.get_by_text("Working …")).to_have_count(0)
     expect(uname).to_be_checked()
     expect(said).to_contain_text("It does what it did before.")
     button(view, "All").click()
