@@ -161,6 +161,11 @@ class _Renderer(mistune.HTMLRenderer):
         made = code(code_, info) if info else f"<pre>{html.escape(code_)}</pre>"
         return f'<div class="code">{made}</div>'
 
+    def codespan(self, text: str) -> str:
+        # A browser breaks lines at hyphens, and an option in two lines is none.
+        whole = r'<span class="option">\g<0></span>'
+        return re.sub(r"(?<![^\s>])-[^\s<]+", whole, super().codespan(text))
+
     def image(self, text: str, url: str, title: str | None = None) -> str:
         file = TOP / "notebooks" / url
         kind = mimetypes.guess_type(file.name)[0]

@@ -99,6 +99,7 @@ observe: look at what runs, from outside
     file_fates    what is left of the right of a file, after what may happen to it
     twelve        what each of the twelve rights is for that a container's root has
     climb         where / and . are for a process on its way out of a changed root
+    owners        who a process and its files are, inside a user namespace and outside
     leak          the mount tables of a host and a container, while both mount something
     supervisor    answer the calls of a process in the kernel's place
     filtered      what becomes of a program if a filter answers some of its calls
@@ -138,8 +139,8 @@ For notebooks: what their chapters import, besides a lesson and views of their o
     isolation     capabilities, idmaps, limits, mounts, namespaces, rootfs, seccomp
     images        cache, host_tools, inventory
     children      in_child
-    runtime       init, inside, run, spec
-    observe       climb, filtered, leak, pressure, sightings, stages, succession
-    observe       supervisor
-    doctor        report
+    runtime       init, inside, ownership, run, spec
+    observe       climb, file_fates, filtered, leak, owners, passing_on, pressure
+    observe       rights, sightings, stages, succession, supervisor, twelve
+    doctor        extras, report
 """

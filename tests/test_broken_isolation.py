@@ -46,6 +46,8 @@ status() { while read -r name value; do [ $name = $2: ] && echo $value; done <$1
     echo "its PID 1 has other rights"
 [ "$(status /proc/$$/status NoNewPrivs)" = 1 ] || [ ! $no_more ] ||
     echo "it can gain rights"
+[ "$(status /proc/$$/status Seccomp_filters)" = $filters ] ||
+    echo "it may ask the kernel anything"
 [ "$(cat /sys/class/net/lo/flags)" = 0x9 ] || echo "its lo is down"
 [ "$(cat /proc/sys/user/max_inotify_instances)" = 32 ] || [ ! $user ] ||
     echo "it takes all that its user may have"
@@ -140,6 +142,7 @@ STEPS = {
     "be_alone": Row("its lo is down"),
     "let_nobody_look_into_us": Row("it can look into PID 1"),
     "bound": Row("it has other rights"),
+    "filter_calls": Row("it may ask the kernel anything"),
     "have_only": Row("its PID 1 has other rights"),
     "become": Row("it is another user", ANOTHER_USER),
     "gain_no_more": Row("it can gain rights", {"no_new_privileges": True}),
@@ -188,6 +191,7 @@ def spec_for(row: Row, root: Path, way: str, without: str = "") -> Spec:
         "namespaces": " ".join(os.readlink(link(kind)) for kind in kinds),
         "rights": f"{sum(1 << right for right in spec.capabilities):016x}",
         "no_more": "yes" if spec.no_new_privileges else "",
+        "filters": str(_filters() + 2),  # the other one is about sockets
         "mknod": "yes" if Capability.MKNOD in spec.capabilities else "",
         "user": "yes" if Namespace.USER in kinds else "",
         "ids": row.box.get("user", "0:0"),
@@ -198,6 +202,11 @@ def spec_for(row: Row, root: Path, way: str, without: str = "") -> Spec:
         "key": KEY,
     }
     return spec
+
+
+def _filters() -> int:
+    """Return how many filters of calls there are around this machine."""
+    return int(procfs.status("self")["Seccomp_filters"])
 
 
 def untrue(row: Row, root: Path, way: str, without: str = "") -> list[str]:

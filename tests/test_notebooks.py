@@ -17,6 +17,8 @@ ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 TAGS = {"exercise", "check", "predict", "nbval-ignore-output", "raises-exception"}
 TELLS = "tells:"  # and the name of the question whose answer the cell shows
+# Views that begin with an answer.  Before others, a cell of its own shows what is so.
+AT_ONCE = ("beside.view(", "rootfs_tree.explorer(", "sharing.view(")
 PREDICTION = re.compile(r"(?:\A|\n)(> \*\*Predict\.\*\*.*)\Z", re.DOTALL)
 SECONDS = 20 * SLOWNESS  # for a whole notebook, beside other tests
 
@@ -117,6 +119,14 @@ def test_a_prediction_stands_between_its_text_and_the_cell_that_tells(
         tag for c in cells(path, "code") for tag in tags(c) if tag.startswith(TELLS)
     ]
     assert len(told) == len(cells(path, "code", "predict"))
+
+
+@each
+def test_a_folded_cell_that_tells_draws_the_answer_at_once(path: Path) -> None:
+    for cell in cells(path, "code"):
+        tells = any(tag.startswith(TELLS) for tag in tags(cell))
+        if tells and cell.metadata.get("jupyter") == {"source_hidden": True}:
+            assert any(view in cell.source for view in AT_ONCE), cell.source
 
 
 @each

@@ -84,6 +84,7 @@ OPTIONS = {
     "--volume VOLUME:ro": Option({}, None, None),
     "--tty": Option({"terminal": True}),
     "--cap-add ALL": Option({}, None, None),
+    "--security-opt seccomp=unconfined": Option({}, None, None),
 }
 MAY_BE_IMPOSSIBLE = ("--user 1000:1000", "--memory 64m")  # for an ordinary user
 
@@ -96,6 +97,16 @@ OF_PID_1 = [
     f"/proc/1/{each}" for each in ("mem", "environ", "exe", "root", "cwd", "fd/0")
 ]
 SHOWN = {"mounts that show the host's paths": VOLUME}
+
+
+def opened(*rows: str) -> Answers:
+    return dict.fromkeys(rows, "done")
+
+
+def shut(*rows: str) -> Answers:
+    return dict.fromkeys(rows, "no")
+
+
 # By default, what is not in this table is refused.
 DEFAULT = {
     "write to /": "done",  # which stays in the layer
@@ -115,18 +126,13 @@ DEFAULT = {
     "100 MB of memory": "done",  # without --memory there is no limit
     "vsock": "done",  # without --network none it is the host's network
     "an abstract socket of the host's": "done",
-    "io_uring": "done",  # no filter of calls yet
-    "read the kernel's log": "done",  # if every user of the machine may
     # Anybody may open them; what is written there are wishes to be woken.
     "files of /proc to write to": PRESSURE,
     "root of a user namespace": "done",
     "as such, make cgroups in": TREES,  # where its own group is ours to change
 }
 if MIGHTY:
-    DEFAULT |= {
-        "setuid program": "done",  # it belongs to another user
-        "a key of the host's user": "done",  # see README.md
-    }
+    DEFAULT |= opened("setuid program")  # it belongs to another user
 # Not every kernel has these, and some machines refuse them to everybody.
 MORE = (
     *("load a module", "load a kernel", "use a port of the machine"),
@@ -151,24 +157,16 @@ BY_MACHINE = {
 }
 
 
-def opened(*rows: str) -> Answers:
-    return dict.fromkeys(rows, "done")
-
-
-def shut(*rows: str) -> Answers:
-    return dict.fromkeys(rows, "no")
-
-
 CHANGED = {
     "": {},
     "--read-only": shut("write to /"),
-    "--network none": shut("vsock", "io_uring", "an abstract socket of the host's"),
+    "--network none": shut("vsock", "an abstract socket of the host's"),
     "--cap-add SYS_ADMIN": opened("mount", "unmount a mask", "make /proc/sys writable")
     | opened("fsopen", "open_tree", "pivot_root", "sethostname")
     | {"namespaces to unshare": "mnt uts ipc pid net cgroup time"},
     "--cap-add SYS_PTRACE": {},
     "--user 1000:1000": shut("write to /", "write to what stdin reads")
-    | shut("a key of the host's user", "as such, make cgroups in"),
+    | shut("as such, make cgroups in"),
     "--memory 64m": shut("100 MB of memory"),
     "--pids-limit 10": {"processes": "7"},
     "--storage-opt size=16m": {"MB of files in /": "16"},
@@ -176,6 +174,8 @@ CHANGED = {
     "--cap-add MKNOD --volume VOLUME": opened("write to a volume") | SHOWN,
     "--volume VOLUME:ro": SHOWN,
     "--tty": {},
+    # What the filter of calls alone refuses; the log, where every user may read it.
+    "--security-opt seccomp=unconfined": opened("io_uring", "read the kernel's log"),
 }
 if MIGHTY:  # to others, these are rights over their own container alone
     CHANGED["--cap-add SYS_ADMIN"] |= opened("swap to a file", "fanotify")
@@ -183,6 +183,7 @@ if MIGHTY:  # to others, these are rights over their own container alone
     CHANGED["--cap-add SYS_ADMIN"] |= opened(
         "load a bpf program", "/proc/1/environ"
     ) | {"files of /proc to write to": f"{PRESSURE} /proc/mtrr"}
+    CHANGED["--security-opt seccomp=unconfined"] |= opened("a key of the host's user")
     CHANGED["--cap-add SYS_PTRACE"] |= opened("trace PID 1", "userfaultfd")
     CHANGED["--cap-add SYS_PTRACE"] |= opened("take a descriptor of PID 1", *OF_PID_1)
 # With all rights, these attempts succeed, so that a refusal means something.

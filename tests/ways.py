@@ -36,7 +36,9 @@ COMMAND = """
 from cfslib.cli import options
 
 def with_one_more(*arguments, **named):
-    return complete(*arguments, **named).changed(leave_out=wanted.leave_out)
+    return complete(*arguments, **named).changed(
+        leave_out=wanted.leave_out, filter=wanted.filter
+    )
 
 complete = options.spec_from
 options.spec_from = with_one_more
@@ -111,7 +113,7 @@ def start(
 
 def _words(way: str, spec: Spec, prelude: str) -> list[str]:
     is_command = way in ("command", "terminal")
-    if is_command and not prelude and not spec.leave_out:
+    if is_command and not (prelude or spec.leave_out or spec.filter):
         return [str(CFS), *options(spec)]
     path = f"import sys\nsys.path.append({str(PACKAGE)!r})\n"
     begin = path + BEGIN.format(patience=20 * SLOWNESS, prelude=path + prelude)

@@ -14,6 +14,7 @@ import sys
 
 from cfslib.cli import parser, values
 from cfslib.cli.parser import Command, Option, Usage
+from cfslib.isolation import seccomp
 from cfslib.isolation.capabilities import ALL, DEFAULT
 from cfslib.isolation.limits import Limits
 from cfslib.runtime.spec import NAMESPACES, Spec
@@ -87,13 +88,7 @@ def command() -> Command:
             help="memory at most for the files that are written (default: size=512m)"),
         Option("--network", "", "{host,none}", values.network, default="host",
             help="the host's, or none at all (default: host)"),
-        Option("--cap-add", "", "CAP", values.capability, many=True,
-            help="a right to leave to root inside, or ALL; may be repeated"),
-        Option("--cap-drop", "", "CAP", values.capability, many=True,
-            help="a right to take from root inside, or ALL; may be repeated"),
-        Option("--security-opt", "", "WHAT", values.security, many=True,
-            help="no-new-privileges[={true,false}]: no program inside gives more rights"
-            " than there are already"),
+        *_of_rights(),
         Option("--read-only", help="let nothing be written to /"),
         Option("--interactive", "-i", help="read what is typed without a terminal too"),
         Option("--tty", "-t",
@@ -132,6 +127,22 @@ def _of_limits() -> "tuple[Option, ...]":
     # fmt: on
 
 
+def _of_rights() -> "tuple[Option, ...]":
+    """Return the options that say what root inside may do."""
+    # fmt: off
+    return (
+        Option("--cap-add", "", "CAP", values.capability, many=True,
+            help="a right to leave to root inside, or ALL; may be repeated"),
+        Option("--cap-drop", "", "CAP", values.capability, many=True,
+            help="a right to take from root inside, or ALL; may be repeated"),
+        Option("--security-opt", "", "WHAT", values.security, many=True,
+            help="no-new-privileges[={true,false}]: no program inside gives more rights"
+            " than there are already; seccomp=FILE: what may be asked of the kernel, in"
+            " Docker's format; seccomp=unconfined: anything"),
+    )
+    # fmt: on
+
+
 def _variable(name: str) -> "str | None":
     """Return a variable of our environment; None if it is empty or not there."""
     text = posix.environ.get(name.encode(), b"")
@@ -154,6 +165,8 @@ def spec_from(typed: "Values", argv: "list[str]", *, terminal: bool = False) -> 
     if not argv or not argv[0]:
         raise Usage("run what? name a command: cfs run COMMAND [ARG...]")
     security = dict(typed["--security-opt"])
+    rights = _rights(typed["--cap-add"], typed["--cap-drop"])
+    filter, flags = _filter(security.get("seccomp"), rights)
     return Spec(
         argv=argv,
         rootfs=typed["--rootfs"],
@@ -166,8 +179,10 @@ def spec_from(typed: "Values", argv: "list[str]", *, terminal: bool = False) -> 
         namespaces=NAMESPACES | typed["--network"],
         limits=_limits(typed),
         volumes=typed["--volume"] + typed["--mount"],
-        capabilities=_rights(typed["--cap-add"], typed["--cap-drop"]),
+        capabilities=rights,
         no_new_privileges=security.get("no-new-privileges", False),
+        filter=filter,
+        filter_flags=flags,
         read_only=bool(typed["--read-only"]),
         layer_max=typed["--storage-opt"],
         terminal=terminal,
@@ -208,3 +223,17 @@ def _rights(
     if ALL in add:
         return ALL.difference(*(names for names in drop if names != ALL))
     return DEFAULT.difference(*drop).union(*add)
+
+
+def _filter(
+    profile: "str | None", rights: "frozenset[Capability]"
+) -> "tuple[bytes | None, int]":
+    """Return the filter of calls that a profile describes, and its flags."""
+    if profile is None:
+        return None, 0
+    if profile == "unconfined":
+        return b"", 0
+    program, flags, unknown = seccomp.filter_from(profile, rights)
+    if unknown:
+        print(f"cfs: {profile}: no such calls:", *unknown, file=sys.stderr)
+    return program, flags

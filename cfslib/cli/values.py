@@ -10,14 +10,13 @@ from cfslib.cli.parser import Usage
 from cfslib.isolation.capabilities import ALL, Capability
 from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel.tracing import encoded
-from cfslib.runtime.spec import SCRATCH, Volume
+from cfslib.runtime.spec import SCRATCH, USERNS, Volume
 
 _PROCESSES = 4_194_304  # PID_MAX_LIMIT in <linux/threads.h>
 _NETWORKS = {
     "host": Namespace(0),
     "none": Namespace.NET,
 }  # to be made
-_USERS = ("host", "private", "keep-id")
 # Of --mount: what may be said of each kind, and other words for the same.
 _MOUNTS = {"bind": ("source",), "tmpfs": ("tmpfs-size",)}
 _ALSO = {"src": "source", "dst": "target", "destination": "target", "ro": "readonly"}
@@ -201,8 +200,8 @@ def network(text: str) -> Namespace:
 
 def userns(text: str) -> str:
     """Read whose users a container has, in the words of Docker and Podman."""
-    if text not in _USERS:
-        raise Usage(f"not one of {', '.join(_USERS)}: {text!r}")
+    if text not in USERNS:
+        raise Usage(f"not one of {', '.join(USERNS)}: {text!r}")
     return text
 
 
@@ -244,5 +243,12 @@ def _is_so(value: "str | None") -> bool:
     return value is None or _TRUTHS[value.lower()]
 
 
+def _profile(value: "str | None") -> str:
+    """Take the path of a profile, or `unconfined`."""
+    if not value:
+        raise Usage("not seccomp=FILE or seccomp=unconfined")
+    return value
+
+
 # Of --security-opt: what may be said, and how to read what stands after it.
-_SECURITY = {"no-new-privileges": _is_so}
+_SECURITY = {"no-new-privileges": _is_so, "seccomp": _profile}

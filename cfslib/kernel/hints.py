@@ -66,7 +66,12 @@ HINTS = {
     ("umount2", errno.EINVAL): "not a mount point, or locked by an outer namespace.",
     ("pivot_root", errno.EBUSY): "the new root must be a mount point: bind it first.",
     ("pivot_root", errno.EINVAL): "the new root must be a mount point, and not shared.",
-    ("chroot", errno.EPERM): _NEEDS_ROOT,
+    ("capset", errno.EPERM): (
+        "what is effective must be permitted, and the permitted set only gets smaller."
+    ),
+    ("chroot", errno.EPERM): (
+        "it takes SYS_CHROOT: root has it, and root of a new Namespace.USER."
+    ),
     ("chdir", errno.ENOENT): "there is no such directory in what is now the root.",
     ("open_tree", errno.ENOENT): "there is no such directory or file on the host.",
     ("mkdir", errno.ENOMEM): "--memory may be too low: a cgroup itself takes some.",
@@ -78,6 +83,9 @@ HINTS = {
     ),
     ("seccomp", errno.EINVAL): (
         "the kernel refuses this program; seccomp.machine.check says why."
+    ),
+    ("seccomp", errno.ENOSYS): (
+        "this kernel has no filters of calls: `--security-opt seccomp=unconfined`."
     ),
     ("seccomp", errno.EBUSY): "another filter of this process has a listener already.",
     ("mount_setattr", errno.EPERM): (

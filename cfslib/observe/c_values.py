@@ -14,12 +14,14 @@ from cfslib.isolation.mounts import MountFlag, UmountFlag
 from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel.flags import Flag
 from cfslib.kernel.syscalls import (
+    FilterFlag,
     Fsconfig,
     Keyctl,
     MountAttr,
     OpenFlag,
     Prctl,
     Resource,
+    Seccomp,
     TreeFlag,
 )
 
@@ -28,6 +30,7 @@ _PREFIX = {
     UmountFlag: "MNT_",
     Namespace: "CLONE_NEW",
     OpenFlag: "O_",
+    FilterFlag: "SECCOMP_FILTER_FLAG_",
     MountAttr: "MOUNT_ATTR_",
 }
 _NAMED = {
@@ -36,6 +39,7 @@ _NAMED = {
     Keyctl: "KEYCTL_",
     Prctl: "PR_",
     Resource: "RLIMIT_",
+    Seccomp: "SECCOMP_",
 }
 _TREE_NAMES = {
     TreeFlag.CLONE: "OPEN_TREE_CLONE",

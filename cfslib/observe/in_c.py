@@ -19,9 +19,11 @@ HEADERS = (
     "fcntl.h",
     "grp.h",
     "linux/capability.h",
+    "linux/filter.h",
     "linux/keyctl.h",
     "linux/mount.h",
     "linux/sched.h",
+    "linux/seccomp.h",
     "sched.h",
     "signal.h",
     "spawn.h",
@@ -93,6 +95,13 @@ def _prctl(values: Sequence[object]) -> str:
         shown = value(of)
     further = _listed([*more, 0, 0, 0][:3])
     return f"prctl({value(option)}, {shown}, {further});"
+
+
+def _seccomp(values: Sequence[object]) -> str:
+    return _block(
+        "extern struct sock_fprog filter;",  # too long to be written here
+        f"syscall(SYS_seccomp, {_listed(values)}, &filter);",
+    )
 
 
 def _setid(name: str) -> Callable[[Sequence[object]], str]:
@@ -184,6 +193,7 @@ _UNUSUAL: dict[str, Callable[[Sequence[object]], str]] = {
     "sethostname": _sethostname,
     "keyctl": _by_number("keyctl"),
     "prctl": _prctl,
+    "seccomp": _seccomp,
     "setgroups": _setgroups,
     "setrlimit": _setrlimit,
     "setuid": _setid("setresuid"),

@@ -64,7 +64,10 @@ def unpacked(data: bytes) -> "BaseException | None":
 def killed() -> ChildProcessError:
     """Return the error for a PID 1 that ended and said nothing."""
     error = ChildProcessError("the container was killed before it started")
-    error.add_note("Hint: --memory may be too low: PID 1 itself takes 2 MB.")
+    error.add_note(
+        "Hint: --memory may be too low (PID 1 itself takes 2 MB), or a filter of calls "
+        "may end what PID 1 does."
+    )
     return error
 
 

@@ -12,6 +12,7 @@ from cfslib.isolation import (
     masks,
     mounts,
     rootfs,
+    seccomp,
     users,
     volumes,
 )
@@ -80,6 +81,11 @@ def give_up_rights(
     """
     do(init.let_nobody_look_into_us)
     do(capabilities.bound, spec.capabilities)
+    program = spec.filter
+    if program is None:
+        program = seccomp.default_filter(spec.capabilities)
+    if program:  # as late as the kernel allows it, because it is for us too
+        do(seccomp.filter_calls, program, spec.filter_flags)
     do(users.become, user, leave_groups=may_leave_groups)
     do(capabilities.have_only, () if user.uid else spec.capabilities)
     if spec.no_new_privileges:

@@ -31,6 +31,7 @@ NAMESPACES = (
     Namespace.MNT | Namespace.UTS | Namespace.PID | Namespace.IPC | Namespace.CGROUP
 )
 
+USERNS = ("host", "private", "keep-id")  # whose users there are: see `ownership`
 _PATH = "a path, as text or a Path"
 SCRATCH = 64 << 20  # bytes: as much as /dev/shm has
 
@@ -72,6 +73,8 @@ class Spec(Record):
         volumes: "Sequence[Volume]" = (),
         capabilities: "Collection[Capability]" = DEFAULT,
         no_new_privileges: bool = False,  # no program gives more rights, whatever it is
+        filter: "bytes | None" = None,  # of calls, struct sock_filter; None: our own
+        filter_flags: int = 0,  # of seccomp(2)
         read_only: bool = False,
         layer_max: int = LAYER,  # bytes of files that are written, and in memory
         terminal: bool = False,  # a pty of its own, joined to our terminal
@@ -85,7 +88,7 @@ class Spec(Record):
         self.workdir = _one("workdir", workdir, str, _PATH)
         self.user = _one("user", user, str, 'text such as "1000" or "1000:1000"')
         self.groups = _each("groups", groups, str, 'a list such as ["staff"]')
-        self.userns = _one("userns", userns, str, "host, private or keep-id")
+        self.userns = _word("userns", userns, ("", *USERNS))
         self.namespaces = Namespace(
             _one("namespaces", namespaces, int, "such as Namespace.UTS | Namespace.PID")
         )
@@ -95,6 +98,9 @@ class Spec(Record):
             _each("capabilities", capabilities, Capability, "{Capability.KILL, ...}")
         )
         self.no_new_privileges = no_new_privileges
+        packed = "bytes, as bpf.pack makes them; b'' for none"
+        self.filter = None if filter is None else _one("filter", filter, bytes, packed)
+        self.filter_flags = filter_flags
         self.layer_max = _one("layer_max", layer_max, int, "a number of bytes")
         self.read_only = read_only
         self.terminal, self.interactive = terminal, interactive
@@ -141,6 +147,14 @@ def _one(field: str, value: object, kind: "type[T]", wanted: str) -> "T":
     if not isinstance(value, kind):
         raise TypeError(f"{field} is {value!r}, but should be {wanted}")
     return value
+
+
+def _word(field: str, value: object, known: "Sequence[str]") -> str:
+    """Return one of a few words; raise for any other, which would mean nothing."""
+    if value not in known:
+        words = ", ".join(filter(None, known))
+        raise ValueError(f"{field} is {value!r}, but should be one of {words}")
+    return str(value)
 
 
 def _each(field: str, values: object, kind: "type[T]", wanted: str) -> "list[T]":

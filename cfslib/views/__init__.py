@@ -24,6 +24,7 @@ kernel itself: it takes data, or a function that returns it.
     leak_steps    a mount that reaches another mount namespace, or does not
     climb_steps   where / and . are, on the way out of a changed root
     exec_steps    which process runs which program, from fork to exec to the end
+    rulers        the ids inside and outside as two rulers, and the maps between
     rootfs_tree   what is in a rootfs, what a program needs, what is missing
     call_trace    what the kernel was asked, in order, by process
     limit_chart   the picture of a limit, and of the line that bends below it

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 from cfslib.isolation.namespaces import Namespace
 from cfslib.lessons import Point, Verdict, guard, handout
+from cfslib.views import source
 from cfslib.views.page import Markup, element, join, page, prose
 from cfslib.views.style import namespace_class
 
@@ -81,7 +82,7 @@ def _solution(found: Verdict) -> Markup:
     return element(
         "details",
         element("summary", "Show the solution"),
-        element("pre", code),
+        source.block(code, "The solution"),
         element("p", prose(remark)),
         open=found.failures >= ENOUGH,
     )

@@ -13,6 +13,12 @@ from cfslib.views.widget import View, button, labelled, row
 KERNEL = "cfslib.views.kernel"  # the extension that tells when a cell has run
 NOTED = "Noted.  Now run the next cell."
 DIGITS = "Type a number in digits, please."
+# JupyterLab would break what is printed inside words, in all of a chapter.
+PRINTED = Markup("""
+.jp-OutputArea-output.jp-RenderedText pre {
+  word-break: normal; overflow-wrap: anywhere;
+}
+""")
 BELOW = "What became of it is below the next cell."
 
 
@@ -111,7 +117,8 @@ def _typing(view: Prediction) -> ipywidgets.Widget:
 
 def asked(question: Question) -> Markup:
     """Return the question itself."""
-    return page(element("p", element("b", "Predict. "), prose(question.text)))
+    words = element("p", element("b", "Predict. "), prose(question.text))
+    return page(element("style", PRINTED), words)
 
 
 def compared(question: Question, answer: str) -> Markup:

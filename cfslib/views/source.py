@@ -35,13 +35,12 @@ _SHEET = """
   background: var(--cfs-raised);
 }
 .cfs .cfs-source pre {
-  background: none; margin: 0; padding: 0.5em 0.8em;
-  overflow-x: auto; white-space: pre;
+  background: none; margin: 0; padding: 0.5em 0.8em; white-space: pre;
 }
 .cfs .cfs-source span[class^=c] { font-style: italic; }
 .cfs .cfs-line {
   font: 13px/1.4 var(--jp-code-font-family, ui-monospace, monospace);
-  white-space: pre-wrap; overflow-wrap: anywhere;
+  white-space: pre-wrap; overflow-wrap: break-word;
   border-left: 4px solid transparent;
   padding-left: calc(0.4em + 8ch); text-indent: -8ch;  /* if it is wrapped */
 }
@@ -164,10 +163,18 @@ def _bare(line: str) -> str:
 
 def _figure(one: Excerpt) -> Markup:
     name = element("figcaption", element("code", one.file))
-    code = element(
-        "pre", coloured(one.text), tabindex=0, role="region", aria_label=one.file
-    )
-    return element("figure", name, code, class_="cfs-source")
+    return element("figure", name, listing(one.text, one.file), class_="cfs-source")
+
+
+def block(text: str, label: str) -> Markup:
+    """Return some code as a part of another drawing."""
+    sheet = element("style", Markup(_SHEET))
+    return element("div", sheet, listing(text, label), class_="cfs-source")
+
+
+def listing(text: str, label: str) -> Markup:
+    """Return code that the keyboard can move where its lines are too long."""
+    return element("pre", coloured(text), tabindex=0, role="region", aria_label=label)
 
 
 def _line(text: str, matched: bool) -> Markup:

@@ -61,6 +61,7 @@ SHEET = f"""
 .cfs code, .cfs pre, .cfs kbd {{
   font: 13px/1.4 var(--jp-code-font-family, ui-monospace, monospace); color: inherit;
 }}
+.cfs pre {{ word-break: normal; overflow-x: auto; }}
 .cfs .cfs-output {{
   margin: 0.2em 0; padding: 0.5em 0.7em; overflow: auto; max-height: 24em;
   border: 1px solid var(--cfs-line); border-radius: 3px; background: var(--cfs-raised);
@@ -71,7 +72,7 @@ SHEET = f"""
   border-left: 2px solid var(--cfs-line);
 }}
 .cfs .cfs-output details > summary {{ padding-left: 4px; font-style: italic; }}
-.cfs td pre {{ white-space: pre-wrap; word-break: normal; overflow-wrap: anywhere; }}
+.cfs td pre {{ white-space: pre-wrap; overflow-wrap: anywhere; }}
 .cfs td summary code {{ white-space: normal; overflow-wrap: anywhere; }}
 .cfs td summary {{ padding-left: 1.1em; text-indent: -1.1em; }}
 .cfs ul {{ margin: 0.2em 0; }}
@@ -117,7 +118,10 @@ SHEET = f"""
 .cfs .cfs-bad {{ border-left-color: #d55e00; }}
 .cfs .cfs-open {{ border-left-color: #e69f00; }}
 .cfs .cfs-points {{ list-style: none; padding: 0; margin: 0.2em 0; }}
-.cfs .cfs-mark {{ display: inline-block; width: 1.5em; font-weight: 700; }}
+.cfs .cfs-points li {{ padding-left: 1.5em; text-indent: -1.5em; }}
+.cfs .cfs-mark {{
+  display: inline-block; width: 1.5em; font-weight: 700; text-indent: 0;
+}}
 .cfs .cfs-spoken {{
   position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%);
 }}
@@ -150,6 +154,7 @@ SHEET = f"""
 .cfs .cfs-inverse {{ fill: var(--cfs-text); }}
 .cfs svg text.cfs-on-inverse {{ fill: var(--cfs-ground); stroke: none; }}
 .cfs .cfs-knot {{ stroke: var(--cfs-line); }}
+.cfs circle.cfs-knot {{ stroke: var(--cfs-text); }}
 .cfs .cfs-gap {{ stroke: var(--cfs-ground); stroke-width: 3px; fill: none; }}
 .cfs .cfs-stroke {{ stroke: var(--cfs-line); fill: none; }}
 .cfs :focus-visible {{ outline: 2px solid #0072b2; }}

@@ -60,6 +60,12 @@ def unfold(view: Locator) -> None:
     view.locator("summary").nth(3).click()
 
 
+def with_ten_users(view: Locator) -> None:
+    view.get_by_label("Map").select_option(value="ten users")
+    view.get_by_label("setuid").select_option(value="5")
+    expect(view).to_contain_text("setuid(5) = 0")
+
+
 SCENES = (
     Scene("quiz", "00-start-here", "asked.RENAMED", choose),
     Scene("beside", "01-hostname", "beside.view"),
@@ -72,6 +78,7 @@ SCENES = (
     Scene("mount_tree-before", "03-mount", "mount_tree.slider", to_the_middle),
     Scene("rootfs_tree", "04-chroot", "rootfs_tree.explorer"),
     Scene("call_trace", "05-cfs-run", "call_trace.viewer", unfold),
+    Scene("lights", "10-capabilities", "lights.view", press("Next", "Step 1 of")),
     Scene("filter_steps", "11-seccomp", "filter_steps.view", press("Next", "A is")),
     Scene("profile_trial", "11-seccomp", "profile_trial.view"),
     Scene(
@@ -80,6 +87,7 @@ SCENES = (
         "limit_gauge.gauge",
         press("Start the fork bomb", "What the kernel did"),
     ),
+    Scene("rulers", "06-users", "rulers.view", with_ten_users),
 )
 SETTINGS = ".jupyter/lab/user-settings/@jupyterlab/notebook-extension"
 NAMES = sorted(path.stem for path in (TOP / "notebooks").glob("*.ipynb"))

@@ -44,6 +44,7 @@ CELLS = (
     "    return here + [(f'inside: {seen.name}', seen) for seen in inside]\n"
     "guest.come()\n"
     "sharing.view(rows, {'Start a container': guest.come, 'End it': guest.go})",
+    "from cfslib.views import lights\nlights.view()",
     "from cfslib.lessons import boxed\n"
     "from cfslib.views import beside\n"
     "beside.view(boxed.run, 'hostname', boxed.forced())",
@@ -64,7 +65,7 @@ CELLS = (
     "from cfslib.views.durations import bars\n"
     "bars({'UTS': 20, 'a fork and an exec': 800})",
 )
-VIEWS = 9  # the first of the cells; the others are no widgets
+VIEWS = 10  # the first of the cells; the others are no widgets
 NARROW = 800
 
 pytestmark = needs_namespaces

@@ -393,6 +393,57 @@ def test_a_memory_hog_is_killed_here_or_where_it_was_recorded(
     expect(view).to_contain_text("The exit code 137 is 128 + 9")
 
 
+# The two rulers
+
+
+@in_notebook("06-users")
+def test_a_map_and_a_user_are_chosen_and_both_sides_are_asked(
+    notebook: Notebook, answers_at_once: Answers
+) -> None:
+    view = notebook.view("rulers.view(")
+    said = view.get_by_role("status").first
+    expect(said).to_contain_text("setuid(0): Invalid argument")
+    choose(view, "Map", "root is you")
+    expect(said).to_contain_text("setuid(0) = 0")
+    choose(view, "setuid", "1")
+    expect(said).to_contain_text("setuid(1): Invalid argument")
+    choose(view, "Map", "ten users")
+    expect(said).to_contain_text("setuid(1) = 0")
+    expect(view.get_by_role("img")).to_contain_text("A B")
+
+    assert not audit.out_of_reach(view)
+
+    menu = view.get_by_label("Map")
+    answers_at_once("the rulers", picture(view), (menu, "none"), (menu, "ten users"))
+
+
+# The five sets
+
+
+@in_notebook("10-capabilities")
+def test_rights_come_and_go_with_the_keyboard(
+    notebook: Notebook, answers_at_once: Answers
+) -> None:
+    view = notebook.view("lights.view(")
+    said = view.get_by_role("status").first
+    drawn = view.get_by_role("img")
+    expect(drawn).to_have_attribute("aria-label", re.compile("effective: all"))
+    button(view, "Next").focus()
+    for _ in range(2):
+        notebook.page.keyboard.press("Enter")
+    expect(said).to_contain_text("All is given up")
+    expect(drawn).to_have_attribute("aria-label", re.compile("effective: none"))
+    notebook.page.keyboard.press("Enter")
+    expect(said).to_contain_text("Root again")
+    expect(drawn).to_have_attribute("aria-label", re.compile("effective: all"))
+
+    view.get_by_label("Who").select_option("another user")
+    expect(drawn).to_have_attribute("aria-label", re.compile("user 1000.*: none"))
+    answers_at_once(
+        "the five sets", picture(view), button(view, "Back"), button(view, "Next")
+    )
+
+
 # The filter
 
 

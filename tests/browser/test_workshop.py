@@ -1,5 +1,6 @@
 """A participant works through a copy: predicts, runs, answers, is told."""
 
+import re
 from collections.abc import Generator
 
 import pytest
@@ -93,6 +94,45 @@ def test_what_is_typed_in_a_hurry_is_taken_whole(fresh: Notebook) -> None:
 
     told = fresh.run(first + 1).locator(".jp-OutputArea-output").last
     expect(told).to_contain_text("You said “1234”")
+
+
+CONTROLS = """
+import ipywidgets
+ipywidgets.VBox([
+    ipywidgets.RadioButtons(options=["one", "two"], value="one"),
+    ipywidgets.Dropdown(options=["one", "two"], value="one"),
+    ipywidgets.IntSlider(value=1, max=4),
+])
+"""
+SELECTED = re.compile("jp-mod-selected")
+
+
+def test_the_arrow_keys_are_those_of_the_control_that_has_the_focus(
+    run_cells: RunCells,
+) -> None:
+    notebook = run_cells(CONTROLS, "pass")
+    keys, first = notebook.page.keyboard, notebook.cell(0)
+    radios = first.get_by_role("radio")
+    expect(radios).to_have_count(2)
+
+    notebook.run(0)
+    radios.first.focus()
+    keys.press("ArrowDown")
+    expect(radios.nth(1)).to_be_checked()
+    expect(radios.nth(1)).to_be_focused()
+    first.get_by_role("combobox").focus()
+    keys.press("ArrowDown")
+    expect(first.get_by_role("combobox")).to_have_value("two")
+    first.locator(".noUi-handle").focus()
+    keys.press("ArrowRight")
+    expect(first.locator(".widget-readout")).to_have_text("2")
+    expect(first).to_have_class(SELECTED)
+
+    notebook.cell(1).locator(".jp-InputPrompt").click()
+    keys.press("ArrowUp")
+    expect(first).to_have_class(SELECTED)
+    keys.press("ArrowDown")
+    expect(notebook.cell(1)).to_have_class(SELECTED)
 
 
 @in_notebook(*PATHS)

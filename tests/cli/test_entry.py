@@ -19,8 +19,9 @@ ROOMS = {
     "cli.": "entry finder options parser values",
     "images.": "cache notes ours search",
     "isolation.": "capabilities cgroups devices idmaps keyring limits masks mounts"
-    " namespaces rootfs users volumes",
+    " namespaces rootfs seccomp users volumes",
     "isolation.cgroups.": "group hierarchies janitor makers v1 v2",
+    "isolation.seccomp.": "compiled",
     "kernel.": "ffi flags held hints kept_back libc procfs program record syscalls"
     " tracing",
     "runtime.": "channel container direct errors init inside lifeline ownership spec"

@@ -203,7 +203,8 @@ def test_to_gain_no_more_is_written_in_many_ways(text: str, is_so: bool) -> None
     ("text", "cause"),
     [("no-new-privileges=", "neither true nor false: ''"),
      ("no-new-privileges:maybe", "'maybe'"), ("no-new-privileges==1", "'=1'"),
-     ("no_new_privs", "not no-new-privileges: 'no_new_privs'"), ("", "''"),
+     ("no_new_privs", "no-new-privileges or seccomp: 'no_new"), ("", "''"),
+     ("seccomp", "seccomp=FILE"), ("seccomp=", "seccomp=unconfined"),
      ("=true", "'=true'"), ("label=disable", "'label=disable'")],
 )  # fmt: skip
 def test_any_other_security_is_refused(text: str, cause: str) -> None:

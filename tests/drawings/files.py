@@ -4,6 +4,7 @@ from pathlib import Path
 
 from cfslib.views.page import Markup
 from tests.drawings import (
+    capabilities,
     cfs_run,
     chroot,
     hostname,
@@ -12,6 +13,7 @@ from tests.drawings import (
     seccomp,
     start,
     strips,
+    users,
 )
 
 IMAGES = Path(__file__).parents[2] / "notebooks/images"
@@ -33,6 +35,8 @@ def drawn() -> dict[str, Markup]:
         "04-trap.svg": chroot.trap(),
         "04-pivot.svg": chroot.pivot(),
         "05-run-and-become.svg": cfs_run.run_and_become(),
+        "06-rulers.svg": users.rulers(),
+        "10-five-sets.svg": capabilities.five_sets(),
         "11-filter.svg": seccomp.between(),
         "20-cost.svg": start.cost(),
         "host-and-container.svg": start.readme(),

@@ -17,22 +17,33 @@ CHAPTERS = {
         ("IPC", "CGROUP"),
         "New: IPC and CGROUP.  cfs run takes all these, and NET if you ask for it.",
     ),
+    "06": ((), "USER is from 01.  Here it gets more than one user."),
+    "10": ((), "No new namespace.  New: root inside has twelve of some forty rights."),
     "11": ((), "No new namespace: a filter in front of the kernel, for each call."),
     "20": ((), "All that cfs run takes.  NET and TIME are shared with the host."),
 }
-LEFT, TOP, HIGH, WIDE, PITCH = 10, 14, 44, 71, 74
+# Two rows of four: in a narrow window one row of eight is too small to read.
+LEFT, TOP, WIDE, HIGH, ROW = 10, 12, 138, 44, 4
+ACROSS, DOWN = WIDE + 6, HIGH + 11
 
 
 def strip(chapter: str) -> Markup:
     """Return the strip of one chapter."""
     there, new = has(chapter), CHAPTERS[chapter][0]
     tiles = [
-        _tile(kind, word, LEFT + PITCH * n, WIDE, kind in there, kind in new)
+        _tile(kind, word, *_place(n), (WIDE, HIGH), kind in there, kind in new)
         for n, (kind, word) in enumerate(zip(KINDS, WORDS, strict=True))
     ]
-    root = _tile(ROOT, "root", 607, 43, ROOT in there, ROOT in new)
-    caption = text(LEFT + 4, 86, CHAPTERS[chapter][1], "small")
-    return picture(98, title(chapter), *tiles, root, caption)
+    size = (64, DOWN + HIGH)
+    beside = LEFT + ACROSS * ROW
+    root = _tile(ROOT, "root", beside, TOP, size, ROOT in there, ROOT in new)
+    caption = text(LEFT + 2, 141, CHAPTERS[chapter][1], "small")
+    return picture(152, title(chapter), *tiles, root, caption)
+
+
+def _place(number: int) -> tuple[int, int]:
+    """Return the left and the top of the tile of a kind."""
+    return LEFT + ACROSS * (number % ROW), TOP + DOWN * (number // ROW)
 
 
 def has(chapter: str) -> list[str]:
@@ -53,25 +64,28 @@ def title(chapter: str) -> str:
     return f"What the container has to itself so far: {own}."
 
 
-def _tile(kind: str, word: str, x: float, width: float, own: bool, new: bool) -> Markup:
+def _tile(
+    kind: str, word: str, x: int, y: int, size: tuple[int, int], own: bool, new: bool
+) -> Markup:
     colour = NAMESPACES.get(kind, "var(--ink)")
     on = letters_on(colour) if kind in NAMESPACES else "var(--panel)"
     ink = f"fill: {on}" if own else None
     style = f"fill: {colour}; stroke: {colour}" if own else None
-    centre = x + width / 2
+    width, height = size
+    centre, middle = x + width / 2, y + height / 2
     return join(
         element(
-            "rect", x=x, y=TOP, width=width, height=HIGH, rx=6, style=style,
+            "rect", x=x, y=y, width=width, height=height, rx=6, style=style,
             class_="box" if own else "box dashed",
         ),
-        _word(centre, TOP + 18, kind, "bold least", ink),
-        _word(centre, TOP + 34, word, "least", ink),
-        element("rect", x=x, y=TOP + HIGH + 4, width=width, height=3, class_="tip")
+        _word(centre, middle - 3, kind, "bold", ink),
+        _word(centre, middle + 16, word, "", ink),
+        element("rect", x=x, y=y + height + 4, width=width, height=3, class_="tip")
         if new
         else "",
     )  # fmt: skip
 
 
 def _word(x: float, y: float, word: str, size: str, ink: str | None) -> Markup:
-    class_ = f"middle {size}" if ink else f"middle {size} soft"
+    class_ = " ".join(filter(None, ("middle", size, "" if ink else "soft")))
     return element("text", word, x=x, y=y, class_=class_, style=ink)

@@ -1,5 +1,6 @@
 """Id maps: who a user inside is outside."""
 
+import errno
 import os
 import shutil
 import signal
@@ -94,6 +95,38 @@ def test_a_map_is_written_once() -> None:
 
     with pytest.raises(PermissionError, match="write"):
         in_child(twice)
+
+
+@needs_user_namespaces
+def test_a_second_write_to_the_same_open_file_is_invalid() -> None:
+    def twice() -> int | None:
+        uid = os.getuid()
+        syscalls.unshare(Namespace.USER)
+        fd = os.open("/proc/self/uid_map", os.O_WRONLY)
+        os.write(fd, f"0 {uid} 1".encode())
+        try:
+            os.write(fd, f"0 {uid} 1".encode())
+        except OSError as error:
+            return error.errno
+        return None
+
+    assert in_child(twice) == errno.EINVAL
+
+
+@needs_root
+@needs_user_namespaces
+@pytest.mark.parametrize(("lines", "is_sorted"), [(5, False), (6, True)])
+def test_more_than_five_lines_come_back_sorted(lines: int, is_sorted: bool) -> None:
+    maps = [IdMap(n * 10, 100_000 + n, 1) for n in range(lines, 0, -1)]
+
+    def written() -> list[IdMap]:
+        userns = idmaps.make(maps, maps)
+        syscalls.setns(userns, Namespace.USER)
+        return idmaps.read_maps()
+
+    found = in_child(written)
+    assert sorted(map(str, found)) == sorted(map(str, maps))
+    assert (found != maps) is is_sorted
 
 
 @needs_user_namespaces

@@ -3,6 +3,7 @@
 import errno
 import os
 import resource
+import struct
 import sys
 import threading
 from collections.abc import Callable
@@ -13,13 +14,7 @@ from cfslib.isolation.idmaps import IdMap
 from cfslib.isolation.mounts import MountFlag
 from cfslib.isolation.namespaces import Namespace, link
 from cfslib.kernel import syscalls
-from cfslib.kernel.syscalls import (
-    FilterFlag,
-    MountAttr,
-    Prctl,
-    Seccomp,
-    TreeFlag,
-)
+from cfslib.kernel.syscalls import FilterFlag, MountAttr, Prctl, Seccomp, TreeFlag
 
 NOBODY = 65534
 
@@ -199,6 +194,15 @@ def set_filter(program: bytes = ALLOW, gives_up: bool = False, flags: int = 0) -
     syscalls.seccomp(Seccomp.SET_MODE_FILTER, flags, program)
 
 
+def without_seccomp() -> None:
+    """Have a filter answer as a kernel does that has none."""
+    refuse = {"x86_64": 317, "ppc64le": 358}.get(os.uname().machine, 277)
+    parts = (0x20, 0, 0), (0x15, 0x100, refuse), (6, 0, 0x5_0026), (6, 0, 0x7FFF_0000)
+    syscalls.prctl(Prctl.SET_NO_NEW_PRIVS, 1)
+    syscalls.filter_calls(b"".join(struct.pack("=HHI", *part) for part in parts))
+    set_filter()
+
+
 def two_listeners() -> None:
     set_filter(gives_up=True, flags=FilterFlag.NEW_LISTENER)
     set_filter(flags=FilterFlag.NEW_LISTENER)
@@ -242,6 +246,7 @@ WAYS: dict[tuple[str, int], Callable[[], object]] = {
     ("umount2", errno.EINVAL): lambda: with_mounts(lambda: syscalls.umount2("/proc")),
     ("pivot_root", errno.EBUSY): lambda: with_mounts(pivot_to_a_directory_of_the_root),
     ("pivot_root", errno.EINVAL): lambda: with_mounts(pivot_to_a_directory),
+    ("capset", errno.EPERM): lambda: as_nobody(lambda: syscalls.capset(1, 1, 0)),
     ("chroot", errno.EPERM): lambda: as_nobody(lambda: syscalls.chroot("/tmp")),
     ("chdir", errno.ENOENT): lambda: syscalls.chdir(ABSENT),
     ("open_tree", errno.ENOENT): lambda: with_mounts(
@@ -249,6 +254,7 @@ WAYS: dict[tuple[str, int], Callable[[], object]] = {
     ),
     ("seccomp", errno.EACCES): lambda: as_nobody(set_filter),
     ("seccomp", errno.EINVAL): lambda: set_filter(b"", gives_up=True),
+    ("seccomp", errno.ENOSYS): without_seccomp,
     ("seccomp", errno.EBUSY): two_listeners,
     ("mount_setattr", errno.EPERM): lambda: as_its_root(
         Namespace.MNT, lambda: map_owners("/etc", idmaps.make([ROOT], [ROOT]))

@@ -50,6 +50,7 @@ CONTAINERS = {
         125,
     ),
     "with a volume": (TRUE.changed(volumes=[Volume("/usr", "/made/for/it")]), 0),
+    "that gains no more": (TRUE.changed(no_new_privileges=True, capabilities=()), 0),
     "with nothing to write to": (TRUE.changed(read_only=True), 0),
     "that fails": (Spec(["false"]), 1),
 }

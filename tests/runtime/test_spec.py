@@ -66,7 +66,6 @@ def test_a_path_is_kept_as_text(tmp_path: Path) -> None:
         ({"env": {"A": 1}}, "A in env is 1"),
         ({"user": 1000}, '"1000"'),
         ({"groups": "staff"}, r'\["staff"\]'),
-        ({"userns": True}, "host, private or keep-id"),
         ({"namespaces": "UTS"}, "Namespace.UTS"),
         ({"limits": 6}, r"Limits\("),
         ({"volumes": Volume}, r"\[Volume"),
@@ -91,6 +90,12 @@ def test_a_volume_says_what_it_wants() -> None:
         Volume("/data", "data")
     with pytest.raises(TypeError, match="did you mean 'source'"):
         Volume(src="/data", target="/data")  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize("word", ["auto", "HOST", True, None])
+def test_a_word_that_means_nothing_is_refused(word: Any) -> None:
+    with pytest.raises(ValueError, match="host, private, keep-id"):
+        Spec(["true"], userns=word)
 
 
 def test_every_mapping_is_an_environment() -> None:
@@ -120,6 +125,8 @@ EVERYTHING = Spec(
     volumes=[Volume("/a", "/b", read_only=True), Volume("/c", "/d")],
     capabilities={Capability.CHOWN, Capability.SYS_PTRACE},
     no_new_privileges=True,
+    filter=b"\x06\0\0\0\0\0\xff\x7f",
+    filter_flags=4,
     read_only=True,
     layer_max=1 << 20,
     terminal=True,

@@ -29,6 +29,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from cfslib.isolation.capabilities import Capability
+
 _ALLOW = bytes.fromhex("060000000000ff7f")  # ret ALLOW
 
 
@@ -45,6 +47,28 @@ def default_filter(capabilities: "Collection[int]") -> bytes:
         for at in opened.get(int(capability), ()):
             program[8 * at : 8 * at + 8] = _ALLOW
     return bytes(program)
+
+
+def filter_from(
+    path: str, capabilities: "Collection[Capability]"
+) -> "tuple[bytes, int, list[str]]":
+    """Return the filter that a profile describes, its flags, and names of no call.
+
+    The file is in Docker's format.  Raise ValueError if it makes no sense, or asks a
+    process that is not there.
+    """
+    # Here, because hardly any container needs it.
+    from cfslib.isolation.seccomp import bpf, compiler, profile
+    from cfslib.isolation.seccomp.data import Action
+
+    read = profile.load(path, capabilities)
+    if Action.USER_NOTIF in [read.default, *(rule.action for rule in read.rules)]:
+        raise ValueError(f"{path}: SCMP_ACT_NOTIFY, but nobody is there to be asked")
+    try:
+        program = bpf.pack(compiler.compiled(read))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    return program, read.flags, read.unknown_names()
 
 
 def filter_calls(program: bytes, flags: int = 0) -> None:

@@ -212,7 +212,7 @@ def _condition(part: "dict[str, Any]", where: str) -> Condition:
         if type(number) is not int or not 0 <= number < 1 << 64:
             raise ValueError(f"value of {where} is {number}, but has 64 bits")
     if op == "MASKED_EQ":
-        return Condition(index, op, second, mask=value)
+        return Condition(index, op, second & value, mask=value)
     return Condition(index, op, value)
 
 

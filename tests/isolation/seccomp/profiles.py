@@ -34,7 +34,10 @@ def conditions(draw: st.DrawFn) -> Condition:
     op = draw(st.sampled_from(COMPARISONS))
     mask = draw(values) if op == "MASKED_EQ" else 0
     return Condition(
-        draw(st.integers(0, 5)), op, draw(values) & (mask or 2**64 - 1), mask
+        draw(st.integers(0, 5)),
+        op,
+        draw(values) & (mask if op == "MASKED_EQ" else 2**64 - 1),
+        mask,
     )
 
 

@@ -74,6 +74,12 @@ def test_of_a_mask_comes_the_mask_first(
     assert only.conditions[0].holds(arguments) == holds
 
 
+def test_bits_that_the_mask_has_not_are_not_compared() -> None:
+    (only,) = profile.read(text(rule(args=[MASK | {"valueTwo": 11}]))).rules
+
+    assert only.conditions == (Condition(2, "MASKED_EQ", 3, mask=7),)
+
+
 MODULE = {Capability.SYS_MODULE}
 BOTH = MODULE | {Capability.SYS_BOOT}
 CAPS = {"caps": ["CAP_SYS_MODULE", "CAP_SYS_BOOT"]}
