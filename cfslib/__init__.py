@@ -104,7 +104,10 @@ observe: look at what runs, from outside
     supervisor    answer the calls of a process in the kernel's place
     filtered      what becomes of a program if a filter answers some of its calls
     meter         how much a running container uses, read from outside
+    trees         directories of the kernel's in which groups can be made to try things
+    figures       how much a group or a container uses, as `docker stats` shows it
     pressure      press a container against its limits, and watch what comes of it
+    groups        three groups side by side, a load in each, and what they use
     c_values      the argument of a call, written in C
     in_c          the calls that a trace shows, written in C
 
@@ -136,11 +139,13 @@ cli: the `cfs` command
 For notebooks: what their chapters import, besides a lesson and views of their own.
 
     kernel        procfs, syscalls
-    isolation     capabilities, idmaps, limits, mounts, namespaces, rootfs, seccomp
+    isolation     capabilities, cgroups, idmaps, limits, mounts, namespaces, rootfs
+    isolation     seccomp
     images        cache, host_tools, inventory
     children      in_child
     runtime       init, inside, ownership, run, spec
-    observe       climb, file_fates, filtered, leak, owners, passing_on, pressure
-    observe       rights, sightings, stages, succession, supervisor, twelve
+    observe       climb, figures, file_fates, filtered, groups, leak, owners
+    observe       passing_on, pressure, rights, sightings, stages, succession
+    observe       supervisor, twelve
     doctor        extras, report
 """

@@ -78,7 +78,8 @@ def _controllers_in_a_scope() -> set[str]:
     line = scope.words(["sh", "-c", look, *tree])
     if not tree or not line:
         return set()
-    done = subprocess.run(line, capture_output=True, text=True, stdin=DEVNULL)
+    env = scope.environment()
+    done = subprocess.run(line, env=env, capture_output=True, text=True, stdin=DEVNULL)
     return set(done.stdout.split())
 
 

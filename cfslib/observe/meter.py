@@ -47,9 +47,9 @@ class Meter:
         if pid is None:
             return None
         if not self._version:
-            return _processes(pid)
+            return processes(pid)
         usage, events = _FILES[self._version, self._setting]
-        self._group = self._group or _group_of(pid, self._controller, usage)
+        self._group = self._group or group_of(pid, self._controller, usage)
         if self._group is None:
             return None
         lines = (self._group / events).read_text().splitlines()
@@ -67,8 +67,11 @@ def _first_process(note: Path) -> int | None:
     return None
 
 
-def _group_of(pid: int, controller: str, usage: str) -> Path | None:
-    """Return the cgroup that counts a container; None while it is still in ours."""
+def group_of(pid: int, controller: str, usage: str) -> Path | None:
+    """Return the cgroup that counts a container; None while it is still in ours.
+
+    It has a file of the name `usage`.
+    """
     home = hierarchies.home_of(controller)
     ours, theirs = (_place(of, home.version, controller) for of in ("self", pid))
     if ours == theirs:
@@ -85,9 +88,9 @@ def _place(pid: int | str, version: int, controller: str) -> str:
     raise FileNotFoundError(f"no cgroup for {controller}")
 
 
-def _processes(pid: int) -> int:
+def processes(pid: int) -> int:
     """Return how many processes there are: this one, and all that came from it."""
-    return 1 + sum(_processes(child) for child in _children(pid))
+    return 1 + sum(processes(child) for child in _children(pid))
 
 
 def _children(pid: int) -> list[int]:

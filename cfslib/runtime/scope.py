@@ -24,9 +24,7 @@ def begin_anew(error: OSError, path: str | None = None) -> None:
     """
     line = words([sys.executable, *sys.orig_argv[1:]], path)
     if isinstance(error, CannotLimit) and line and not v2.is_in_scope_of_ours():
-        os.environ[RUNTIME] = _directory()
-        sys.stdout.flush()
-        os.execv(line[0], line)
+        os.execve(line[0], line, environment())
 
 
 def words(argv: Sequence[str], path: str | None = None) -> list[str]:
@@ -40,6 +38,11 @@ def words(argv: Sequence[str], path: str | None = None) -> list[str]:
     name = f"--unit={v2.SCOPE}{os.getpid()}"
     options = ["--user", "--scope", "--quiet", "--collect", "--property=Delegate=yes"]
     return [str(systemd_run), *options, name, "--", *argv]
+
+
+def environment() -> dict[str, str]:
+    """Return our environment, and in it where the user's systemd is."""
+    return os.environ | {RUNTIME: _directory()}
 
 
 def _directory() -> str:

@@ -89,14 +89,12 @@ class Spec(Record):
         self.user = _one("user", user, str, 'text such as "1000" or "1000:1000"')
         self.groups = _each("groups", groups, str, 'a list such as ["staff"]')
         self.userns = _word("userns", userns, ("", *USERNS))
-        self.namespaces = Namespace(
-            _one("namespaces", namespaces, int, "such as Namespace.UTS | Namespace.PID")
-        )
+        kinds = _one("namespaces", namespaces, int, "such as Namespace.UTS")
+        self.namespaces = Namespace(kinds)
         self.limits = _one("limits", limits or Limits(), Limits, "Limits(pids_max=...)")
         self.volumes = _each("volumes", volumes, Volume, "a list such as [Volume(...)]")
-        self.capabilities = frozenset(
-            _each("capabilities", capabilities, Capability, "{Capability.KILL, ...}")
-        )
+        rights = _each("capabilities", capabilities, Capability, "{Capability.KILL}")
+        self.capabilities = frozenset(rights)
         self.no_new_privileges = no_new_privileges
         packed = "bytes, as bpf.pack makes them; b'' for none"
         self.filter = None if filter is None else _one("filter", filter, bytes, packed)
@@ -104,9 +102,8 @@ class Spec(Record):
         self.layer_max = _one("layer_max", layer_max, int, "a number of bytes")
         self.read_only = read_only
         self.terminal, self.interactive = terminal, interactive
-        self.leave_out = frozenset(
-            _each("leave_out", leave_out, str, 'a set such as {"pivot"}')
-        )
+        steps = _each("leave_out", leave_out, str, 'a set such as {"pivot"}')
+        self.leave_out = frozenset(steps)
 
     def environment(self, term: str = "dumb", home: str = "/root") -> "dict[str, str]":
         """Return what the command finds in its environment, and no more."""

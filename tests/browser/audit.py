@@ -1,5 +1,6 @@
 """What can be measured in a page: how readable it is, and how fast it answers."""
 
+from collections.abc import Sequence
 from typing import TypeAlias
 
 from axe_playwright_python.sync_playwright import Axe
@@ -21,6 +22,9 @@ body { height: 100vh }
     color: inherit !important; background: none !important
 }
 """
+
+# The two themes differ in their colours alone.
+RULES = {"light": (), "dark": ("color-contrast",)}
 
 # A control to click, or a box and what to write into it.
 Step: TypeAlias = Locator | tuple[Locator, str]
@@ -55,8 +59,9 @@ USABLE = """view => [...view.querySelectorAll("*")]
     .map(([number, one]) => [number, one.outerHTML])"""
 
 
-def findings(page: Page, *places: str) -> list[str]:
-    """Return what axe finds grave in these places of a page."""
+def findings(page: Page, *places: str, rules: Sequence[str] = ()) -> list[str]:
+    """Return what axe finds grave in these places of a page, by these rules or all."""
+    only = {"runOnly": list(rules)} if rules else {}
     sheet = page.add_style_tag(content=WITHOUT_ITS_FAULTS)
     found = Axe().run(
         page,
@@ -64,7 +69,7 @@ def findings(page: Page, *places: str) -> list[str]:
             "include": [[place] for place in places],
             "exclude": [[place] for place in EXCUSED],
         },
-        options={"resultTypes": ["violations"]},
+        options={"resultTypes": ["violations"]} | only,
     )
     sheet.evaluate("sheet => sheet.remove()")
     return [
@@ -89,9 +94,10 @@ def out_of_reach(view: Locator) -> list[str]:
     """Walk through a view with the key Tab; return what only a mouse could use."""
     missed = dict(view.evaluate(USABLE))
     view.evaluate("view => { view.tabIndex = -1; view.focus() }")
+    found = view.element_handle()  # once, and not for each stop
     while True:
         view.page.keyboard.press("Tab")
-        stop = view.evaluate(STOP)
+        stop = found.evaluate(STOP)
         if stop is None:
             return list(missed.values())
         missed.pop(stop, None)

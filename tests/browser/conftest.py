@@ -3,18 +3,20 @@
 import os
 import shutil
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from cfslib.lessons import handout
 from tests.browser import lab, learner
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 QUIET = (  # it asks for nothing but what a page asks for
     "--disable-background-networking",
     "--disable-component-update",
+    "--disable-gpu",  # or where there is none, it is played by the processor
     "--disable-quic",
     "--disable-sync",
     "--no-first-run",
@@ -64,51 +66,102 @@ def jupyterlab(tmp_path_factory: pytest.TempPathFactory) -> Generator[lab.Lab]:
         yield started
 
 
+@pytest.fixture(scope="session")
+def failures() -> list[str]:
+    """Return a list of what scripts have failed with, in any window."""
+    return []
+
+
+@pytest.fixture(autouse=True)
+def no_script_fails(failures: list[str]) -> Generator[None]:
+    """Have a test fail in which a script did."""
+    yield
+    seen = failures.copy()
+    failures.clear()
+    assert not seen
+
+
 @contextmanager
-def window(browser: Browser) -> Generator[Page]:
-    """Open a window with nothing in it; no script in it may fail."""
-    size: ViewportSize = {"width": learner.WIDTH, "height": learner.HEIGHT}
-    with browser.new_context(viewport=size) as context:
+def window(browser: Browser, failures: list[str]) -> Generator[Page]:
+    """Open a window with nothing in it."""
+    with browser.new_context(viewport=learner.SIZE) as context:
         opened = context.new_page()
         opened.set_default_timeout(PATIENCE)
-        wrong: list[str] = []
-        opened.on("pageerror", lambda error: wrong.append(str(error)))
+        opened.on("pageerror", lambda error: failures.append(str(error)))
         yield opened
-
-    assert not wrong
 
 
 @pytest.fixture
-def page(browser: Browser) -> Generator[Page]:
+def page(browser: Browser, failures: list[str]) -> Generator[Page]:
     """Open a window for one test."""
-    with window(browser) as opened:
+    with window(browser, failures) as opened:
         yield opened
 
 
+# Loading JupyterLab takes longer than most tests.  So there are two windows in which it
+# stays: one for notebooks that many tests look at, and one for what a test opens.
+
+
+@pytest.fixture(scope="session")
+def window_of_all(browser: Browser, failures: list[str]) -> Generator[Page]:
+    """Open a window for notebooks that many tests share."""
+    with window(browser, failures) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def window_of_one(browser: Browser, failures: list[str]) -> Generator[Page]:
+    """Open a window for notebooks that a test has to itself."""
+    with window(browser, failures) as opened:
+        yield opened
+
+
+@contextmanager
+def opened(page: Page, jupyterlab: lab.Lab, name: str) -> Generator[learner.Notebook]:
+    """Open a notebook, and close it with its kernel."""
+    notebook = learner.opened(page, jupyterlab, name)
+    yield notebook
+    notebook.close()
+    jupyterlab.end_kernel(name)
+
+
 @pytest.fixture
-def run_cells(page: Page, jupyterlab: lab.Lab) -> Generator[RunCells]:
+def run_cells(window_of_one: Page, jupyterlab: lab.Lab) -> Generator[RunCells]:
     """Return a function that runs cells in a notebook of their own, for one test."""
+    with ExitStack() as stack:
 
-    def run(*cells: str) -> learner.Notebook:
-        opened = learner.opened(page, jupyterlab, jupyterlab.write(NAME, *cells))
-        opened.run_all()
-        return opened
+        def run(*cells: str) -> learner.Notebook:
+            name = jupyterlab.write(NAME, *cells)
+            notebook = stack.enter_context(opened(window_of_one, jupyterlab, name))
+            notebook.run_all()
+            return notebook
 
-    yield run
-    jupyterlab.end_kernel(NAME)
+        yield run
+
+
+@pytest.fixture
+def fresh(
+    window_of_one: Page, jupyterlab: lab.Lab, request: pytest.FixtureRequest
+) -> Generator[learner.Notebook]:
+    """Open a notebook in which nothing has been run."""
+    handout.bring_back(jupyterlab.copy(request.param))
+    with opened(window_of_one, jupyterlab, request.param) as notebook:
+        notebook.look_at_all()
+        yield notebook
 
 
 @pytest.fixture(scope="session")
 def notebook(
-    request: pytest.FixtureRequest, browser: Browser, jupyterlab: lab.Lab
+    request: pytest.FixtureRequest, window_of_all: Page, jupyterlab: lab.Lab
 ) -> Generator[learner.Notebook]:
     """Open a notebook and run it, once for all tests that are `in_notebook` of it."""
-    with window(browser) as page:
-        opened = learner.opened(page, jupyterlab, request.param)
-        opened.run_all()
-        opened.look_at_all()
-        yield opened
-        jupyterlab.end_kernel(request.param)
+    handout.bring_back(jupyterlab.copy(request.param))
+    with opened(window_of_all, jupyterlab, request.param) as notebook:
+        notebook.look_at_all()
+        notebook.at_first = notebook.read(), notebook.outputs()
+        notebook.run_all()
+        notebook.look_at_all()
+        yield notebook
 
 
 def in_notebook(*names: str) -> pytest.MarkDecorator:

@@ -20,7 +20,7 @@ import websocket
 TOP = Path(__file__).parents[2]
 PATHS = {path.stem: path for path in sorted((TOP / "notebooks").glob("*.ipynb"))}
 COPIES = "work"
-PATIENCE = 60  # seconds for the server to start
+PATIENCE = 60  # seconds for the server to start, or a kernel
 TOKEN = "for-this-run-alone"
 KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)"}
 SETTINGS = {
@@ -54,13 +54,12 @@ class Lab:
         nbformat.write(made, self.copy(name))
         return name
 
-    def is_at_rest(self, notebook: str) -> bool:
-        """Say if a browser is connected to its kernel, and that has nothing to do."""
-        return any(
-            session["kernel"]["execution_state"] == "idle"
-            and session["kernel"]["connections"]
-            for session in self._sessions(notebook)
-        )
+    def wait_for_kernel(self, notebook: str) -> None:
+        """Wait until a browser is connected to it, and it has nothing to do."""
+        end = time.monotonic() + PATIENCE
+        while not self._is_at_rest(notebook):
+            assert time.monotonic() < end, f"no kernel for {notebook}"
+            time.sleep(0.1)
 
     def end_kernel(self, notebook: str) -> None:
         """End the kernel of a notebook."""
@@ -84,6 +83,13 @@ class Lab:
             terminal.close()
             self._ask("DELETE", f"api/terminals/{name}")
         return said.partition("begin")[2].partition("end")[0].strip()
+
+    def _is_at_rest(self, notebook: str) -> bool:
+        return any(
+            session["kernel"]["execution_state"] == "idle"
+            and session["kernel"]["connections"]
+            for session in self._sessions(notebook)
+        )
 
     def _sessions(self, notebook: str) -> list[dict[str, Any]]:
         every = json.loads(self._ask("GET", "api/sessions"))

@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 import nbformat
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, ViewportSize, expect
 
-from tests.browser.lab import Lab
-from tests.conftest import wait_until
+from tests.browser.lab import COPIES, Lab
 
 WIDTH, HEIGHT = 1280, 900
+SIZE: ViewportSize = {"width": WIDTH, "height": HEIGHT}
 PATIENCE = 60_000  # milliseconds, for what should take a few thousand
 VIEW = ".jp-OutputArea-output:has(.jupyter-widgets)"  # one that is drawn
+LAUNCHER = ".jp-Launcher"
 RED = '[data-mime-type="application/vnd.jupyter.stderr"]'  # errors, too, look so
 
 DONE = re.compile(r"\[\d+\]")
@@ -31,18 +32,33 @@ THEMES: tuple[Theme, ...] = ("light", "dark")
 
 
 def opened(page: Page, lab: Lab, name: str) -> "Notebook":
-    """Open a notebook and wait for its cells and its kernel."""
+    """Open a notebook, and wait for its cells and its kernel.
+
+    A window loads JupyterLab with its first notebook, and again if a test has failed.
+    """
     start = time.monotonic()
-    page.goto(lab.address(name))
+    if page.locator(LAUNCHER).count():  # all that is there when notebooks are closed
+        choose(page, "File", "Open from Path…")
+        page.locator(".jp-Dialog input").fill(f"{COPIES}/{name}.ipynb")
+        page.keyboard.press("Enter")
+    else:
+        page.goto(lab.address(name))
     notebook = Notebook(page, lab.copy(name))
     # JupyterLab says "idle" from the first, and adds one cell after the other: what
     # is started before it has all of them runs only those that are there.
+    # It adds them when it is idle, and while nothing is drawn that may be never.
     page.wait_for_function(ALL_ARE_THERE, arg=len(notebook.saved()), timeout=PATIENCE)
-    assert wait_until(lambda: lab.is_at_rest(name))
+    lab.wait_for_kernel(name)
     status = page.locator(".jp-Notebook-ExecutionIndicator")
     expect(status).to_have_attribute("data-status", "idle", timeout=PATIENCE)
     notebook.seconds = time.monotonic() - start
     return notebook
+
+
+def choose(page: Page, menu: str, item: str) -> None:
+    """Choose from JupyterLab's menus."""
+    page.locator(".lm-MenuBar-item", has_text=menu).click()
+    page.get_by_role("menuitem", name=item, exact=True).click()
 
 
 @dataclass
@@ -52,13 +68,14 @@ class Notebook:
     page: Page
     path: Path
     seconds: float = 0  # that it took to open, and to run
+    at_first: tuple[str, int] = "", 0  # its text and outputs, before any cell was run
 
     def run_all(self) -> None:
         """Run all cells, as from the menu, and wait until the last has ended."""
         start = time.monotonic()
-        self.page.locator(".lm-MenuBar-item", has_text="Run").click()
-        self.page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-        self.page.wait_for_function(ALL_HAVE_RUN, timeout=PATIENCE)
+        choose(self.page, "Run", "Run All Cells")
+        # To ask at each frame, as is usual, would have it draw frames for that alone.
+        self.page.wait_for_function(ALL_HAVE_RUN, timeout=PATIENCE, polling=100)
         self.seconds += time.monotonic() - start
 
     def saved(self) -> list[Any]:
@@ -74,6 +91,25 @@ class Notebook:
         self.page.locator(".jp-WindowedPanel-outer").evaluate(
             "notebook => { notebook.scrollTop = 0 }"
         )
+
+    def read(self) -> str:
+        """Return what there is to read."""
+        return self.page.locator(".jp-Notebook").inner_text()
+
+    def outputs(self) -> int:
+        """Return how many outputs there are."""
+        return self.page.locator(".jp-OutputArea-output").count()
+
+    def close(self) -> None:
+        """Close it without saving, so that the window is as before."""
+        self.page.set_viewport_size(SIZE)
+        self.use("light")
+        choose(self.page, "File", "Close All Tabs")
+        discard = self.page.get_by_role("button", name="Discard")
+        expect(discard.or_(self.page.locator(LAUNCHER))).to_be_visible()
+        if discard.count():
+            discard.click()
+        expect(self.page.locator(".jp-Notebook")).to_have_count(0)
 
     def cell(self, number: int) -> Locator:
         """Return one cell, counted from 0."""

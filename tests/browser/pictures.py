@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import pytest
 from playwright.sync_api import Locator, expect
 
+from tests.browser import test_pages
 from tests.browser.conftest import SHOTS, in_notebook
 from tests.browser.lab import TOP, Lab
 from tests.browser.learner import THEMES, Notebook
@@ -82,6 +83,12 @@ SCENES = (
     Scene("filter_steps", "11-seccomp", "filter_steps.view", press("Next", "A is")),
     Scene("profile_trial", "11-seccomp", "profile_trial.view"),
     Scene(
+        "group_tree",
+        "07-cgroups",
+        "group_tree.view",
+        press("Start all three", "noticed nothing"),
+    ),
+    Scene(
         "limit_gauge",
         "05-cfs-run",
         "limit_gauge.gauge",
@@ -116,6 +123,15 @@ def test_a_notebook_and_its_views_are_pictured(notebook: Notebook) -> None:
         notebook.use(theme)
         whole = notebook.page.locator(".jp-WindowedPanel-viewport")
         whole.screenshot(path=SHOTS / f"{name}-{theme}.png")
+
+
+offline, shown = test_pages.offline, test_pages.shown  # fixtures
+
+
+@test_pages.of(test_pages.PAGES)
+def test_a_page_is_pictured(shown: test_pages.Shown) -> None:
+    picture = SHOTS / f"page-{shown.name}-{shown.theme}.png"
+    shown.page.screenshot(path=picture, full_page=True)
 
 
 def drawn_by(code: str, notebook: Notebook) -> Locator:

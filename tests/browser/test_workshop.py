@@ -1,44 +1,32 @@
 """A participant works through a copy: predicts, runs, answers, is told."""
 
 import re
-from collections.abc import Generator
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from cfslib.lessons import handout
 from cfslib.lessons.predictions import Question, every
 from tests.browser.conftest import RunCells, in_notebook
-from tests.browser.lab import PATHS, Lab
-from tests.browser.learner import Notebook, opened
+from tests.browser.lab import PATHS
+from tests.browser.learner import Notebook
 from tests.conftest import needs_namespaces
 
 pytestmark = needs_namespaces
-
-
-@pytest.fixture
-def fresh(
-    page: Page, jupyterlab: Lab, request: pytest.FixtureRequest
-) -> Generator[Notebook]:
-    """Open a notebook in which nothing has been run."""
-    handout.bring_back(jupyterlab.copy(request.param))
-    notebook = opened(page, jupyterlab, request.param)
-    notebook.look_at_all()
-    yield notebook
-    jupyterlab.end_kernel(request.param)
 
 
 def questions(notebook: Notebook) -> list[Question]:
     return [q for q in every() if q.name.startswith(f"{notebook.path.stem}/")]
 
 
-@pytest.mark.parametrize("fresh", PATHS, indirect=True)
-def test_a_copy_gives_nothing_away(fresh: Notebook) -> None:
-    said = fresh.page.locator(".jp-Notebook").inner_text()
+@in_notebook(*PATHS)
+def test_a_copy_gives_nothing_away(notebook: Notebook) -> None:
+    said, outputs = notebook.at_first
 
-    assert fresh.page.locator(".jp-OutputArea-output").count() == 0
+    assert outputs == 0
+    assert notebook.saved()[0].source.splitlines()[0].strip("# ") in said
     assert "Solution" not in said
-    for question in questions(fresh):
+    for question in questions(notebook):
         assert question.text.replace("`", "") not in said
 
 

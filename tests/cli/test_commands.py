@@ -491,6 +491,22 @@ def test_another_user_is_another_user_inside() -> None:
 
 
 @needs_root
+def test_a_user_is_in_the_groups_that_name_it(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    host_tools.build(root, ["id"])
+    with (root / "etc/passwd").open("a") as passwd:
+        passwd.write("ada:x:1000:1001::/home/ada:/bin/sh\n")
+    with (root / "etc/group").open("a") as group:
+        group.write("staff:x:50:bob,ada\nwheel:x:51:bob\n")
+
+    def groups(user: str) -> str:
+        return printed("run", "--rootfs", root, "--user", user, "id", "-G")
+
+    assert groups("ada") == groups("1000") == "1001 50\n"
+    assert groups("ada:wheel") == "51\n"
+
+
+@needs_root
 def test_a_user_of_passwd_has_the_home_that_is_written_there() -> None:
     script = ("sh", "-c", "echo $HOME")
 

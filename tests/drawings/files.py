@@ -6,6 +6,7 @@ from cfslib.views.page import Markup
 from tests.drawings import (
     capabilities,
     cfs_run,
+    cgroups,
     chroot,
     hostname,
     mount,
@@ -37,6 +38,7 @@ def drawn() -> dict[str, Markup]:
         "05-run-and-become.svg": cfs_run.run_and_become(),
         "06-rulers.svg": users.rulers(),
         "10-five-sets.svg": capabilities.five_sets(),
+        "07-a-tree.svg": cgroups.a_tree(),
         "11-filter.svg": seccomp.between(),
         "20-cost.svg": start.cost(),
         "host-and-container.svg": start.readme(),

@@ -221,7 +221,8 @@ def test_a_container_of_an_ordinary_user_has_many_ids(
     tmp_path: Path, rootfs_dir: Path
 ) -> None:
     command = ["cat", "/proc/self/status", "/proc/self/uid_map"]
-    spec = Spec(command, rootfs=str(readable(rootfs_dir)), user="7:8")
+    root = str(readable(rootfs_dir))
+    spec = Spec(command, rootfs=root, user="7:8", groups=["9", "tty"])
 
     done = as_somebody(lambda: run.capture(spec), tmp_path / "etc", **etc_files())
 
@@ -229,6 +230,7 @@ def test_a_container_of_an_ordinary_user_has_many_ids(
     status = procfs.parse_status(done.stdout)
     assert {*status["Uid"].split()} == {"7"}
     assert {*status["Gid"].split()} == {"8"}
+    assert status["Groups"].split() == ["5", "9"]
     last_two = "\n".join(done.stdout.splitlines()[-2:])
     assert idmaps.parse_maps(last_two) == [IdMap(0, SOMEBODY), RANGE]
 

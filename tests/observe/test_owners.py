@@ -1,7 +1,6 @@
 """The same owners, seen from both sides of a map."""
 
 import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,12 @@ from cfslib.lessons.users import be_ordinary
 from cfslib.observe import owners
 from cfslib.observe.owners import NOBODY, Scene
 from tests.conftest import needs_root, needs_user_namespaces
+from tests.isolation.test_idmaps import (
+    RANGE,
+    as_somebody,
+    etc_files,
+    needs_newuidmap,
+)
 
 pytestmark = needs_user_namespaces
 
@@ -67,7 +72,6 @@ def test_it_needs_no_way_to_the_directory(
 
 
 @needs_root
-@pytest.mark.skipif(not shutil.which("newuidmap"), reason="needs newuidmap")
 @pytest.mark.parametrize("user", [0, 1, 5, 1000])
 def test_what_was_recorded_is_what_a_machine_shows(user: int) -> None:
     """But for the user, who is 1000 there."""
@@ -79,6 +83,19 @@ def test_what_was_recorded_is_what_a_machine_shows(user: int) -> None:
     pairs = [(one.inside, one.outside or 1000) for one in seen.seen[:3]]
     assert [(one.inside, one.outside) for one in recorded.seen[:3]] == pairs
     assert [one.name for one in recorded.seen] == [one.name for one in seen.seen]
+
+
+@needs_newuidmap
+@needs_root
+def test_a_line_in_subuid_makes_it_real(tmp_path: Path) -> None:
+    def looked() -> Scene:
+        return owners.look("ten users", 5)
+
+    scene = as_somebody(looked, tmp_path / "etc", **etc_files())
+
+    assert not scene.recorded
+    assert scene.seen[0].outside == RANGE.outside + 4
+    assert [one.inside for one in scene.seen] == [5, 5, 0, NOBODY]
 
 
 def test_without_newuidmap_it_is_a_recording_that_says_why(

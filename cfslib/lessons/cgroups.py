@@ -1,0 +1,342 @@
+"""The checks of 07-cgroups.
+
+Where we may make groups, they look at real ones.  Where we may not, there are plain
+directories with the same files, and the check plays the kernel.
+"""
+
+import os
+import signal
+import subprocess
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from cfslib.children.in_child import in_child
+from cfslib.isolation.cgroups import hierarchies
+from cfslib.isolation.cgroups.hierarchies import CannotLimit
+from cfslib.lessons import Point, exercise
+from cfslib.lessons.guard import Stumbled
+from cfslib.observe.trees import Bench
+
+FEW, MORE = 5, 9  # the limits of exercise 3
+NAMES = ("mine", "mine/below", "mine/below/deep", "other")
+
+
+@exercise("07-cgroups", 1)
+def check_members(members: Callable[[Path], object]) -> list[Point]:
+    """Look if `members(group)` finds the processes of a group and of those below."""
+    return _apart(lambda place, is_real: _look_for(members, place, is_real))
+
+
+def _look_for(
+    members: Callable[[Path], object], place: Path, is_real: bool
+) -> list[Point]:
+    for name in NAMES:
+        (place / name).mkdir()
+    pids = {name: _put_one(place / name, is_real) for name in NAMES}
+    try:
+        few = members(place / "mine/below/deep")
+        found = members(place / "mine")
+        as_before = {name: _in(place / name) == {pids[name]} for name in NAMES}
+    finally:
+        for pid in pids.values():
+            os.kill(pid, signal.SIGKILL)
+    inside = {pid for name, pid in pids.items() if name != "other"}
+    return [
+        Point("it returns a set of numbers", _are_numbers(found), _what(found)),
+        Point(
+            "the process of a single group is in it",
+            few == {pids["mine/below/deep"]},
+            "Read `cgroup.procs` of the group itself: a number a line.",
+        ),
+        Point(
+            "so are those of all groups below, however deep",
+            isinstance(found, set) and inside <= found,
+            'Groups are directories: `group.rglob("cgroup.procs")` finds all.',
+        ),
+        Point(
+            "and nobody else",
+            found == inside,
+            "Stay below `group`.  The process of a group beside it is not meant, nor "
+            "are threads.",
+        ),
+        Point(
+            "nobody was moved",
+            all(as_before.values()),
+            "Only read: what is written to `cgroup.procs` moves a process.",
+        ),
+    ]
+
+
+def _are_numbers(found: object) -> bool:
+    return isinstance(found, set) and all(type(each) is int for each in found)
+
+
+def _what(found: object) -> str:
+    if found is None:
+        return "It returns nothing.  Is there a `return`?"
+    if isinstance(found, set):
+        return "They are text: `int(pid)` makes a number of each."
+    return f"It is {found!r:.60}.  `set(...)` makes a set of anything."
+
+
+def _put_one(group: Path, is_real: bool) -> int:
+    """Start a process that sleeps in a group; return its pid."""
+    door = group / "cgroup.procs"
+    process = subprocess.Popen(
+        ["sleep", "30"], preexec_fn=(lambda: _join(door)) if is_real else None
+    )
+    if not is_real:
+        door.write_text(f"{process.pid}\n")
+    return process.pid
+
+
+def _join(door: Path) -> None:
+    door.write_text("0")
+
+
+def _in(group: Path) -> set[int]:
+    file = group / "cgroup.procs"
+    return {int(pid) for pid in file.read_text().split()} if file.exists() else set()
+
+
+def _apart(check: Callable[[Path, bool], list[Point]]) -> list[Point]:
+    """Call a check in a child, with a directory to make groups in.
+
+    It is also told if the directory is the kernel's.
+    """
+    with tempfile.TemporaryDirectory(prefix="cfs-lesson-") as plain:
+        Path(plain, "cgroup.procs").touch()
+        return in_child(lambda: _with_groups(check, Path(plain)))
+
+
+def _with_groups(
+    check: Callable[[Path, bool], list[Point]], plain: Path
+) -> list[Point]:
+    try:
+        bench = Bench()
+        places = bench.__enter__()
+    except CannotLimit:
+        return check(plain, False)
+    try:
+        return check(places["pids"], True)
+    finally:
+        bench.__exit__()
+
+
+def tree() -> tuple[Path, int]:
+    """Return where the tree is mounted that counts processes, and its version."""
+    try:
+        home = hierarchies.home_of("pids")
+    except CannotLimit:
+        home = next(iter(hierarchies.homes()))
+    return Path(home.top), home.version
+
+
+@exercise("07-cgroups", 2)
+def check_home(home: Callable[[int], object]) -> list[Point]:
+    """Look if `home(pid)` is the directory of the group that a process is in."""
+    return _apart(lambda place, is_real: _look_at_homes(home, place, is_real))
+
+
+def _look_at_homes(
+    home: Callable[[int], object], place: Path, is_real: bool
+) -> list[Point]:
+    top, _ = tree()
+    ours, first = home(os.getpid()), home(1)
+    if is_real:
+        (place / "elsewhere").mkdir()
+    other = _put_one(place / "elsewhere", True) if is_real else os.getppid()
+    try:
+        found = home(other)
+        is_in = _says(found, other)
+    finally:
+        if is_real:
+            os.kill(other, signal.SIGKILL)
+    return [
+        Point(
+            "it returns a directory of the tree",
+            isinstance(ours, Path) and ours.is_dir() and ours.is_relative_to(top),
+            _which(ours, top),
+        ),
+        Point(
+            "this process is in that group",
+            _says(ours, os.getpid()),
+            "`cgroup.procs` there does not name it.  Is it the line of the right tree?",
+        ),
+        Point(
+            "another process is in the group that it names for that",
+            is_in,
+            "Each process has a group of its own: ask for `pid`, and not for yourself.",
+        ),
+        Point(
+            "so is PID 1",
+            _says(first, 1) or (first is not None and not _can_see_the_first()),
+            "PID 1 is in a group as well, perhaps in the one at the top.",
+        ),
+    ]
+
+
+def _says(group: object, pid: int) -> bool:
+    """Ask the kernel if a process is in a group."""
+    if not isinstance(group, Path):
+        return False
+    with suppress(OSError):
+        return pid in _in(group)
+    return False
+
+
+def _can_see_the_first() -> bool:
+    """Say if a group that we can see has PID 1 in it; in an image it may be above."""
+    path = Path("/proc/1/cgroup").read_text()
+    return "/.." not in path
+
+
+def _which(found: object, top: Path) -> str:
+    if found is None:
+        return "It returns nothing: no line was the right one, or there is no `return`."
+    if isinstance(found, str):
+        return "It is text.  `TREE / ...` is a Path."
+    if isinstance(found, Path) and not found.is_relative_to(top):
+        return (
+            'The path in the line begins with `/`, and `TREE / "/a"` is `/a`.  Take '
+            '`entry.path.lstrip("/")`.'
+        )
+    return "There is no such directory.  Print what it returns."
+
+
+@exercise("07-cgroups", 3)
+def check_within(within: Callable[[Path, int, Callable[[], Any]], Any]) -> list[Point]:
+    """Look if `within(place, most, function)` limits a function, and tidies up."""
+    return _apart(lambda place, is_real: _try(within, place, is_real))
+
+
+def _try(within: Callable[..., Any], place: Path, is_real: bool) -> list[Point]:
+    if not is_real:
+        _play_the_kernel()
+    before = _groups(place)
+    forks = _forks if is_real else lambda: _allowed(place)
+    answer, stays_out = in_child(lambda: _kept(within, place))
+    few, more = (_called(within, place, most, forks) for most in (FEW, MORE))
+    seen = _called(within, place, FEW, lambda: len(_groups(place)) > len(before))
+    is_tidy = _groups(place) == before
+    raised = _raised(within, place)
+    is_tidy_then = _groups(place) == before
+    return [
+        Point(
+            "what the function returns comes back",
+            answer == "kept",
+            "Return what `in_child` returns.",
+        ),
+        Point(
+            "there is a group while it runs",
+            seen is True,
+            "Make a directory in `place`: that is the group.",
+        ),
+        Point(
+            f"with {FEW} there are never more than {FEW} processes",
+            few == FEW,
+            _why_not(few, FEW),
+        ),
+        Point(f"with {MORE} it is {MORE}", more == MORE, _why_not(more, MORE)),
+        Point(
+            "afterwards the group is gone",
+            is_tidy,
+            "`rmdir` it, when the child has ended.",
+        ),
+        Point(
+            "also if the function raises an error, which goes on to the caller",
+            raised and is_tidy_then,
+            "`try: ... finally: group.rmdir()`, and no `except`.",
+        ),
+        Point(
+            "the caller has stayed where it was",
+            stays_out,
+            "The child joins.  If you do it outside, you are in there as well.",
+        ),
+    ]
+
+
+def _kept(within: Callable[..., Any], place: Path) -> tuple[Any, bool]:
+    """Return what comes back, and if the caller has stayed out of all groups."""
+    answer = within(place, FEW, lambda: "kept")
+    return answer, not any(os.getpid() in _in(g) for g in (place, *_groups(place)))
+
+
+def _why_not(count: object, most: int) -> str:
+    if isinstance(count, int) and count > most:
+        return (
+            "More were allowed.  `most` goes into `pids.max` before the child starts, "
+            "and the child joins: `0`, written to `cgroup.procs`."
+        )
+    return "Fewer were allowed: is anybody in the group who should not be?"
+
+
+def _called(
+    within: Callable[..., Any], place: Path, most: int, func: Callable[[], Any]
+) -> Any:
+    """Call a learner's answer in a child, which may end up in the group itself."""
+    try:
+        return in_child(lambda: within(place, most, func))
+    except ChildProcessError:
+        return None
+
+
+def _forks() -> int:
+    """Return how many processes there can be, this one among them."""
+    children: list[int] = []
+    try:
+        while len(children) < MORE + 3:
+            pid = os.fork()
+            if pid == 0:
+                signal.pause()
+                os._exit(0)
+            children.append(pid)
+    except BlockingIOError:
+        pass
+    for pid in children:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    return 1 + len(children)
+
+
+def _allowed(place: Path) -> int:
+    """Return how many processes the group of this one would allow, by its files."""
+    for group in _groups(place):
+        with suppress(OSError, ValueError):
+            if (group / "cgroup.procs").read_text().strip() in ("0", str(os.getpid())):
+                return int((group / "pids.max").read_text())
+    return MORE + 4
+
+
+def _play_the_kernel() -> None:
+    """Have rmdir end a group as the kernel does: its files are no obstacle."""
+    rmdir = os.rmdir
+
+    def of_groups(path: Any, **options: Any) -> None:
+        for name in ("cgroup.procs", "pids.max"):
+            Path(path, name).unlink(missing_ok=True)
+        rmdir(path, **options)
+
+    os.rmdir = of_groups
+
+
+def _groups(place: Path) -> set[Path]:
+    return {path for path in place.rglob("*") if path.is_dir()}
+
+
+def _raised(within: Callable[..., Any], place: Path) -> bool:
+    """Say if an error of the function comes through."""
+    try:
+        in_child(lambda: within(place, FEW, _fail))
+    except Stumbled as error:
+        return error.kind == "ZeroDivisionError"
+    except ZeroDivisionError:
+        return True
+    return False
+
+
+def _fail() -> None:
+    raise ZeroDivisionError("on purpose")
