@@ -144,8 +144,7 @@ For notebooks: what their chapters import, besides a lesson and views of their o
     images        cache, host_tools, inventory
     children      in_child
     runtime       init, inside, ownership, run, spec
-    observe       climb, figures, file_fates, filtered, groups, leak, owners
-    observe       passing_on, pressure, rights, sightings, stages, succession
-    observe       supervisor, twelve
+    observe       climb, figures, file_fates, filtered, groups, leak, owners, passing_on
+    observe       pressure, rights, sightings, stages, succession, supervisor, twelve
     doctor        extras, report
 """
