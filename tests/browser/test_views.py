@@ -509,6 +509,8 @@ def test_a_program_runs_or_does_not_without_a_call(
     robust = view.get_by_label(re.compile("^set_robust_list"))
     answers_at_once("the smallest profile", picture(view), robust)
 
+    button(view, "All").click()
+    expect(robust).to_be_checked()
     button(view, "Only what it needs").click()
     expect(robust).not_to_be_checked()
     expect(view.get_by_text("Working …")).to_have_count(0)
