@@ -102,6 +102,7 @@ observe: look at what runs, from outside
     owners        who a process and its files are, inside a user namespace and outside
     leak          the mount tables of a host and a container, while both mount something
     supervisor    answer the calls of a process in the kernel's place
+    filtered      what becomes of a program if a filter answers some of its calls
     meter         how much a running container uses, read from outside
     trees         directories of the kernel's in which groups can be made to try things
     figures       how much a group or a container uses, as `docker stats` shows it
@@ -139,10 +140,11 @@ For notebooks: what their chapters import, besides a lesson and views of their o
 
     kernel        procfs, syscalls
     isolation     capabilities, cgroups, idmaps, limits, mounts, namespaces, rootfs
+    isolation     seccomp
     images        cache, host_tools, inventory
     children      in_child
     runtime       init, inside, ownership, run, spec
-    observe       climb, figures, file_fates, groups, leak, owners, passing_on
-    observe       pressure, rights, sightings, stages, succession, twelve
+    observe       climb, figures, file_fates, filtered, groups, leak, owners, passing_on
+    observe       pressure, rights, sightings, stages, succession, supervisor, twelve
     doctor        extras, report
 """

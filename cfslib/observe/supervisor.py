@@ -100,18 +100,18 @@ def _serve(listener: int, answer: Answer) -> None:
     """Answer until all that have the filter have ended."""
     try:
         while call := notify.receive(listener):
-            _answer(listener, call, answer)
+            _answer(call, answer)
     finally:
         os.close(listener)
 
 
-def _answer(listener: int, call: Waiting, answer: Answer) -> None:
+def _answer(call: Waiting, answer: Answer) -> None:
     try:
         value = answer(call)
     except OSError as error:
-        notify.answer(listener, call, error=error.errno or 0)
+        notify.answer(call, error=error.errno or 0)
         return
     if value is None:
-        notify.carry_on(listener, call)
+        notify.carry_on(call)
     else:
-        notify.answer(listener, call, value)
+        notify.answer(call, value)

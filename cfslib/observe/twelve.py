@@ -1,8 +1,8 @@
 """twelve: what each of the twelve rights is for that a container's root has.
 
-For each there is something that takes it, and nothing else.  It is tried with all
-twelve, and with all but one of them, in a user namespace that has a second user.  Where
-there is none, and for what the machine would log, there is a recording.
+For each there is something that takes it, and nothing else.  It is tried with this
+right alone, and with the other eleven, in a user namespace that has a second user.
+Where there is none, and for what the machine would log, there is a recording.
 """
 
 import errno
@@ -39,9 +39,8 @@ class Trial:
 
     right: str
     what: str
-    given: str  # DONE, or what the kernel said: EPERM
-    taken: str
-    also: str = ""  # which others of the twelve fail without this right
+    alone: str  # with this right and no other: DONE, or what the kernel said
+    without: str  # with the other eleven
     recorded: str = ""  # why this did not happen here, if it did not
 
 
@@ -93,15 +92,11 @@ def _in_a_world(alone: bool) -> list[Trial]:
 
 
 def _tried(names: Collection[str]) -> list[Trial]:
-    return [_trial(name, names) for name in names]
+    return [_trial(name, {Capability[name]}) for name in names]
 
 
-def _trial(name: str, names: Collection[str]) -> Trial:
-    without = DEFAULT - {Capability[name]}
-    fail = [other for other in names if answer(other, without) != DONE]
-    also = " ".join(other for other in fail if other != name)
-    what = TRIALS[name][0]
-    return Trial(name, what, answer(name, DEFAULT), answer(name, without), also)
+def _trial(name: str, it: set[Capability]) -> Trial:
+    return Trial(name, TRIALS[name][0], answer(name, it), answer(name, DEFAULT - it))
 
 
 def answer(name: str, kept: Collection[Capability]) -> str:

@@ -32,6 +32,9 @@ NAMESPACES = (
 )
 
 USERNS = ("host", "private", "keep-id")  # whose users there are: see `ownership`
+_KINDS = "such as Namespace.UTS | Namespace.PID"
+_RIGHTS = "{Capability.KILL, ...}"
+_PACKED = "bytes, as bpf.pack makes them; b'' for none"
 _PATH = "a path, as text or a Path"
 SCRATCH = 64 << 20  # bytes: as much as /dev/shm has
 
@@ -89,19 +92,16 @@ class Spec(Record):
         self.user = _one("user", user, str, 'text such as "1000" or "1000:1000"')
         self.groups = _each("groups", groups, str, 'a list such as ["staff"]')
         self.userns = _word("userns", userns, ("", *USERNS))
-        kinds = _one("namespaces", namespaces, int, "such as Namespace.UTS")
-        self.namespaces = Namespace(kinds)
+        self.namespaces = Namespace(_one("namespaces", namespaces, int, _KINDS))
         self.limits = _one("limits", limits or Limits(), Limits, "Limits(pids_max=...)")
         self.volumes = _each("volumes", volumes, Volume, "a list such as [Volume(...)]")
-        rights = _each("capabilities", capabilities, Capability, "{Capability.KILL}")
-        self.capabilities = frozenset(rights)
-        self.no_new_privileges = no_new_privileges
-        self.filter, self.filter_flags = _program(filter), filter_flags
+        self.capabilities = _set("capabilities", capabilities, Capability, _RIGHTS)
+        self.no_new_privileges, self.read_only = no_new_privileges, read_only
+        self.filter = None if filter is None else _one("filter", filter, bytes, _PACKED)
+        self.filter_flags = filter_flags
         self.layer_max = _one("layer_max", layer_max, int, "a number of bytes")
-        self.read_only = read_only
         self.terminal, self.interactive = terminal, interactive
-        steps = _each("leave_out", leave_out, str, 'a set such as {"pivot"}')
-        self.leave_out = frozenset(steps)
+        self.leave_out = _set("leave_out", leave_out, str, 'a set such as {"pivot"}')
 
     def environment(self, term: str = "dumb", home: str = "/root") -> "dict[str, str]":
         """Return what the command finds in its environment, and no more."""
@@ -132,13 +132,6 @@ def from_plain(parts: "dict[str, Any]") -> Spec:
     )
 
 
-def _program(filter: object) -> "bytes | None":
-    """Return a filter of calls, or None where there is none."""
-    if filter is None:
-        return None
-    return _one("filter", filter, bytes, "bytes, as bpf.pack makes them; b'' for none")
-
-
 def _one(field: str, value: object, kind: "type[T]", wanted: str) -> "T":
     """Return a value of this kind; raise `TypeError` for any other.
 
@@ -164,6 +157,10 @@ def _each(field: str, values: object, kind: "type[T]", wanted: str) -> "list[T]"
     if isinstance(values, (str, bytes)) or not hasattr(values, "__iter__"):
         raise TypeError(f"{field} is {values!r}, but should be {wanted}")
     return [_one(f"a part of {field}", value, kind, wanted) for value in values]
+
+
+def _set(field: str, values: object, kind: "type[T]", wanted: str) -> "frozenset[T]":
+    return frozenset(_each(field, values, kind, wanted))
 
 
 def _variables(env: object) -> "dict[str, str]":

@@ -16,7 +16,7 @@ from cfslib.views.page import Markup, element, join, page, prose, svg, wide
 from cfslib.views.widget import View, button, labelled, row
 
 WIDTH, HIGH, TOP = 700, 74, 10
-LEFT, BAR = 170, 250  # where the boxes of the groups begin, and how long a bar is
+LEFT, BAR = 170, 230  # where the boxes of the groups begin, and how long a bar is
 _QUIET = Frame(0.0, {load.name: Figures(0, 0, 0.0) for load in LOADS}, {})
 _UNITS = {"cpu.max": "%", "memory.max": " MiB", "pids.max": ""}
 _NO = {

@@ -19,7 +19,6 @@ from cfslib.views.page import (
     page,
     prose,
     svg,
-    wide,
 )
 from cfslib.views.page import table as table_of
 from cfslib.views.style import NAMESPACES
@@ -27,8 +26,10 @@ from cfslib.views.widget import View, labelled, row
 
 Look = Callable[[str, int], Scene]
 
-WIDTH, LEFT, RIGHT = 700, 110, 660
+WIDTH, LEFT, RIGHT = 560, 100, 520
 TOP, BOTTOM = 56, 176  # where the rulers are
+NEAR = 0.7  # how far down a wire its letters are
+HALF = 12  # of the width of one id
 
 
 def view(look: Look, kinds: Sequence[str], users: Sequence[int]) -> View:
@@ -59,7 +60,7 @@ def to_html(scene: Scene) -> Markup:
     return page(
         _recorded(scene),
         element("p", "The process asked: ", element("code", scene.said), role="status"),
-        wide(rulers(scene)),
+        rulers(scene),
         table_of("Who owns it", ("what", "seen inside", "outside"), rows),
         element("p", "The map: ", element("code", _lines(scene.maps))),
     )
@@ -141,8 +142,8 @@ def _band(map_: IdMap, inside: dict[int, float], outside: dict[int, float]) -> M
     """Return one line of a map: from its ids inside to those outside."""
     (a, b), (c, d) = _ends(map_.inside, map_.count), _ends(map_.outside, map_.count)
     corners = (
-        (inside[a] - 8, TOP), (inside[b] + 8, TOP),
-        (outside[d] + 8, BOTTOM), (outside[c] - 8, BOTTOM),
+        (inside[a] - HALF, TOP), (inside[b] + HALF, TOP),
+        (outside[d] + HALF, BOTTOM), (outside[c] - HALF, BOTTOM),
     )  # fmt: skip
     points = " ".join(f"{x:g},{y}" for x, y in corners)
     return element("polygon", points=points, fill=NAMESPACES["USER"], opacity=0.55)
@@ -163,7 +164,9 @@ def _wires(
 
 
 def _wire(top: float, bottom: float, words: str, *, unmapped: bool) -> Markup:
-    middle = (top + bottom) / 2
+    # Nearer to the outside, where two owners never have the same number.
+    middle = top + (bottom - top) * NEAR
+    y = TOP + (BOTTOM - TOP) * NEAR
     width = 12 * len(words) ** 0.85 + 12
     return join(
         element(
@@ -171,11 +174,11 @@ def _wire(top: float, bottom: float, words: str, *, unmapped: bool) -> Markup:
             stroke_dasharray="5 4" if unmapped else None,
         ),
         element(
-            "rect", x=middle - width / 2, y=104, width=width, height=24, rx=12,
+            "rect", x=middle - width / 2, y=y - 12, width=width, height=24, rx=12,
             class_="cfs-inverse",
         ),
         element(
-            "text", words, x=middle, y=121, text_anchor="middle",
+            "text", words, x=middle, y=y + 5, text_anchor="middle",
             class_="cfs-bold cfs-on-inverse",
         ),
     )  # fmt: skip

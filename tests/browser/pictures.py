@@ -80,6 +80,8 @@ SCENES = (
     Scene("rootfs_tree", "04-chroot", "rootfs_tree.explorer"),
     Scene("call_trace", "05-cfs-run", "call_trace.viewer", unfold),
     Scene("lights", "10-capabilities", "lights.view", press("Next", "Step 1 of")),
+    Scene("filter_steps", "11-seccomp", "filter_steps.view", press("Next", "A is")),
+    Scene("profile_trial", "11-seccomp", "profile_trial.view"),
     Scene(
         "group_tree",
         "07-cgroups",

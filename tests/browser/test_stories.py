@@ -48,6 +48,15 @@ CELLS = (
     "from cfslib.lessons import boxed\n"
     "from cfslib.views import beside\n"
     "beside.view(boxed.run, 'hostname', boxed.forced())",
+    "from cfslib.isolation.seccomp.bpf import jeq, ld, ret\n"
+    "from cfslib.isolation.seccomp.data import SeccompData\n"
+    "from cfslib.views import filter_steps\n"
+    "filter_steps.view([ld(0), jeq(1, 0, 1), ret(0x50001), ret(0x7fff0000)], "
+    "{'one': SeccompData(1), 'two': SeccompData(2)})",
+    "from cfslib.observe import filtered\n"
+    "from cfslib.views import profile_trial\n"
+    "profile_trial.view([['hostname'], ['ls', '/']], filtered.observed,\n"
+    "    filtered.tried, filtered.smallest)",
     "from cfslib.isolation import mounts\n"
     "from cfslib.runtime import inside\n"
     "from cfslib.views import source\n"
@@ -56,7 +65,7 @@ CELLS = (
     "from cfslib.views.durations import bars\n"
     "bars({'UTS': 20, 'a fork and an exec': 800})",
 )
-VIEWS = 8  # the first of the cells; the others are no widgets
+VIEWS = 10  # the first of the cells; the others are no widgets
 NARROW = 800
 
 pytestmark = needs_namespaces

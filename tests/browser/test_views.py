@@ -466,6 +466,57 @@ def test_a_limit_is_set_by_the_keyboard_and_met(
     )
 
 
+# The filter
+
+
+@in_notebook("11-seccomp")
+def test_a_call_falls_through_a_filter_with_the_keyboard(
+    notebook: Notebook, answers_at_once: Answers
+) -> None:
+    view = notebook.view("filter_steps.view(")
+    said = view.get_by_role("status").first
+    expect(said).to_contain_text("Step 0 of 6")
+    view.get_by_label("Call", exact=True).select_option("sethostname(...)")
+    expect(said).to_contain_text("Step 0 of 5")
+    keys = notebook.page.keyboard
+    button(view, "Next").focus()
+    for number in range(1, 6):
+        keys.press("Enter")
+        expect(said).to_contain_text(f"Step {number} of 5")
+    expect(said).to_contain_text("fails with this error")
+    expect(view.get_by_role("img")).to_contain_text("ERRNO(EPERM)")
+
+    answers_at_once(
+        "the filter", picture(view), button(view, "Back"), button(view, "Next")
+    )
+
+
+@in_notebook("11-seccomp")
+def test_a_program_runs_or_does_not_without_a_call(
+    notebook: Notebook, answers_at_once: Answers
+) -> None:
+    view = notebook.view("profile_trial.view(")
+    said = view.locator(".cfs [role=status]").first
+    expect(said).to_contain_text("It does what it did before.")
+    uname = view.get_by_label("uname")
+    uname.focus()
+    notebook.page.keyboard.press("Space")
+    expect(said).to_contain_text("It does not")
+    notebook.page.keyboard.press("Space")
+    expect(said).to_contain_text("It does what it did before.")
+
+    robust = view.get_by_label(re.compile("^set_robust_list"))
+    answers_at_once("the smallest profile", picture(view), robust)
+
+    button(view, "Only what it needs").click()
+    expect(robust).not_to_be_checked()
+    expect(view.get_by_text("Working …")).to_have_count(0)
+    expect(uname).to_be_checked()
+    expect(said).to_contain_text("It does what it did before.")
+    button(view, "All").click()
+    expect(robust).to_be_checked()
+
+
 # All of them, after all of that
 
 

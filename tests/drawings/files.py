@@ -6,15 +6,16 @@ from cfslib.views.page import Markup
 from tests.drawings import (
     capabilities,
     cfs_run,
+    cgroups,
     chroot,
     hostname,
     mount,
     pid,
+    seccomp,
     start,
     strips,
     users,
 )
-from tests.drawings import cfs_run, cgroups, chroot, hostname, mount, pid, start, strips
 
 IMAGES = Path(__file__).parents[2] / "notebooks/images"
 
@@ -36,8 +37,9 @@ def drawn() -> dict[str, Markup]:
         "04-pivot.svg": chroot.pivot(),
         "05-run-and-become.svg": cfs_run.run_and_become(),
         "06-rulers.svg": users.rulers(),
-        "10-five-sets.svg": capabilities.five_sets(),
         "07-a-tree.svg": cgroups.a_tree(),
+        "10-five-sets.svg": capabilities.five_sets(),
+        "11-filter.svg": seccomp.between(),
         "20-cost.svg": start.cost(),
         "host-and-container.svg": start.readme(),
         "rooms.svg": cfs_run.rooms(),

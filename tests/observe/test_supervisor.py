@@ -79,12 +79,10 @@ def test_a_filter_may_ask_about_every_call_from_the_first_on() -> None:
 
 def test_the_supervisor_reads_and_writes_the_memory_of_a_process_that_waits() -> None:
     def another_name(call: Waiting) -> int:
-        listener = notify.find_listener()
-        assert listener is not None
         at = call.data.args[0] + 65  # struct utsname: after sysname, 65 bytes
-        assert notify.still_waits(listener, call)
-        notify.write_memory(listener, call, at, b"no-such-host\0")
-        assert notify.memory(listener, call, at, 7) == b"no-such"
+        assert notify.still_waits(call)
+        notify.write_memory(call, at, b"no-such-host\0")
+        assert notify.memory(call, at, 7) == b"no-such"
         return 0
 
     def nodename() -> str:
@@ -101,13 +99,11 @@ def test_the_supervisor_gives_a_file_of_its_own(tmp_path: Path) -> None:
     theirs.write_text("theirs")
 
     def give(call: Waiting) -> int | None:
-        listener = notify.find_listener()
-        assert listener is not None
-        path = notify.memory(listener, call, call.data.args[1], 4096)
+        path = notify.memory(call, call.data.args[1], 4096)
         if not path.startswith(os.fsencode(theirs) + b"\0"):
             return None
         with open(tmp_path / "ours") as file:
-            notify.give(listener, call, file.fileno())
+            notify.give(call, file.fileno())
         return None  # it has been answered; to answer once more does no harm
 
     text = in_child(lambda: supervise(asking_about("openat"), theirs.read_text, give))
@@ -147,13 +143,11 @@ def test_a_process_that_is_killed_is_no_longer_waited_for() -> None:
 
 def test_a_call_of_a_process_that_was_killed_waits_no_more() -> None:
     def kill_first(call: Waiting) -> int | None:
-        listener = notify.find_listener()
-        assert listener is not None
         os.kill(call.pid, 9)
         os.waitid(os.P_PID, call.pid, os.WEXITED | os.WNOWAIT)
-        assert not notify.still_waits(listener, call)
+        assert not notify.still_waits(call)
         with pytest.raises(FileNotFoundError):  # or ProcessLookupError: it is gone
-            notify.memory(listener, call, 0, 1)
+            notify.memory(call, 0, 1)
         return 42
 
     with pytest.raises(ChildProcessError, match="SIGKILL"):

@@ -22,15 +22,14 @@ def test_there_is_a_trial_for_each() -> None:
 
 def test_each_right_is_for_one_thing_and_no_other(tried: list[twelve.Trial]) -> None:
     for trial in tried:
-        assert trial.given == DONE
-        assert trial.taken != DONE
-        assert trial.also == ""
+        assert trial.alone == DONE
+        assert trial.without != DONE
 
 
 def test_here_it_goes_as_it_was_recorded(tried: list[twelve.Trial]) -> None:
     for here, there in zip(tried, twelve.recorded(), strict=True):
-        assert (here.right, here.given, here.taken) == (
-            (there.right, there.given, there.taken)
+        assert (here.right, here.alone, here.without) == (
+            (there.right, there.alone, there.without)
         )
 
 

@@ -149,7 +149,7 @@ def _without_labels(it: Instruction, at: int, places: "dict[str, int]") -> Instr
     for steps, target in (jt, it.jt), (jf, it.jf):
         if not 0 <= steps <= 255:
             raise ValueError(f"from {at} to {target!r}: a jump skips 0 to 255, forward")
-    return it.changed(jt=jt, jf=jf)
+    return Instruction(it.code, jt, jf, it.k)
 
 
 def pack(program: "Sequence[Instruction | str]") -> bytes:

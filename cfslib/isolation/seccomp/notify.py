@@ -33,10 +33,11 @@ LINK = "anon_inode:seccomp notify"  # what /proc says that the descriptor is
 class Waiting(Record):
     """A call that waits for an answer: struct seccomp_notif."""
 
-    def __init__(self, id: int, pid: int, data: SeccompData) -> None:
+    def __init__(self, id: int, pid: int, data: SeccompData, listener: int) -> None:
         self.id = id  # of this call; it is never used again
         self.pid = pid  # of the thread that made it; 0 if we cannot see it
         self.data = data
+        self.listener = listener  # the descriptor by which we know of it
 
 
 def receive(listener: int) -> "Waiting | None":
@@ -48,7 +49,7 @@ def receive(listener: int) -> "Waiting | None":
         except FileNotFoundError:
             continue  # killed in the meantime
         id, pid = _number(struct[:8]), _number(struct[8:12])
-        return Waiting(id, pid, data.unpacked(bytes(struct[16:])))
+        return Waiting(id, pid, data.unpacked(bytes(struct[16:])), listener)
     return None
 
 
@@ -61,59 +62,59 @@ def _something_comes(listener: int) -> bool:
     return any(event & select.POLLIN for _, event in events.poll())
 
 
-def answer(listener: int, call: Waiting, value: int = 0, error: int = 0) -> None:
+def answer(call: Waiting, value: int = 0, error: int = 0) -> None:
     """Have the call return `value`, or fail with an errno; it is not made."""
-    _send(listener, call, value, -error, 0)
+    _send(call, value, -error, 0)
 
 
-def carry_on(listener: int, call: Waiting) -> None:
+def carry_on(call: Waiting) -> None:
     """Have the kernel make the call, with whatever its pointers lead to by then."""
-    _send(listener, call, 0, 0, CONTINUE)
+    _send(call, 0, 0, CONTINUE)
 
 
-def _send(listener: int, call: Waiting, value: int, error: int, flags: int) -> None:
+def _send(call: Waiting, value: int, error: int, flags: int) -> None:
     """Send struct seccomp_notif_resp; nobody minds if the process has been killed."""
     parts = [(call.id, 8), (value, 8), (error, 4), (flags, 4)]
     try:
-        fcntl.ioctl(listener, SEND, _packed(parts))
+        fcntl.ioctl(call.listener, SEND, _packed(parts))
     except FileNotFoundError:
         pass
 
 
-def still_waits(listener: int, call: Waiting) -> bool:
+def still_waits(call: Waiting) -> bool:
     """Say if the process is still there, and its pid still its own."""
     try:
-        fcntl.ioctl(listener, ID_VALID, _packed([(call.id, 8)]))
+        fcntl.ioctl(call.listener, ID_VALID, _packed([(call.id, 8)]))
     except FileNotFoundError:
         return False
     return True
 
 
-def give(listener: int, call: Waiting, fd: int) -> int:
+def give(call: Waiting, fd: int) -> int:
     """Put a copy of our descriptor into the process; its number is the answer."""
     parts = [(call.id, 8), (ANSWER, 4), (fd, 4), (0, 4), (0, 4)]
-    number: int = fcntl.ioctl(listener, ADDFD, bytearray(_packed(parts)), True)
+    number: int = fcntl.ioctl(call.listener, ADDFD, bytearray(_packed(parts)), True)
     return number
 
 
-def memory(listener: int, call: Waiting, address: int, size: int) -> bytes:
+def memory(call: Waiting, address: int, size: int) -> bytes:
     """Read what a pointer leads to, in the process that waits: at most `size` bytes."""
-    with _Memory(listener, call, posix.O_RDONLY) as fd:
+    with _Memory(call, posix.O_RDONLY) as fd:
         return posix.pread(fd, size, address)
 
 
-def write_memory(listener: int, call: Waiting, address: int, new: bytes) -> None:
+def write_memory(call: Waiting, address: int, new: bytes) -> None:
     """Write to where a pointer leads, in the process that waits."""
-    with _Memory(listener, call, posix.O_WRONLY) as fd:
+    with _Memory(call, posix.O_WRONLY) as fd:
         posix.pwrite(fd, new, address)
 
 
 class _Memory:
     """The memory of a process that waits; certainly its own."""
 
-    def __init__(self, listener: int, call: Waiting, flags: int) -> None:
+    def __init__(self, call: Waiting, flags: int) -> None:
         self._fd = posix.open(f"/proc/{call.pid}/mem", flags | posix.O_CLOEXEC)
-        if not still_waits(listener, call):  # its pid may be another's by now
+        if not still_waits(call):  # its pid may be another's by now
             posix.close(self._fd)
             raise ProcessLookupError(errno.ESRCH, "it was killed while it waited")
 

@@ -230,25 +230,3 @@ ITS_ROOT = Question(
         ),
     ),
 )
-
-NEIGHBOURS = Question(
-    "07-cgroups/neighbours",
-    "Two groups have a load each: one computes, one forks.  The forking one is at its "
-    "`pids.max`.  Which one slows down?",
-    (
-        Choice(
-            "the computing one, because the machine is full",
-            "The other one's processes sleep.  That is what a limit is for: it is felt "
-            "where it was met.",
-        ),
-        Choice(
-            "both, because they have the same parent",
-            "What the parent may use is shared by both.  Here it has no limit.",
-        ),
-        Choice(
-            "neither: a group's limit is for that group",
-            "A fork is refused in one group.  The other one notices nothing.",
-            right=True,
-        ),
-    ),
-)

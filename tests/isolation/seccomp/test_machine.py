@@ -2,6 +2,7 @@
 
 import ctypes
 import errno
+import mmap
 import os
 import platform
 
@@ -12,7 +13,15 @@ from hypothesis import strategies as st
 from cfslib.children.in_child import in_child
 from cfslib.isolation.seccomp import bpf, machine
 from cfslib.isolation.seccomp.bpf import Instruction, ja, jeq, ld, ret
-from cfslib.isolation.seccomp.data import ARCH, NR, Action, SeccompData, args, our_arch
+from cfslib.isolation.seccomp.data import (
+    ARCH,
+    NR,
+    Action,
+    Arch,
+    SeccompData,
+    args,
+    our_arch,
+)
 from tests.isolation.seccomp.filters import in_bare_child, is_taken, load
 
 GETPPID = {"x86_64": 110, "aarch64": 173}[platform.machine()]
@@ -206,3 +215,26 @@ def test_the_kernel_tells_a_filter_the_architecture_of_this_machine() -> None:
         return 7 if os.getppid() else 0
 
     assert in_bare_child(ask) == 7
+
+
+# mov eax, 20; int 0x80; ret: getpid by its number of 32 bits.
+IN_32_BITS = bytes.fromhex("b814000000cd80c3")
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="needs a processor of x86")
+def test_a_program_of_64_bits_can_make_a_call_of_32() -> None:
+    def call() -> int:
+        memory = mmap.mmap(-1, 4096, prot=7)
+        memory.write(IN_32_BITS)
+        start = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+        return int(ctypes.CFUNCTYPE(ctypes.c_int)(start)())
+
+    def filtered() -> int:
+        load([ld(ARCH), jeq(Arch.I386, 0, 1), ret(Action.ERRNO | 7), ALLOW])
+        return call()
+
+    try:
+        in_child(call)
+    except ChildProcessError:
+        pytest.skip("needs a kernel that runs programs of 32 bits")
+    assert in_child(filtered) == -7
