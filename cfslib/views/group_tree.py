@@ -40,6 +40,7 @@ def view(model: Loads) -> View:
 
     def run(names: Collection[str]) -> None:
         told.value = ""
+        draw(_QUIET)  # at once: it takes a moment until the groups are there
         try:
             model.run(names, limits, draw)
         except OSError as error:

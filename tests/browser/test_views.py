@@ -452,8 +452,9 @@ def test_a_limit_is_set_by_the_keyboard_and_met(
     notebook: Notebook, answers_at_once: Answers
 ) -> None:
     view = notebook.view("group_tree.view(")
-    view.get_by_label("pids.max").fill("12")
-    view.get_by_label("pids.max").press("Enter")
+    number = view.get_by_role("spinbutton", name="pids.max")
+    number.fill("12")
+    number.press("Enter")
     button(view, "Start the forking one").click()
     expect(view.get_by_role("status").first).to_contain_text("forking was refused")
 
