@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cfslib.isolation.capabilities import DEFAULT, Capability
@@ -69,12 +69,16 @@ MADE = st.tuples(
 )
 
 
-@settings(max_examples=25, phases=[Phase.generate])
-@given(
-    st.lists(profiles.rules(profiles.HARMLESS, st.just(Action.ALLOW)), max_size=1),
-    st.lists(MADE, min_size=20),
+# With two conditions on one argument, libseccomp compares halves of another: see
+# findings/libseccomp-half-of-another.sh.
+RULES = profiles.rules(profiles.HARMLESS, st.just(Action.ALLOW)).filter(
+    lambda rule: len({it.index for it in rule.conditions}) == len(rule.conditions)
 )
-def test_any_list_of_what_is_allowed_means_the_same(
+
+
+@settings(max_examples=25)
+@given(st.lists(RULES, max_size=1), st.lists(MADE, min_size=20))
+def test_any_rule_of_what_is_allowed_means_the_same(
     rules: list[Rule], made: list[tuple[str, list[int]]]
 ) -> None:
     read = Profile(Action.ERRNO | 38, rules, SETS)
