@@ -60,7 +60,7 @@ def view(model: Loads) -> View:
         return lambda: shown.in_background(lambda: run(names))
 
     rows = [_controls(load, set_limit, starts(load.name)) for load in LOADS]
-    everything = button("Start all three", starts(*limits), icon="play")
+    everything = button("Start all three", starts(*limits))
     shown.box.children = (*rows, everything, picture, told, shown.status)
     draw(_QUIET)
     return shown
