@@ -21,7 +21,7 @@ _QUIET = Frame(0.0, {load.name: Figures(0, 0, 0.0) for load in LOADS}, {})
 _UNITS = {"cpu.max": "%", "memory.max": " MiB", "pids.max": ""}
 _NO = {
     "cpu.max": "made to wait",
-    "memory.max": "killed for it",
+    "memory.max": "killed",
     "pids.max": "refused",
 }
 
@@ -61,7 +61,7 @@ def view(model: Loads) -> View:
 
     rows = [_controls(load, set_limit, starts(load.name)) for load in LOADS]
     everything = button("Start all three", starts(*limits))
-    shown.box.children = (*rows, everything, picture, told, shown.status)
+    shown.box.children = (*rows, row(everything), picture, told, shown.status)
     draw(_QUIET)
     return shown
 
@@ -166,7 +166,8 @@ def verdict(frame: Frame) -> str:
     ]
     if not met:
         return "None of them met its limit."
-    return f"{'; '.join(met)}.  The others noticed nothing."
+    others = "  The others noticed nothing." if len(met) < len(LOADS) else ""
+    return f"{'; '.join(met)}.{others}"
 
 
 def _recorded(error: OSError) -> Markup:

@@ -86,7 +86,7 @@ SCENES = (
         "group_tree",
         "07-cgroups",
         "group_tree.view",
-        press("Start all three", "noticed nothing"),
+        press("Start all three", "forking was refused"),
     ),
     Scene(
         "limit_gauge",
