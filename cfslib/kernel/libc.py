@@ -47,8 +47,6 @@ _SOCK_SEQPACKET = 5
 _SOL_SOCKET = 1
 _SO_RCVTIMEO = 20
 _ENOSYS = 38
-_SET_SECCOMP = 22
-MODE_FILTER = 2  # <linux/seccomp.h>
 WALL = 0x4000_0000  # for waitpid(2) and waitid(2): also children that end quietly
 
 unshare = declare("unshare", Int, Int)
@@ -160,12 +158,6 @@ def sethostname(name: bytes) -> int:
 def prctl(option: int, value: "int | bytes", more: int = 0) -> int:
     """Change one property of this process; a few options take two values."""
     return _prctl(option, value, more, 0, 0)
-
-
-def filter_calls(program: bytes) -> int:
-    """Have the kernel run a filter for each system call of ours from now on."""
-    whole = _with_length(program)
-    return _prctl(_SET_SECCOMP, MODE_FILTER, _address(whole), 0, 0)
 
 
 def seccomp(operation: int, flags: int, program: bytes) -> int:

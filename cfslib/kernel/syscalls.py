@@ -34,7 +34,6 @@ class Prctl(Number):
     SET_PDEATHSIG = 1  # the signal to get when our parent ends
     SET_DUMPABLE = 4  # 0: processes with our user id may not look into us
     SET_NAME = 15  # the process name that ps shows
-    SET_SECCOMP = 22  # what is asked of the kernel from now on, a filter sees first
     SET_KEEPCAPS = 8  # 1: keep what is permitted when the last uid of root's goes
     CAPBSET_READ = 23  # is there a capability that exec can give?
     CAPBSET_DROP = 24  # a capability that exec can never bring back
@@ -208,19 +207,6 @@ def prctl(option: Prctl, value: "int | str", *more: int) -> None:
     """Change one property of this process; a few options take two values."""
     further = {"more": more[0]} if more else {}
     ask("prctl", libc.prctl, option=option, value=value, **further)
-
-
-def filter_calls(program: bytes) -> None:
-    """Have the kernel ask a filter about each of our calls: see seccomp(2).
-
-    `program` is a row of struct sock_filter.
-    """
-    ask(
-        "prctl",
-        lambda option, mode: libc.filter_calls(program),
-        option=Prctl.SET_SECCOMP,
-        mode=libc.MODE_FILTER,
-    )
 
 
 def seccomp(operation: Seccomp, flags: int, program: bytes) -> int:

@@ -94,11 +94,11 @@ class Notebook:
 
     def read(self) -> str:
         """Return what there is to read."""
-        return self.page.locator(".jp-Notebook").inner_text()
+        return str(self.page.locator(".jp-Notebook").inner_text())
 
     def outputs(self) -> int:
         """Return how many outputs there are."""
-        return self.page.locator(".jp-OutputArea-output").count()
+        return int(self.page.locator(".jp-OutputArea-output").count())
 
     def close(self) -> None:
         """Close it without saving, so that the window is as before."""

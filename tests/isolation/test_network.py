@@ -1,13 +1,14 @@
 import errno
 import socket
 import subprocess
-from collections.abc import Callable
 
 import pytest
 
 from cfslib.children.in_child import in_child
-from cfslib.isolation import network
+from cfslib.isolation import network, seccomp
 from cfslib.isolation.namespaces import Namespace
+from cfslib.isolation.seccomp import bpf, calls, compiled, default, machine
+from cfslib.isolation.seccomp.data import Action, SeccompData
 from cfslib.runtime.run import capture
 from cfslib.runtime.spec import NAMESPACES, Spec
 from tests.conftest import needs_namespaces, own_world
@@ -15,6 +16,7 @@ from tests.conftest import needs_namespaces, own_world
 pytestmark = needs_namespaces
 
 IO_URING_SETUP = 425
+FAMILIES = socket.AF_UNIX, socket.AF_INET, default.VSOCK
 
 
 @pytest.mark.parametrize("up", [False, True])
@@ -45,15 +47,11 @@ def test_lo_comes_up_twice_as_well_as_once() -> None:
     assert "UP" in in_child(flags)
 
 
-def refused(family: int) -> Callable[[], list[int]]:
-    """Return what tries sockets with a filter: errno, or 0, of each family."""
-
-    def tried() -> list[int]:
-        own_world(0)
-        network.refuse(family)
-        return [_attempt(each) for each in (socket.AF_UNIX, socket.AF_INET, 40)]
-
-    return tried
+def refused() -> list[int]:
+    """Try sockets with the filter; return errno, or 0, of each family."""
+    own_world(0)
+    seccomp.filter_calls(seccomp.filter_alone())
+    return [_attempt(each) for each in FAMILIES]
 
 
 def _attempt(family: int) -> int:
@@ -65,8 +63,20 @@ def _attempt(family: int) -> int:
 
 
 def test_sockets_of_one_family_are_refused_and_no_others() -> None:
-    assert in_child(refused(socket.AF_INET))[:2] == [0, errno.EAFNOSUPPORT]
-    assert in_child(refused(network.VSOCK)) == [0, 0, errno.EAFNOSUPPORT]
+    assert in_child(refused) == [0, 0, errno.EAFNOSUPPORT]
+
+
+@pytest.mark.parametrize("name", compiled.ALONE)
+def test_so_it_is_on_every_machine(name: str) -> None:
+    program = bpf.unpack(compiled.ALONE[name])
+    machine.check(program)
+    for each in calls.SETS[name]:
+        number = calls.numbers(each)["socket"]
+        families = [*FAMILIES, default.VSOCK | 1 << 32]  # the kernel sees 32 bits
+        asked = [SeccompData(number, [one], calls.ARCHES[each]) for one in families]
+        no_such = Action.ERRNO | errno.EAFNOSUPPORT
+        answers = [machine.run(program, one) for one in asked]
+        assert answers == [Action.ALLOW, Action.ALLOW, no_such, no_such]
 
 
 def test_what_opens_sockets_where_no_filter_looks_is_not_there() -> None:
@@ -75,7 +85,7 @@ def test_what_opens_sockets_where_no_filter_looks_is_not_there() -> None:
         errors = []
         for filtered in (False, True):
             if filtered:
-                network.refuse(network.VSOCK)
+                seccomp.filter_calls(seccomp.filter_alone())
             errors.append(_io_uring())
         return errors
 
@@ -96,10 +106,11 @@ def _io_uring() -> int:
 def test_a_filter_for_an_unknown_machine_is_none(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(network, "_CALLS", {})
+    monkeypatch.setattr(compiled, "ALONE", {})
 
-    with pytest.raises(OSError, match="are unknown"):
-        network.refuse(network.VSOCK)
+    with pytest.raises(OSError, match="are unknown") as caught:
+        seccomp.filter_alone()
+    assert "--network host" in caught.value.__notes__[0]
 
 
 def test_a_container_without_a_network_reaches_itself_alone() -> None:

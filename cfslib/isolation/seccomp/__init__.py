@@ -21,13 +21,13 @@ Manual page: seccomp(2).
 import errno
 import posix
 
-from cfslib.isolation.seccomp.compiled import OPENED, PROGRAMS
+from cfslib.isolation.seccomp import compiled
 from cfslib.kernel import syscalls
 from cfslib.kernel.syscalls import Seccomp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from cfslib.isolation.capabilities import Capability
 
@@ -36,17 +36,28 @@ _ALLOW = bytes.fromhex("060000000000ff7f")  # ret ALLOW
 
 def default_filter(capabilities: "Collection[int]") -> bytes:
     """Return the filter of a container that has these capabilities."""
-    machine = posix.uname().machine
-    if machine not in PROGRAMS:
-        refused = OSError(errno.ENOSYS, f"the system calls of {machine} are unknown")
-        refused.add_note("Hint: without a filter: --security-opt seccomp=unconfined.")
-        raise refused
-    program = bytearray(PROGRAMS[machine])
-    opened = OPENED[machine]
+    program = bytearray(
+        _of_this_machine(compiled.PROGRAMS, "--security-opt seccomp=unconfined")
+    )
+    opened = compiled.OPENED[posix.uname().machine]
     for capability in capabilities:
         for at in opened.get(int(capability), ()):
             program[8 * at : 8 * at + 8] = _ALLOW
     return bytes(program)
+
+
+def filter_alone() -> bytes:
+    """Return the filter that a container without a network has besides."""
+    return _of_this_machine(compiled.ALONE, "--network host")
+
+
+def _of_this_machine(programs: "Mapping[str, bytes]", without: str) -> bytes:
+    machine = posix.uname().machine
+    if machine not in programs:
+        refused = OSError(errno.ENOSYS, f"the system calls of {machine} are unknown")
+        refused.add_note(f"Hint: without this filter: {without}.")
+        raise refused
+    return programs[machine]
 
 
 def filter_from(

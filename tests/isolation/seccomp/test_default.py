@@ -144,7 +144,7 @@ def test_x32_is_not_there() -> None:
 def test_a_machine_that_is_unknown_is_told_what_to_do(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(seccomp, "PROGRAMS", {})
+    monkeypatch.setattr(compiled, "PROGRAMS", {})
 
     with pytest.raises(OSError, match="unknown") as caught:
         seccomp.default_filter(DEFAULT)
