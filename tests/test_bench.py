@@ -54,7 +54,7 @@ def things(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_floor_makes_the_same_container_as_we(
     rootfs_dir: Path, tmp_path: Path
 ) -> None:
-    box.compile_c(box.HERE / "floor.c", tmp_path / "floor")
+    box.compile_floor(tmp_path / "floor")
     argv = ["sh", "-c", LOOK]
     limit = box.floor_limit(Box(tmp_path))
     words = [str(tmp_path / "floor"), str(rootfs_dir), limit, *argv]

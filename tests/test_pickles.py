@@ -25,6 +25,7 @@ KNOWN = {
         "wait_and_serve": "the client of this fork server",
         "_stand_in": "the client of this fork server",
     },
+    "observe/supervisor": {"supervise": "a child of ours, by a pipe"},
     "runtime/channel": {
         "wait": "the maker of this PID 1, which reads it",
         "wait_for_order": "the maker of this PID 1, which reads it",

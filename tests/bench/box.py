@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cfslib.images import cache
-from cfslib.isolation import cgroups
+from cfslib.isolation import cgroups, seccomp
+from cfslib.isolation.capabilities import DEFAULT
 from cfslib.isolation.cgroups.hierarchies import CannotLimit
 from cfslib.isolation.limits import Limits
 from cfslib.isolation.namespaces import Namespace
@@ -83,13 +84,19 @@ def build(things: Path) -> None:
         file.touch()
     for name in ("true", "sleep"):
         shutil.copy(busybox, programs / name)
-    compile_c(HERE / "floor.c", things / "floor")
+    compile_floor(things / "floor")
     for name in ("now", "pause"):
         compile_c(HERE / f"{name}.c", programs / name)
     compile_c(HERE / "nothing.c", programs / "nothing", "-nostdlib")
     for path in (things, *things.rglob("*")):
         path.chmod(0o755)  # an ordinary user will use it too
     (things / "rootfs/etc/mtab").symlink_to("/proc/mounts")  # or podman makes it
+
+
+def compile_floor(target: Path, linked: str = "-static") -> None:
+    """Compile the floor, with the filter that a container of ours has."""
+    filter = ",".join(map(str, seccomp.default_filter(DEFAULT)))
+    compile_c(HERE / "floor.c", target, f"-DFILTER={filter}", linked=linked)
 
 
 def compile_c(source: Path, target: Path, *flags: str, linked: str = "-static") -> None:

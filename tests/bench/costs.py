@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from tests.bench import commands, trials, ways
-from tests.bench.box import HERE, Box, compile_c
+from tests.bench.box import HERE, Box, compile_c, compile_floor
 
 PATIENCE = 60  # seconds: under valgrind a program takes fifty times as long
 NOT_COUNTED = ("systemd-nspawn", "podman")  # what they start outlives a failure
@@ -61,7 +61,7 @@ def _by_valgrind(box: Box, words: Mapping[str, Sequence[str]]) -> dict[str, int 
     with tempfile.TemporaryDirectory() as own:
         library, floor = Path(own, "countable.so"), Path(own, "floor")
         compile_c(HERE / "countable.c", library, "-fPIC", linked="-shared")
-        compile_c(HERE / "floor.c", floor, linked="-pie")  # or nothing can be preloaded
+        compile_floor(floor, linked="-pie")  # or nothing can be preloaded
         there = {ways.FLOOR: str(floor)}
         return {
             name: _counted(box, [there.get(name, program), *others], library)
