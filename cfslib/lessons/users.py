@@ -1,16 +1,17 @@
 """The checks of 06-users.
 
 A learner's function runs in a child that is an ordinary user, whoever runs the
-notebook.  What is wrong about it ends with that child.
+notebook.  What is wrong about it ends with that child.  What it calls sends us its user
+namespace and a file that it made, so that we can look at both from outside.
 """
 
 import fcntl
 import os
 import secrets
-import signal
+import socket
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from cfslib.children.in_child import in_child
 from cfslib.isolation import idmaps, namespaces
@@ -27,13 +28,18 @@ NOBODY = 65534
 NS_GET_PARENT = 0xB702  # ioctl_ns(2)
 AS_USER = {
     "TypeError": "`as_user` is called with a number and a function.  in_child takes a "
-    "function: in_child(inside), without calling it.",
+    "function: in_child(inside), without calling it.  A map is a list: "
+    'idmaps.write("self", [IdMap(...)], [IdMap(...)]).',
 }
 IN_DEPTH = {
-    "TypeError": "`in_depth` is called with a number and a function.",
+    "TypeError": "`in_depth` is called with a number and a function.  in_child takes a "
+    "function, and a loop a range: `range(levels)`.",
 }
+PARTS = "An IdMap has `inside`, `outside` and `count`; `maps` is a list of them."
 SEEN_INSIDE = {
-    "AttributeError": "An IdMap has `inside`, `outside` and `count`.",
+    "AttributeError": PARTS,
+    "TypeError": PARTS,
+    "StopIteration": "Who is in no line is nobody: next(..., 65534).",
 }
 
 
@@ -66,39 +72,75 @@ def myself() -> Self:
     return Self(os.geteuid(), os.getegid(), users, groups, where)
 
 
+class Witness:
+    """What a learner's function is to call: it says who calls it, and shows us more."""
+
+    def __init__(self) -> None:
+        self._ours, self._theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
+
+    def __call__(self) -> Self:
+        """Be what the learner's function calls, wherever it does so."""
+        where = os.open(namespaces.link(Namespace.USER), os.O_RDONLY)
+        socket.send_fds(self._theirs, [b"!"], [where, os.memfd_create("made")])
+        return myself()
+
+    def shown(self) -> list[tuple[int, int]]:
+        """Return (user namespace, file that it made) of each call, as descriptors."""
+        self._ours.setblocking(False)
+        found = []
+        with suppress(BlockingIOError):  # that was the last
+            while True:
+                _, (where, made), _, _ = socket.recv_fds(self._ours, 1, 2)
+                found.append((where, made))
+        return found
+
+
 @exercise("06-users", 1, AS_USER)
-def check_as_user(
-    as_user: Callable[[int, Callable[[], object]], object],
-) -> list[Point]:
+def check_as_user(as_user: InSomeWay) -> list[Point]:
     """Look if `as_user(number, func)` calls `func` as that user and group."""
     number = 1000 + secrets.randbelow(1000)
 
     def look() -> list[Point]:
         be_ordinary()
-        before = myself()
+        ours = os.memfd_create("ours")
+        before, witness = myself(), Witness()
         try:
-            answer, after = as_user(number, myself), myself()
+            answer, after = as_user(number, witness), myself()
         except Stumbled as error:
             error.hints = (*error.hints, *_why_no_map(error.said))
             raise
-        return _points_of(number, before, answer, after)
+        owners = {_owner(made) for _, made in witness.shown()}
+        is_us = owners == {_owner(ours)}
+        return _points_of(number, before, answer, after, is_us=is_us)
 
     return in_child(look)
 
 
+def _owner(file: int) -> tuple[int, int]:
+    found = os.fstat(file)
+    return found.st_uid, found.st_gid
+
+
 def _why_no_map(said: str) -> list[str]:
-    if "gid_map" in said:
-        return ["Without `deny` in setgroups there is no gid_map: `idmaps.write`."]
-    if "uid_map" in said:
-        return [
-            "Outside is your number from before the unshare; after it you are 65534."
-        ]
-    return []
+    why = {
+        "newuidmap": "One line for users and one for groups is all that it takes.",
+        "gid_map": "Outside is your group from before the unshare: `os.getgid()`.  And "
+        "without `deny` in setgroups there is no gid_map: `idmaps.write` sees to that.",
+        "uid_map": "Outside is your number from before the unshare; after it you are "
+        "65534.",
+        "Invalid argument": "`number` needs a place in the map; before that, nobody "
+        "can become it.",
+    }
+    return next(([hint] for word, hint in why.items() if word in said), [])
 
 
-def _points_of(number: int, before: Self, answer: object, after: Self) -> list[Point]:
+def _points_of(
+    number: int, before: Self, answer: object, after: Self, *, is_us: bool
+) -> list[Point]:
     there = answer if isinstance(answer, Self) else None
     is_own = there is not None and there.namespace != before.namespace
+    maps = (there.users, there.groups) if there else ()
+    counts = [sum(line.count for line in lines) for lines in maps]
     return [
         Point(
             "the result of `func` comes back",
@@ -124,9 +166,7 @@ def _points_of(number: int, before: Self, answer: object, after: Self) -> list[P
         ),
         Point(
             "outside it is you, and nobody else is mapped",
-            there is not None
-            and there.users == (IdMap(number, before.uid),)
-            and there.groups == (IdMap(number, before.gid),),
+            is_us and counts == [1, 1],
             "One line, of one id: `IdMap(number, uid)`, and the same for groups.",
         ),
         Point(
@@ -144,19 +184,17 @@ def check_in_depth(in_depth: InSomeWay) -> list[Point]:
 
     def look() -> list[Point]:
         be_ordinary()
-        before = myself()
-        answer, after = in_depth(levels, _stay), myself()
-        pid, uid = answer if isinstance(answer, Left) else (0, None)
-        depth = _depth(pid) if pid else 0
-        if pid:
-            os.kill(pid, signal.SIGKILL)
-        return _points_of_depth(levels, depth, uid, before == after)
+        before, witness = myself(), Witness()
+        answer, after = in_depth(levels, witness), myself()
+        depths = [_depth(where) for where, _ in witness.shown()]
+        uid = answer.uid if isinstance(answer, Self) else None
+        return _points_of_depth(levels, depths, uid, before == after)
 
     return in_child(look)
 
 
 def _points_of_depth(
-    levels: int, depth: int, uid: int | None, is_back: bool
+    levels: int, depths: list[int], uid: int | None, is_back: bool
 ) -> list[Point]:
     return [
         Point(
@@ -171,9 +209,8 @@ def _points_of_depth(
         ),
         Point(
             "`levels` user namespaces are around it, one in the other",
-            depth == levels,
-            f"There were {depth}.  Each unshare goes one deeper: once for each of "
-            "`range(levels)`, all in the same child.",
+            depths == [levels],
+            _why_not_so_deep(depths),
         ),
         Point(
             "it is root in the last one",
@@ -183,28 +220,19 @@ def _points_of_depth(
     ]
 
 
-class Left(NamedTuple):
-    """A process that was left behind to be looked at, and who left it."""
-
-    pid: int
-    uid: int
-
-
-def _stay() -> Left:
-    """Leave a process behind that ends by itself, if nobody ends it."""
-    pid = os.fork()
-    if pid == 0:
-        os.closerange(0, 1 << 12)  # or who waits for our answer would wait for it
-        signal.alarm(10)
-        signal.pause()
-        os._exit(0)
-    return Left(pid, os.geteuid())
+def _why_not_so_deep(depths: list[int]) -> str:
+    if len(depths) > 1:
+        return "It was called more than once.  `func` comes once, after the loop."
+    there_were = f"There were {depths[0]}.  " if depths else ""
+    return (
+        f"{there_were}Each unshare goes one deeper: once for each of `range(levels)`, "
+        "all in the same child."
+    )
 
 
-def _depth(pid: int) -> int:
-    """Return how many user namespaces there are from ours to that of a process."""
+def _depth(place: int) -> int:
+    """Return how many user namespaces there are from ours to this one."""
     ours, depth = namespaces.inode(Namespace.USER), 0
-    place = os.open(namespaces.link(Namespace.USER, pid), os.O_RDONLY)
     while os.fstat(place).st_ino != ours:
         place, depth = fcntl.ioctl(place, NS_GET_PARENT), depth + 1
     return depth
@@ -221,21 +249,20 @@ def check_seen_inside(
         be_ordinary()
         uid = os.geteuid()
         ours, roots = _owners_inside(number)
-        maps = [IdMap(number, uid)]
         first = 200_000 + secrets.randbelow(1000)
         table = [IdMap(0, uid), IdMap(1, first, 10), IdMap(500, first + 10, 10)]
         asked = (uid, first, first + 4, first + 9, first + 10, first + 20)
         return _points_of_owners(
             (ours, roots),
-            (seen_inside(uid, maps), seen_inside(0, maps)),
-            [seen_inside(one, table) for one in asked],
+            [seen_inside(one, [IdMap(number, uid)]) for one in (uid, 0)],
+            [seen_inside(one, [*table]) for one in asked],
         )
 
     return in_child(look)
 
 
 def _points_of_owners(
-    so: tuple[int, int], said: tuple[object, object], of_table: list[object]
+    so: tuple[int, int], said: list[object], of_table: list[object]
 ) -> list[Point]:
     return [
         Point(

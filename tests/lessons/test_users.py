@@ -89,6 +89,53 @@ def by_hand_without_deny(number: int, func: Func) -> object:
     return in_child(inside)
 
 
+def root_first(number: int, func: Func) -> object:
+    def inside() -> object:
+        idmaps.unshare_as_root(Namespace.USER)
+        syscalls.unshare(Namespace.USER)
+        idmaps.write("self", [IdMap(number, 0)], [IdMap(number, 0)])
+        return func()
+
+    return in_child(inside)
+
+
+def by_setns(number: int, func: Func) -> object:
+    def inside() -> object:
+        one = [IdMap(number, os.getuid())], [IdMap(number, os.getgid())]
+        syscalls.setns(idmaps.make(*one), Namespace.USER)
+        return func()
+
+    return in_child(inside)
+
+
+def with_two_lines(number: int, func: Func) -> object:
+    def inside() -> object:
+        uid, gid = os.getuid(), os.getgid()
+        syscalls.unshare(Namespace.USER)
+        users = [IdMap(0, uid), IdMap(number, uid)]
+        idmaps.write("self", users, [IdMap(number, gid)])
+        return func()
+
+    return in_child(inside)
+
+
+def root_and_setuid(number: int, func: Func) -> object:
+    def inside() -> object:
+        idmaps.unshare_as_root(Namespace.USER)
+        os.setuid(number)
+        return func()
+
+    return in_child(inside)
+
+
+def without_lists(number: int, func: Func) -> object:
+    def inside() -> object:
+        idmaps.write("self", IdMap(number, 1), IdMap(number, 1))  # type: ignore[arg-type]
+        return func()
+
+    return in_child(inside)
+
+
 def asks_too_late(number: int, func: Func) -> object:
     def inside() -> object:
         syscalls.unshare(Namespace.USER)
@@ -163,7 +210,7 @@ def users_alone(number: int, func: Func) -> object:
     return in_child(inside)
 
 
-@pytest.mark.parametrize("answer", [as_user, by_hand])
+@pytest.mark.parametrize("answer", [as_user, by_hand, by_setns, root_first])
 def test_being_somebody_is_right(answer: Callable[[int, Func], object]) -> None:
     told = lesson.check_as_user(answer)
 
@@ -184,7 +231,11 @@ def test_being_somebody_is_right(answer: Callable[[int, Func], object]) -> None:
         (without_a_child, "you are where", "into a child"),
         (asks_too_late, RUNS, "from before the unshare"),
         (mapped(lambda n, uid: IdMap(uid, n), IdMap), RUNS, "before the unshare"),
+        (mapped(IdMap, lambda n, _: IdMap(n, 1)), RUNS, "Outside is your group"),
         (by_hand_without_deny, RUNS, "`deny` in setgroups"),
+        (with_two_lines, RUNS, "One line for users"),
+        (root_and_setuid, RUNS, "`number` needs a place"),
+        (without_lists, RUNS, "A map is a list"),
         (setuid_alone, RUNS, "PermissionError"),
         (one_argument, RUNS, "a number and a function"),
         (without_end, RUNS, "five seconds"),
@@ -227,6 +278,31 @@ def one_too_many(levels: int, func: Func) -> object:
 
 def one_too_few(levels: int, func: Func) -> object:
     return in_depth(levels - 1, func)
+
+
+def at_each_level(levels: int, func: Func) -> object:
+    def inside() -> object:
+        found = None
+        for _ in range(levels):
+            idmaps.unshare_as_root(Namespace.USER)
+            found = func()
+        return found
+
+    return in_child(inside)
+
+
+def with_pids(levels: int, func: Func) -> object:
+    def inside() -> object:
+        idmaps.unshare_as_root(Namespace.USER | Namespace.PID)
+        return func()
+
+    return in_child(inside)
+
+
+def loops_over_a_number(levels: int, func: Func) -> object:
+    for _ in levels:  # type: ignore[attr-defined]
+        idmaps.unshare_as_root(Namespace.USER)
+    return func()
 
 
 def always_three(levels: int, func: Func) -> object:
@@ -291,7 +367,10 @@ def test_so_many_levels_are_right(answer: Callable[[int, Func], object]) -> None
         (one_too_many, "`levels` user", "one deeper"),
         (one_too_few, "`levels` user", "one deeper"),
         (always_three, "`levels` user", "There were 7"),
-        (side_by_side, "`levels` user", "There were 1"),
+        (side_by_side, "`levels` user", "once, after the loop"),
+        (at_each_level, "`levels` user", "once, after the loop"),
+        (with_pids, "`levels` user", "There were 1"),
+        (loops_over_a_number, RUNS, "`range(levels)`"),
         (nobody_in_the_last, "it is root", "A map for each level"),
         (depth_without_a_child, "you are where", "into a child"),
         (without_maps, RUNS, ""),
@@ -373,12 +452,44 @@ def as_text(outside: int, maps: Maps) -> str:
     return str(seen_inside(outside, maps))
 
 
+def unpacked(outside: int, maps: Maps) -> int:
+    for inside, first, count in maps:  # type: ignore[attr-defined]
+        if first <= outside < first + count:
+            return int(inside + outside - first)
+    return NOBODY
+
+
+def without_an_end(outside: int, maps: Maps) -> int:
+    return next(
+        one.inside + outside - one.outside
+        for one in maps
+        if one.outside <= outside < one.outside + one.count
+    )
+
+
+def in_the_loop(outside: int, maps: Maps) -> int:
+    for one in maps:
+        if one.outside <= outside < one.outside + one.count:
+            return one.inside + outside - one.outside
+        return NOBODY
+    return NOBODY
+
+
+def takes_the_list_apart(outside: int, maps: list[IdMap]) -> int:
+    while maps:
+        one = maps.pop()
+        if one.outside <= outside < one.outside + one.count:
+            return one.inside + outside - one.outside
+    return NOBODY
+
+
 def misspelt(outside: int, maps: Maps) -> int:
     return int(maps[0].inner)  # type: ignore[attr-defined]
 
 
-def test_what_the_kernel_says_is_right() -> None:
-    told = lesson.check_seen_inside(seen_inside)
+@pytest.mark.parametrize("answer", [seen_inside, takes_the_list_apart])
+def test_what_the_kernel_says_is_right(answer: Callable[..., int]) -> None:
+    told = lesson.check_seen_inside(answer)
 
     assert told.done, told
 
@@ -398,6 +509,9 @@ def test_what_the_kernel_says_is_right() -> None:
         (first_line_alone, "the first", "`count` ids"),
         (last_line_alone, "the right one", ""),
         (one_too_long, "the right one", "outside + count - 1"),
+        (in_the_loop, "the first", "`count` ids"),
+        (unpacked, RUNS, "`maps` is a list"),
+        (without_an_end, RUNS, "next(..., 65534)"),
         (misspelt, RUNS, "`inside`, `outside` and `count`"),
         (without_end, RUNS, "five seconds"),
     ],
