@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -452,8 +453,8 @@ def as_text(outside: int, maps: Maps) -> str:
     return str(seen_inside(outside, maps))
 
 
-def unpacked(outside: int, maps: Maps) -> int:
-    for inside, first, count in maps:  # type: ignore[attr-defined]
+def unpacked(outside: int, maps: Any) -> int:
+    for inside, first, count in maps:
         if first <= outside < first + count:
             return int(inside + outside - first)
     return NOBODY

@@ -21,11 +21,11 @@ NO_MAP = Question(
 
 ITS_RIGHTS = Question(
     "06-users/its-rights",
-    "It is 65534, which nobody has given any rights.  May it mount a tmpfs in its new "
-    "mount namespace?",
+    "It is 65534 and has no map.  May it mount a tmpfs, in a mount namespace that it "
+    "makes too?",
     (
         Choice(
-            "no, for only root may mount",
+            "no, only root may mount",
             "The kernel asks for a capability, and not for the number 0.",
         ),
         Choice(
@@ -67,7 +67,10 @@ MAY_WRITE = Question(
     "It is root in there and holds `CAP_DAC_OVERRIDE`, the right to open any file.  "
     "May it open `/etc/passwd` for writing?",
     (
-        Choice("yes, it holds the right", "It does, but over whom?  See below."),
+        Choice(
+            "yes, it holds the right",
+            "It does.  But this right does not count for all files: see below.",
+        ),
         Choice(
             "no",
             "Such a right counts for files whose owner has a place in the map.",
@@ -85,7 +88,9 @@ WHOSE_FILE = Question(
     "It is 0 in there, and makes a file in a directory of yours.  Who owns the file, "
     "as the notebook sees it?",
     (
-        Choice("root", "The 0 inside is you outside, and on the disk is the outside."),
+        Choice(
+            "root", "The 0 inside is you outside, and the disk has the number outside."
+        ),
         Choice(
             "you",
             "The kernel keeps the number outside, and translates for each who looks.",
@@ -97,8 +102,9 @@ WHOSE_FILE = Question(
 
 NO_DENY = Question(
     "06-users/no-deny",
-    "An ordinary user writes `uid_map`, and then the same line for groups to "
-    "`gid_map`.  What does the kernel say to the second?",
+    "In its new user namespace, an ordinary user writes `0 UID 1` to `uid_map`, and "
+    "then `0 GID 1` to `gid_map`.  The first is taken.  What does the kernel say to "
+    "the second?",
     (
         Choice("nothing, it is taken", "It was, until 2014.  See why it no longer is."),
         Choice(
@@ -113,11 +119,11 @@ NO_DENY = Question(
 TWO_LINES = Question(
     "06-users/two-lines",
     "The user wants a second user inside, and writes two lines: `0` is itself, and `1` "
-    "is 100000, which nobody has.  What does the kernel say?",
+    "is 100000, a number that no user of the machine has.  What does the kernel say?",
     (
         Choice(
-            "nothing, nobody has that number",
-            "Somebody may get it tomorrow, and then would find files that are not his.",
+            "nothing: the number is free",
+            "Somebody may get it tomorrow, and then owns the files that were made so.",
         ),
         Choice(
             "it takes the first line and leaves the second",
@@ -152,7 +158,7 @@ BY_A_MOUNT = Question(
     "for 5 alone.  Whose is the file, seen by the second?",
     (
         Choice(
-            "root's, for it is one file",
+            "root's: it is one file",
             "It is one file.  But who owns it is asked by way of a mount.",
         ),
         Choice(
