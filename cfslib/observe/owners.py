@@ -14,7 +14,7 @@ import signal
 import socket
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from cfslib.children.in_child import in_child
 from cfslib.isolation import idmaps
@@ -27,8 +27,7 @@ NOBODY = 65534  # /proc/sys/fs/overflowuid: who has no number here
 FEW = 9  # ids beside our own
 
 
-@dataclass(frozen=True)
-class Seen:
+class Seen(NamedTuple):
     """One thing that has an owner, and the number of that owner on both sides."""
 
     name: str
@@ -36,8 +35,7 @@ class Seen:
     outside: int
 
 
-@dataclass(frozen=True)
-class Scene:
+class Scene(NamedTuple):
     """A map, and what both sides see by it."""
 
     maps: tuple[IdMap, ...]
@@ -91,7 +89,7 @@ def look(kind: str, user: int) -> Scene:
             raise
         notes = getattr(error, "__notes__", [])
         why = " ".join([f"Not here: {error}.", *notes])
-        return replace(another_machines(user), recorded=why)
+        return another_machines(user)._replace(recorded=why)
 
 
 def another_machines(user: int) -> Scene:
@@ -179,8 +177,7 @@ def _numbers(pid: int, theirs: int, ours: int) -> dict[str, int]:
     }
 
 
-@dataclass(frozen=True)
-class TwoMounts:
+class TwoMounts(NamedTuple):
     """The owner of one file, by a mount without a map and by one that has one."""
 
     plain: int
