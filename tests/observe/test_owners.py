@@ -98,7 +98,6 @@ def test_what_was_recorded_is_what_a_machine_shows(user: int) -> None:
 @needs_root
 def test_a_line_in_subuid_makes_it_real(tmp_path: Path) -> None:
     def looked() -> Scene:
-        tempfile.tempdir = "/tmp"
         return owners.look("ten users", 5)
 
     scene = as_somebody(looked, tmp_path / "etc", **etc_files())
