@@ -8,7 +8,9 @@ business of a capability is open to a container which has that.
 Docker and Podman list what is allowed instead.  It comes to the same: a call that is in
 no table of ours does not exist in here, whatever a newer kernel can do.  As in Podman's
 list, mount(2), unshare(2), setns(2) and clone(2) are not refused.  The kernel asks for
-capabilities there, and containers in containers need them.
+capabilities there, and containers in containers need them.  Nor are calls that look
+into other processes, as ptrace(2) and pidfd_getfd(2) do, or move their memory: they
+find none but those in here.
 
     >>> [group.reason for group in GROUPS if "reboot" in group.names]
     ['it stops the machine, or starts another kernel']

@@ -86,6 +86,12 @@ def test_containers_in_containers_can_be_made() -> None:
     assert answer("keyctl", 0) == answer("keyctl", 1 << 32 | 1) == "ERRNO(EPERM)"
 
 
+def test_processes_in_here_may_be_looked_into() -> None:
+    looking = "ptrace process_vm_readv process_vm_writev pidfd_getfd kcmp move_pages"
+    for name in f"{looking} migrate_pages process_madvise mbind".split():
+        assert answer(name) == "ALLOW"
+
+
 def test_nothing_is_typed_into_a_terminal_whatever_the_upper_half() -> None:
     for request in default.TIOCSTI, default.TIOCLINUX:
         assert answer("ioctl", 0, request) == "ERRNO(EPERM)"
