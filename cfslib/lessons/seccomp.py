@@ -25,10 +25,11 @@ from cfslib.observe.filtered import under
 from cfslib.observe.supervisor import supervise
 
 Filter = Sequence[Instruction | str]
-TIMES = 3  # that each question may be asked
+TIMES = 3  # that each call may be made
 PATIENCE = 5  # seconds that a child waits for a signal
 SIGNALS = (0, signal.SIGCONT, signal.SIGTERM)
 DOOR = 1 << 32  # a number in which the lower half is 0
+OTHER_ARCH = 2  # AUDIT_ARCH_SPARC: one that no list of ours has
 
 
 def number(name: str) -> int:
@@ -52,6 +53,8 @@ def _what_is_wrong(program: object) -> str:
     for line in program:
         if not isinstance(line, (Instruction, str)):
             return f"{line!r:.40} is no instruction: use ld, jeq, ret and so on."
+        if isinstance(line, Instruction) and not isinstance(line.k, int):
+            return f"{line.k!r:.40} is no number: a call has one in `numbers`."
     try:
         machine.check(program)
         in_child(lambda: under(bpf.assemble(program), _nothing))
@@ -63,9 +66,15 @@ def _what_is_wrong(program: object) -> str:
 
 
 def _tried(program: Filter) -> list[Point]:
-    others = [sig for sig in SIGNALS if not _reaches(program, sig)]
+    others = [
+        sig
+        for sig in set(range(signal.NSIG)) - {signal.SIGKILL}
+        if not _is_made(program, number("kill"), [1, sig])
+        or (sig in SIGNALS and not _reaches(program, sig))
+    ]
     refused = _refused(program, but="kill")
-    foreign = [arch for arch in Arch if arch != our_arch() and _lets(program, arch)]
+    elsewhere = {*Arch, OTHER_ARCH} - {our_arch()}
+    foreign = [arch for arch in elsewhere if _lets(program, arch)]
     return [
         Point(
             "SIGKILL is refused, with EPERM",
@@ -109,11 +118,12 @@ def _refused(program: Filter, but: str) -> list[str]:
     """Return the calls, other than one, that a filter does not let through."""
     names = calls.numbers(calls.machine()).items()
     tried = [(name, nr, values) for name, nr in names for values in ((1, 9), (2, 0))]
-    return [
-        name
-        for name, nr, values in tried
-        if name != but and _says(program, nr, values) != Action.ALLOW
-    ]
+    refused = [name for name, nr, each in tried if not _is_made(program, nr, each)]
+    return [name for name in dict.fromkeys(refused) if name != but]
+
+
+def _is_made(program: Filter, nr: int, values: Sequence[int]) -> bool:
+    return _says(program, nr, values).kind in (Action.ALLOW, Action.LOG)
 
 
 def _says(program: Filter, nr: int, values: Sequence[int]) -> Action:
@@ -185,7 +195,7 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 def check_answer(
     answer: Callable[[Waiting, list[Waiting]], int | None],
 ) -> list[Point]:
-    """Look if `answer(call, before)` lets each question be asked three times."""
+    """Look if `answer(call, before)` lets each call be made three times."""
     raw = inspect.unwrap(answer)  # a guard would take OSError for a mistake
     truth, found = in_child(lambda: (_answered(_nothing), _answered(raw)))
     first = [same for same in range(len(ORDER)) if _times(same) <= TIMES]
@@ -200,7 +210,7 @@ def check_answer(
             "itself, also 0.",
         ),
         Point(
-            "so it does three times for each question",
+            "so it does three times for each call",
             not wrong,
             _counted(found, wrong),
         ),
@@ -217,7 +227,7 @@ ORDER = [*["getppid"] * 2, *["getpgid", "getppid"] * 3, *["getpgid"] * 2]
 
 
 def _times(at: int) -> int:
-    """Return how often a question has been asked, with this time."""
+    """Return how often a call has been made, with this time."""
     return ORDER[: at + 1].count(ORDER[at])
 
 
@@ -258,7 +268,8 @@ def _guarded(answer: Callable[[], Any]) -> int | None:
         raise stumbled(error) from None
     if value is not None and not isinstance(value, int):
         said = f"it returned {value!r:.40}"
-        raise Stumbled("TypeError", said, "", 0, ("Return a number, or None.",))
+        hint = "Return a number, or None; an OSError is raised."
+        raise Stumbled("TypeError", said, "", 0, (hint,))
     return value
 
 
@@ -275,7 +286,7 @@ def _not_refused(found: Sequence[Answered], let: Sequence[int]) -> str:
     codes = {found[at].errno for at in let}
     if codes - {0}:
         return "It fails with another error: `raise OSError(errno.EAGAIN, '...')`."
-    return "It goes on.  To have a call fail, raise: `OSError(errno.EAGAIN, '...')`."
+    return "It goes on.  To have a call fail, `raise OSError(errno.EAGAIN, '...')`."
 
 
 @exercise("11-seccomp", 3)
@@ -292,19 +303,17 @@ def check_only_local(only_local: Callable[[], dict[str, Any]]) -> list[Point]:
 
 def _sockets(program: list[Instruction]) -> list[Point]:
     codes = {kind: _socket(program, kind) for kind in MADE}
-    answers = {
-        kind: _says(program, number("socket"), [kind, socket.SOCK_DGRAM])
-        for kind in range(KINDS)
-    }
+    nr = number("socket")
+    disguised = [kind for kind in MADE[1:] if _is_made(program, nr, [DOOR + kind])]
     local = codes.pop(socket.AF_UNIX)
-    open_ones = [kind for kind, said in answers.items() if said == Action.ALLOW]
+    open_ones = [kind for kind in range(KINDS) if _is_made(program, nr, [kind])]
     refused = _refused(program, but="socket")
     return [
         Point(
             "a local socket can be made",
             local == 0,
             "AF_UNIX is 1.  A rule can have a condition on the first argument, which "
-            "has the index 0.",
+            "has the index 0.  Beside a rule without a condition it does not count.",
         ),
         Point(
             "sockets of all other kinds cannot",
@@ -313,9 +322,15 @@ def _sockets(program: list[Instruction]) -> list[Point]:
             "the one that is not refused, with SCMP_CMP_NE.",
         ),
         Point(
+            "nor can they with something in the upper half of the number",
+            not disguised,
+            "The kernel looks at the lower half of it.  Do not list what is refused: "
+            "all that is *not* AF_UNIX is, with SCMP_CMP_NE.",
+        ),
+        Point(
             "they fail with EAFNOSUPPORT",
             set(codes.values()) == {errno.EAFNOSUPPORT},
-            "A rule may say which error: `errnoRet`, with the number.",
+            "The action is SCMP_ACT_ERRNO, and `errnoRet` says which error: a number.",
         ),
         Point(
             "all other calls are made",

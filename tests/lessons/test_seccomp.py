@@ -2,6 +2,7 @@
 
 import errno
 import signal
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,15 @@ from typing import Any
 import pytest
 
 from cfslib.isolation.seccomp.bpf import Instruction, and_, jeq, jge, ld, ret
-from cfslib.isolation.seccomp.data import ARCH, NR, Action, args, args_high, our_arch
+from cfslib.isolation.seccomp.data import (
+    ARCH,
+    NR,
+    Action,
+    Arch,
+    args,
+    args_high,
+    our_arch,
+)
 from cfslib.isolation.seccomp.notify import Waiting
 from cfslib.lessons import Verdict, guard
 from cfslib.lessons import seccomp as lesson
@@ -73,6 +82,7 @@ RIGHT = {
     "the number first": filtered(
         ld(NR), jeq(KILL, 0, "yes"), ld(args(1)), jeq(9, "no", "yes")
     ),
+    "written down": filtered(*SIGNAL, end=("yes", ret(Action.LOG), "no", NO)),
     "all lower bits, by hand": filtered(
         ld(NR), jeq(KILL, 0, "yes"), ld(args(1)), and_(0xFFFF_FFFF), jeq(9, "no", "yes")
     ),
@@ -135,6 +145,36 @@ WRONG: list[tuple[str, Callable[[], Any], str, str]] = [
         filtered(*SIGNAL, end=("yes", YES, "no", ret(Action.KILL_PROCESS))),
         REFUSED,
         "KILL_PROCESS",
+    ),
+    (
+        "some bits of it",
+        filtered(*SIGNAL[:3], and_(15), jeq(9, "no", "yes")),
+        SIGNALS,
+        "",
+    ),
+    (
+        "9 to 14",
+        filtered(*SIGNAL[:3], jge(9, 0, "yes"), jge(15, "yes", "no")),
+        SIGNALS,
+        "second argument",
+    ),
+    (
+        "those processors that one knows",
+        filtered(
+            *SIGNAL,
+            arch=(
+                ld(ARCH),
+                *[jeq(arch, "no", 0) for arch in Arch if arch != our_arch()],
+            ),
+        ),
+        FOREIGN,
+        "our_arch",
+    ),
+    (
+        "a name for a number",
+        filtered(ld(NR), jeq("kill", 0, "yes")),  # type: ignore[arg-type]
+        TAKEN,
+        "`numbers`",
     ),
     ("the wrong way round", filtered(*SIGNAL[:3], jeq(9, "yes", "no")), REFUSED, ""),
     ("everything", lambda: [YES], REFUSED, "It is allowed"),
@@ -227,12 +267,16 @@ def returns_a_word(call: Waiting, before: list[Waiting]) -> Any:
     return "yes"
 
 
+def returns_an_error(call: Waiting, before: list[Waiting]) -> Any:
+    return OSError(errno.EAGAIN, "x") if same(call, before) >= 3 else None
+
+
 def one_argument(call: Waiting) -> None:
     pass
 
 
 FIRST = "the first time, the kernel answers"
-THREE = "so it does three times for each question"
+THREE = "so it does three times for each call"
 FOURTH = "the fourth time it fails, with EAGAIN"
 SUPERVISORS: list[tuple[Callable[..., Any], str, str]] = [
     (counts_all, THREE, "data.nr"),
@@ -244,6 +288,7 @@ SUPERVISORS: list[tuple[Callable[..., Any], str, str]] = [
     (lambda call, before: None, FOURTH, "It goes on"),
     (raises_something_else, RUNS, "too often"),
     (returns_a_word, RUNS, "Return a number"),
+    (returns_an_error, RUNS, "raised"),
     (one_argument, RUNS, "signature"),
     (lambda call, before: 2**70, RUNS, "int"),
     (without_end, RUNS, "end the loop"),
@@ -277,6 +322,7 @@ def about_sockets(value: int = 1, op: str = "NE", **others: Any) -> dict[str, An
 READ = "cfslib can read the profile"
 LOCAL = "a local socket can be made"
 OTHERS = "sockets of all other kinds cannot"
+UPPER = "nor can they with something in the upper half of the number"
 ERROR = "they fail with EAFNOSUPPORT"
 CALLS = "all other calls are made"
 PROFILES: list[tuple[str, Callable[[], Any], str, str]] = [
@@ -304,7 +350,23 @@ PROFILES: list[tuple[str, Callable[[], Any], str, str]] = [
         "kills",
         told_of("ALLOW", about_sockets(action="SCMP_ACT_KILL", errnoRet=None)),
         ERROR,
-        "errnoRet",
+        "SCMP_ACT_ERRNO",
+    ),
+    (
+        "one kind after the other",
+        told_of("ALLOW", *[about_sockets(at, "EQ") for at in range(64) if at != 1]),
+        UPPER,
+        "SCMP_CMP_NE",
+    ),
+    (
+        "a condition beside none",
+        told_of(
+            "ALLOW",
+            about_sockets(1, "EQ", action="SCMP_ACT_ALLOW"),
+            about_sockets(args=[]),
+        ),
+        LOCAL,
+        "without a condition",
     ),
     (
         "socketpair too",
@@ -332,8 +394,20 @@ def test_a_profile_that_does_not_is_not(
     assert_not_yet(lesson.check_only_local(answer), claim, hint)
 
 
-def test_a_profile_that_lets_local_sockets_be_made_is_right() -> None:
-    told = lesson.check_only_local(told_of("ALLOW", about_sockets()))
+@pytest.mark.parametrize(
+    "answer",
+    [
+        told_of("ALLOW", about_sockets()),
+        told_of("ALLOW", about_sockets(socket.AF_UNIX)),
+        told_of("ALLOW", about_sockets(1, "GT"), about_sockets(1, "LT")),
+        told_of("LOG", about_sockets()),
+    ],
+    ids=["not equal", "by its name", "more or less", "written down"],
+)
+def test_a_profile_that_lets_local_sockets_be_made_is_right(
+    answer: Callable[[], Any],
+) -> None:
+    told = lesson.check_only_local(answer)
 
     assert told.done, told
 

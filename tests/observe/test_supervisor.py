@@ -3,6 +3,7 @@
 import errno
 import os
 import platform
+import signal
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,20 @@ def test_the_supervisor_reads_and_writes_the_memory_of_a_process_that_waits() ->
     assert in_child(
         lambda: supervise(asking_about("uname"), nodename, another_name)
     ) == ("no-such-host")
+
+
+def test_what_is_read_of_a_process_that_waits_no_longer_is_not_believed() -> None:
+    def kill_it(call: Waiting) -> None:
+        opened = notify._Memory(call, os.O_RDONLY)
+        opened.__enter__()
+        os.kill(call.pid, signal.SIGKILL)
+        while notify.still_waits(call):
+            pass
+        with pytest.raises(ProcessLookupError):
+            opened.__exit__()
+
+    with pytest.raises(ChildProcessError, match="SIGKILL"):
+        in_child(lambda: supervise(asking_about("uname"), os.uname, kill_it))
 
 
 def test_the_supervisor_gives_a_file_of_its_own(tmp_path: Path) -> None:

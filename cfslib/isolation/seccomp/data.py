@@ -116,7 +116,7 @@ def _number_at(data: bytes, at: int, size: int) -> int:
 
 def our_arch() -> Arch:
     """Return the architecture of this machine."""
-    return {"x86_64": Arch.X86_64, "aarch64": Arch.AARCH64}[posix.uname().machine]
+    return Arch[posix.uname().machine.upper()]
 
 
 def args(number: int) -> int:

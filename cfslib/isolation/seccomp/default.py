@@ -8,7 +8,9 @@ business of a capability is open to a container which has that.
 Docker and Podman list what is allowed instead.  It comes to the same: a call that is in
 no table of ours does not exist in here, whatever a newer kernel can do.  As in Podman's
 list, mount(2), unshare(2), setns(2) and clone(2) are not refused.  The kernel asks for
-capabilities there, and containers in containers need them.
+capabilities there, and containers in containers need them.  Nor are calls that look
+into other processes, as ptrace(2) and pidfd_getfd(2) do, or move their memory: they
+find none but those in here.
 
     >>> [group.reason for group in GROUPS if "reboot" in group.names]
     ['it stops the machine, or starts another kernel']
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
 REFUSED = Action.ERRNO | errno.EPERM
+NO_SUCH_KIND = Action.ERRNO | errno.EAFNOSUPPORT  # of socket
+ALG, VSOCK = 38, 40  # AF_... in <linux/socket.h>
+TIOCSTI, TIOCLINUX = 0x5412, 0x541C  # <asm-generic/ioctls.h>
 
 
 class Group(Record):
@@ -48,6 +53,11 @@ class Group(Record):
         self.unless = unless
         self.conditions = tuple(conditions)
         self.action = action
+
+
+def _is(index: int, value: int) -> Condition:
+    """Return the condition for an argument of which the kernel looks at 32 bits."""
+    return Condition(index, "MASKED_EQ", value, mask=0xFFFF_FFFF)
 
 
 GROUPS = (
@@ -125,10 +135,18 @@ GROUPS = (
         conditions=[Condition(0, "NE", 1)],  # KEYCTL_JOIN_SESSION_KEYRING
     ),
     Group(
-        "it types into a terminal what nobody has typed there",
+        "it asks the kernel to encrypt, which programs do themselves, and mistakes in"
+        " that were ways to be root",
+        "socket",
+        # A program of 32 bits may also say socketcall(2), where no filter sees the
+        # kind.  It has no other way to any socket, so that one stays open.
+        conditions=[_is(0, ALG)],
+        action=NO_SUCH_KIND,
+    ),
+    Group(
+        "it types into a terminal what nobody has typed there, or pastes it",
         "ioctl",
-        # The kernel looks at 32 bits of the number, and so does this: TIOCSTI.
-        conditions=[Condition(1, "MASKED_EQ", 0x5412, mask=0xFFFF_FFFF)],
+        conditions=[_is(1, TIOCSTI), _is(1, TIOCLINUX)],  # alternatives
     ),
     Group(
         "it hangs up the terminal",
@@ -145,13 +163,8 @@ GROUPS = (
 # Sockets by which a virtual machine talks to its host are in no network namespace.  So
 # a container without a network has a second filter.  The calls of the second rule
 # make sockets where no filter sees of which kind.
-VSOCK = 40  # AF_VSOCK in <linux/socket.h>
 ALONE = (
-    Rule(
-        ["socket"],
-        Action.ERRNO | errno.EAFNOSUPPORT,
-        [Condition(0, "MASKED_EQ", VSOCK, mask=0xFFFF_FFFF)],
-    ),
+    Rule(["socket"], NO_SUCH_KIND, [_is(0, VSOCK)]),
     Rule(["io_uring_setup", "socketcall"], NO_SUCH_CALL),
 )
 

@@ -8,8 +8,8 @@ USER_NOTIF, the call waits, and whoever has the descriptor is told of it:
     carry_on      have the kernel make it after all
     give          open a file, and put the descriptor into the process that waits
 
-The process may be killed while it waits, and its pid go to another one.  So whoever
-looks at its memory asks `still_waits` after opening, and before believing what is read.
+The process may be killed while it waits, and its pid go to another one.  So `memory`
+asks if it `still_waits` after opening, and again before believing what was read.
 And what is read there can change until the kernel reads it again: `carry_on` is no way
 to forbid anything.  Manual page: seccomp_unotify(2).
 """
@@ -113,16 +113,24 @@ class _Memory:
     """The memory of a process that waits; certainly its own."""
 
     def __init__(self, call: Waiting, flags: int) -> None:
+        self._call = call
         self._fd = posix.open(f"/proc/{call.pid}/mem", flags | posix.O_CLOEXEC)
-        if not still_waits(call):  # its pid may be another's by now
-            posix.close(self._fd)
-            raise ProcessLookupError(errno.ESRCH, "it was killed while it waited")
 
     def __enter__(self) -> int:
+        try:
+            self._check()  # its pid may be another's by now
+        except ProcessLookupError:
+            posix.close(self._fd)
+            raise
         return self._fd
 
     def __exit__(self, *_: object) -> None:
         posix.close(self._fd)
+        self._check()  # a signal may have ended the call, and the memory be in use
+
+    def _check(self) -> None:
+        if not still_waits(self._call):
+            raise ProcessLookupError(errno.ESRCH, "it waits no longer")
 
 
 def find_listener() -> "int | None":

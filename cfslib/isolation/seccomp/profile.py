@@ -24,7 +24,7 @@ from cfslib.kernel.syscalls import FilterFlag
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
-    from typing import Any
+    from typing import Any, TypeGuard
 
     from cfslib.isolation.capabilities import Capability
 
@@ -191,7 +191,7 @@ def _action(part: "dict[str, Any]", field: str, named: str, where: str) -> Actio
     if number is None:
         word = part.get(named) or "EPERM"
         number = getattr(errno, str(word), MOST)
-    if type(number) is not int or not 0 <= number < MOST:
+    if not _is_number(number) or not 0 <= number < MOST:
         raise ValueError(f"{named}Ret of {where} is {number}, but not 0 to {MOST - 1}")
     return action | number if action in (Action.ERRNO, Action.TRACE) else action
 
@@ -204,16 +204,23 @@ def _condition(part: "dict[str, Any]", where: str) -> Condition:
         raise ValueError(
             f"op of {where} is {part.get('op')!r}; see seccomp_rule_add(3)"
         )
-    if type(index) is not int or not 0 <= index <= 5:
+    if not _is_number(index) or not 0 <= index <= 5:
         raise ValueError(
             f"index of {where} is {index}, but a call has arguments 0 to 5"
         )
     for number in (value, second):
-        if type(number) is not int or not 0 <= number < 1 << 64:
-            raise ValueError(f"value of {where} is {number}, but has 64 bits")
+        if not _is_number(number) or not 0 <= number < 1 << 64:
+            raise ValueError(
+                f"value of {where} is {number!r}, but not a number of 64 bits"
+            )
     if op == "MASKED_EQ":
         return Condition(index, op, second & value, mask=value)
     return Condition(index, op, value)
+
+
+def _is_number(it: object) -> "TypeGuard[int]":
+    """Say if it is a number, maybe one with a name; True and False are none."""
+    return isinstance(it, int) and not isinstance(it, bool)
 
 
 def _is_meant(

@@ -1,6 +1,7 @@
 import ctypes
 import errno
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Collection
@@ -22,6 +23,7 @@ from tests.isolation.seccomp import x86
 MAKER = Path(__file__).parents[3] / ".make/filter.py"
 NAMES = sorted({name for group in default.GROUPS for name in group.names})
 KNOWN = calls.machine() in calls.SETS
+ARGUMENTS = [(0, 0), (1, 0x5412), (1, 1 << 32 | 0x5412), (38, 0x541C), (1 << 32 | 38,)]
 pytestmark = pytest.mark.skipif(not KNOWN, reason="no filter for this machine yet")
 
 
@@ -47,9 +49,7 @@ def test_it_says_what_its_groups_say(
     for each in calls.SETS[ours]:
         numbers = [calls.numbers(each).get(name, 9999) for name in NAMES]
         for number in [*numbers, 0, 500, X32_BIT, data.draw(st.integers(0, 600))]:
-            args = data.draw(
-                st.sampled_from([(0, 0), (1, 0x5412), (1, 1 << 32 | 0x5412)])
-            )
+            args = data.draw(st.sampled_from(ARGUMENTS))
             call = SeccompData(number, args, calls.ARCHES[each])
             assert machine.run(program, call) == meaning.answer(profile, call)
 
@@ -86,10 +86,26 @@ def test_containers_in_containers_can_be_made() -> None:
     assert answer("keyctl", 0) == answer("keyctl", 1 << 32 | 1) == "ERRNO(EPERM)"
 
 
+def test_processes_in_here_may_be_looked_into() -> None:
+    looking = "ptrace process_vm_readv process_vm_writev pidfd_getfd kcmp move_pages"
+    for name in f"{looking} migrate_pages process_madvise mbind".split():
+        assert answer(name) == "ALLOW"
+
+
 def test_nothing_is_typed_into_a_terminal_whatever_the_upper_half() -> None:
-    assert answer("ioctl", 0, 0x5412) == "ERRNO(EPERM)"
-    assert answer("ioctl", 0, 7 << 32 | 0x5412) == "ERRNO(EPERM)"
-    assert answer("ioctl", 0, 0x5413) == "ALLOW"
+    for request in default.TIOCSTI, default.TIOCLINUX:
+        assert answer("ioctl", 0, request) == "ERRNO(EPERM)"
+        assert answer("ioctl", 0, 7 << 32 | request) == "ERRNO(EPERM)"
+        assert answer("ioctl", 0, request + 1) == "ALLOW"
+
+
+def test_of_all_kinds_of_sockets_one_is_not_there() -> None:
+    kinds = range(-1, 60)
+    refused = [kind for kind in kinds if answer("socket", kind % 2**64) != "ALLOW"]
+
+    assert refused == [default.ALG] == [int(socket.AF_ALG)]
+    assert answer("socket", 7 << 32 | default.ALG) == "ERRNO(EAFNOSUPPORT)"
+    assert answer("socketpair", default.ALG) == "ALLOW"  # which the kernel refuses
 
 
 def under_it(number: int, *args: int) -> int:
@@ -113,11 +129,11 @@ REFUSED = [name for name in NAMES if name in calls.numbers(calls.machine())]
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_the_kernel_refuses_it(name: str) -> None:
-    new = name.startswith("io_uring")
-    args = (0, 0x5412) if name == "ioctl" else (-1, -1, -1, -1, -1, -1)
+    group = next(it for it in default.GROUPS if name in it.names)
+    args = {"ioctl": (0, 0x5412), "socket": (default.ALG,)}.get(name, [-1] * 6)
 
     number = calls.numbers(calls.machine())[name]
-    assert under_it(number, *args) == (errno.ENOSYS if new else errno.EPERM)
+    assert under_it(number, *args) == group.action.data
 
 
 def test_a_call_of_a_newer_kernel_is_not_there() -> None:

@@ -166,6 +166,7 @@ def test_names_that_nobody_knows_are_said() -> None:
         (text(rule(args=[{"index": 0, "op": "EQUAL"}])), "op of rule 0 is 'EQUAL'"),
         (text(rule(args=[MASK | {"value": 1 << 64}])), "64 bits"),
         (text(rule(args=[MASK | {"value": -1}])), "64 bits"),
+        (text(rule(args=[MASK | {"value": True}])), "True, but not a number"),
         (text(rule(args={})), None),  # nothing is no list, either, and means none
         (text(rule(args={"index": 0})), "args of rule 0 is no list"),
         (text(rule(names=[])), "either names or one name"),
