@@ -91,9 +91,10 @@ DEFAULT = frozenset(
 
 
 def bound(kept: "Iterable[Capability]") -> None:
-    """See to it that no exec brings back any other capability; keep what we have.
+    """See to it that no exec adds any other capability; keep what we have.
 
-    Nor one of these that we have not got ourselves.
+    Nor one of these that we have not got ourselves.  What is inheritable still comes
+    along for root, bounds or not: `have_only` empties that set.
     """
     possible = libc.capget()[1] & _bits(kept)
     number = 0

@@ -6,6 +6,7 @@ has to give up, or to hand on, are over that namespace alone.
 
 import os
 import socket
+import traceback
 from collections.abc import Callable, Collection, Iterable
 
 from cfslib.children.in_child import in_child
@@ -54,8 +55,11 @@ def check_drop(drop: Callable[[Capability], object]) -> list[Point]:
         Point(
             "no program that it starts gets it back: it is out of bounds",
             gone("bounding", 0) and gone("effective", 1) and gone("permitted", 1),
-            "The process is root, so an exec gives all within bounds: `Prctl.CAPBSET_"
-            "DROP`, while you may.",
+            "It is inheritable, and root hands that on, bounds or not: empty that set."
+            if gone("bounding", 0)
+            else "The process is root, so an exec gives all within bounds: `Prctl."
+            "CAPBSET_DROP`, while you may.  (no_new_privs holds back all the others, "
+            "too.)",
         ),
         Point(
             "all other rights are as they were, there and in the program",
@@ -135,7 +139,7 @@ def check_least(least: Callable[[], Collection[Capability]]) -> list[Point]:
         Point(
             "each of them is needed",
             not runs and not idle,
-            f"Without {' and '.join(idle)} it goes as well: leave that out.",
+            f"It goes without each of these, one at a time: {', '.join(idle)}.",
         ),
     ]
 
@@ -167,9 +171,16 @@ def _served_with(kept: frozenset[Capability]) -> str:
         try:
             return "" if serve() == "secret" else "the key is another one"
         except OSError as error:
-            return str(error)
+            return f"`{_line_of(error)}`: {os.strerror(error.errno or 0)}"
 
     return in_child(served)
+
+
+def _line_of(error: OSError) -> str:
+    """Return the line of `serve` that an error comes from: not each names its call."""
+    steps = traceback.extract_tb(error.__traceback__)
+    line = next(step.line or "" for step in steps if step.name == "serve")
+    return line.split("  #")[0]
 
 
 def _hide_a_key() -> None:

@@ -171,7 +171,7 @@ def _file(note: Note) -> None:
     syscalls.capset(0, 0, 0)
     note("Before", "User 1000, without any right.", look())
     note(
-        'execve("cat-chown")',
+        'execve("/mnt/cat")',
         "A copy of cat, whose file has CHOWN: setcap cap_chown+ep.",
         of_program(program),
     )
@@ -185,7 +185,7 @@ def _no_more(note: Note) -> None:
     capabilities.gain_no_more()
     note("prctl(PR_SET_NO_NEW_PRIVS, 1)", "From now on no exec gives more.", look())
     note(
-        'execve("cat-chown")',
+        'execve("/mnt/cat")',
         "The file has CHOWN, and the program runs without it.",
         of_program(program),
     )

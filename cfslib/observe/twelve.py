@@ -161,7 +161,15 @@ def _kill() -> Attempt:
             os._exit(0)
     while rights.look(pid).uid != USER:
         os.sched_yield()
-    return lambda: os.kill(pid, 0)  # no signal, only the question if we may
+
+    def attempt() -> None:
+        try:
+            os.kill(pid, 0)  # no signal, only the question if we may
+        finally:
+            os.close(writer)
+            os.waitpid(pid, 0)
+
+    return attempt
 
 
 def _setgid() -> Attempt:

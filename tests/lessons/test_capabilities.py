@@ -135,6 +135,18 @@ def by_no_new_privs(right: Capability) -> None:
     from_both_sets(right)
 
 
+def inheritable_before(right: Capability) -> None:
+    own = rights.look()
+    syscalls.capset(own.effective, own.permitted, 1 << right)
+    syscalls.prctl(Prctl.CAPBSET_DROP, right)
+    syscalls.capset(less(own.effective, right), less(own.permitted, right), 1 << right)
+
+
+def by_noroot(right: Capability) -> None:
+    syscalls.prctl(Prctl.SET_SECUREBITS, 1)  # SECBIT_NOROOT
+    from_both_sets(right)
+
+
 def another_user(right: Capability) -> None:
     rights.be_user()
 
@@ -157,7 +169,9 @@ NOT_DROPPED: list[tuple[Callable[..., object], str, str]] = [
     (all_of_them, OTHERS, "Take out one bit"),
     (to_the_default, OTHERS, "Take out one bit"),
     (both_that_are_tried, OTHERS, "Take out one bit"),
-    (by_no_new_privs, NOT_BACK, "CAPBSET_DROP"),
+    (by_no_new_privs, NOT_BACK, "no_new_privs holds back all the others"),
+    (inheritable_before, NOT_BACK, "It is inheritable"),
+    (by_noroot, NOT_BACK, "CAPBSET_DROP"),
     (too_late, RUNS, "prctl(CAPBSET_DROP, KILL)"),
     (effective_without_permitted, RUNS, "capset("),
     (of_no_argument, RUNS, "takes 0 positional arguments"),
@@ -293,16 +307,16 @@ READ, SEARCH = Capability.DAC_OVERRIDE, Capability.DAC_READ_SEARCH
 WORKS = "with these rights, `serve` does all it has to"
 NEEDED = "each of them is needed"
 NOT_LEAST: list[tuple[object, str, str]] = [
-    (set(), WORKS, "Permission denied"),
-    ({BIND}, WORKS, "/mnt/key"),
+    (set(), WORKS, '`listener.bind(("", 80))`: Permission denied'),
+    ({BIND}, WORKS, "`with open(SECRET) as file:`: Permission denied"),
     ({BIND, READ}, WORKS, "chroot"),
-    ({BIND, CHROOT}, WORKS, "/mnt/key"),
+    ({BIND, CHROOT}, WORKS, "open(SECRET)"),
     ({CHROOT, READ}, WORKS, "Permission denied"),
     ({Capability.SYS_ADMIN}, WORKS, "Permission denied"),
-    (ALL, NEEDED, "Without CHOWN"),
-    (DEFAULT, NEEDED, "Without CHOWN"),
-    ({BIND, CHROOT, READ, Capability.KILL}, NEEDED, "Without KILL"),
-    ({BIND, CHROOT, READ, SEARCH}, NEEDED, "it goes as well"),
+    (ALL, NEEDED, "one at a time: CHOWN, "),
+    (DEFAULT, NEEDED, "one at a time: CHOWN, "),
+    ({BIND, CHROOT, READ, Capability.KILL}, NEEDED, "one at a time: KILL."),
+    ({BIND, CHROOT, READ, SEARCH}, NEEDED, "DAC_OVERRIDE, DAC_READ_SEARCH."),
     (None, RUNS, "Return a set of them"),
     ("ALL", RUNS, "Return a set of them"),
     ({"SYS_CHROOT", "NET_BIND_SERVICE"}, RUNS, "Return a set of them"),

@@ -1,8 +1,13 @@
 """What each of the twelve rights is for."""
 
+import os
+
 import pytest
 
+from cfslib.children.in_child import in_child
 from cfslib.isolation.capabilities import DEFAULT
+from cfslib.kernel import procfs, syscalls
+from cfslib.kernel.syscalls import Prctl
 from cfslib.observe import twelve
 from cfslib.observe.twelve import DONE, TRIALS
 from tests.conftest import ROOT, needs_user_namespaces
@@ -39,6 +44,15 @@ def test_what_can_be_tried_here_is(tried: list[twelve.Trial]) -> None:
     assert "AUDIT_WRITE" in recorded  # it would be logged
     assert len(recorded) == 1 or not ROOT
     assert {"DAC_OVERRIDE", "SETPCAP", "SETFCAP", "SYS_CHROOT"} & recorded == set()
+
+
+def test_nobody_is_left_of_those_who_were_sent_a_signal() -> None:
+    def left() -> str:
+        syscalls.prctl(Prctl.SET_CHILD_SUBREAPER, 1)
+        twelve.try_all()
+        return procfs.read(f"/proc/self/task/{os.getpid()}/children")
+
+    assert in_child(left) == ""
 
 
 def test_the_text_of_a_trial_is_that_of_its_recording() -> None:

@@ -182,8 +182,8 @@ OF_A_FILE = Question(
 
 NO_MORE = Question(
     "10-capabilities/no-more",
-    "A process sets no_new_privs.  Then it starts the program whose file has CHOWN.  "
-    "What happens?",
+    "User 1000 has no right, and sets no_new_privs.  Then it starts the program whose "
+    "file has CHOWN.  What happens?",
     (
         Choice(
             "the exec is refused",
@@ -192,8 +192,8 @@ NO_MORE = Question(
         ),
         Choice(
             "the program runs, without CHOWN",
-            "An exec gives nothing that was not there before, be it by a file or by a "
-            "setuid bit.",
+            "An exec gives nothing that was not permitted before, be it by a file or "
+            "by a setuid bit.",
             right=True,
         ),
         Choice(
