@@ -144,6 +144,7 @@ STEPS = {
     "bound": Row("it has other rights"),
     "filter_calls": Row("it may ask the kernel anything"),
     "have_only": Row("its PID 1 has other rights"),
+    "join_groups": Row("it is another user", ANOTHER_USER),
     "become": Row("it is another user", ANOTHER_USER),
     "gain_no_more": Row("it can gain rights", {"no_new_privileges": True}),
     "end_with_the_maker": Row(OUTLIVES, ANOTHER_USER | UNLIMITED),

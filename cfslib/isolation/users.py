@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LAST_ID = 2**32 - 2
+MOST = 4 << 20  # bytes of passwd or group; a hostile one may have no end
 DIGITS = 10  # as many as it has
 
 
@@ -63,12 +64,18 @@ def may_leave_groups() -> bool:
     return procfs.read("/proc/self/setgroups") == "allow\n"
 
 
-def become(user: User, *, leave_groups: bool = True) -> None:
-    """Be this user for good, and in its groups alone if we may."""
+def join_groups(user: User, *, leave_groups: bool = True) -> None:
+    """Be in the groups of this user for good, and in these alone if we may."""
     if leave_groups:
         syscalls.setgroups(user.groups)
     syscalls.setgid(user.gid)
+
+
+def become(user: User) -> None:
+    """Be this user for good."""
     syscalls.setuid(user.uid)
+    if posix.getuid() != user.uid:  # a filter of calls may say what was never done
+        raise PermissionError(f"setuid({user.uid}) was answered, but not done")
 
 
 def _group(group: str, etc: "str | Path") -> int:
@@ -79,21 +86,25 @@ def _group(group: str, etc: "str | Path") -> int:
 
 def _number(text: str, file: str) -> int:
     """Return the number of somebody who is not in a file."""
-    if not text.isdecimal():
+    if not _is_number(text):
         raise LookupError(f"no {text!r} in the container's {file}")
     if not _is_id(text):
         raise LookupError(f"there is no user or group {text}")
     return int(text)
 
 
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal()  # there are digits in other scripts
+
+
 def _is_id(text: str) -> bool:
     # One more would be -1, which to setresuid(2) means "stay": root, in our case.
-    return text.isdecimal() and len(text) <= DIGITS and int(text) <= LAST_ID
+    return _is_number(text) and len(text) <= DIGITS and int(text) <= LAST_ID
 
 
 def _entry(wanted: str, entries: "list[list[str]]") -> "list[str] | None":
     """Return the first entry with this number or name."""
-    field = 2 if wanted.isdecimal() else 0
+    field = 2 if _is_number(wanted) else 0
     for entry in entries:
         if wanted and entry[field] == wanted:
             return entry
@@ -112,18 +123,26 @@ def _groups(etc: "str | Path") -> "list[list[str]]":
 
 def _lines(file: str) -> "list[list[str]]":
     lines = [line.split(":") for line in _read(file).split("\n")]
-    return [line for line in lines if len(line) > 3]
+    return [line for line in lines if len(line) > 3 and "\0" not in "".join(line)]
 
 
 def _read(file: str) -> str:
-    """Read a file of the container's, unless it is another kind, such as a FIFO."""
-    flags = posix.O_RDONLY | posix.O_NONBLOCK | posix.O_NOCTTY
+    """Read a file of the container's; raise an `OSError` that names it."""
     try:
-        fd = libc.openat2(file, flags, program.NO_MAGIC_LINKS)
+        return _text_of(file)
     except (FileNotFoundError, NotADirectoryError):
         return ""
+    except OSError as error:
+        error.filename = file
+        raise
+
+
+def _text_of(file: str) -> str:
+    """Return the text of a file, unless it is another kind, such as a FIFO."""
+    flags = posix.O_RDONLY | posix.O_NONBLOCK | posix.O_NOCTTY
+    fd = libc.openat2(file, flags, program.NO_MAGIC_LINKS)
     try:
         is_file = stat.S_ISREG(posix.fstat(fd).st_mode)
-        return procfs.text_of(fd) if is_file else ""
+        return procfs.text_of(fd, MOST) if is_file else ""
     finally:
         posix.close(fd)

@@ -7,6 +7,7 @@ The format of each file is in proc(5).
     '4242\t7'
 """
 
+import errno
 import posix
 import sys
 
@@ -175,10 +176,13 @@ def read(file: "str | Path") -> str:
         posix.close(fd)
 
 
-def text_of(fd: int) -> str:
-    """Return the text of a file that is open."""
-    pieces = []
+def text_of(fd: int, most: "int | None" = None) -> str:
+    """Return the text of a file that is open; refuse one of more bytes than `most`."""
+    pieces, length = [], 0
     while piece := posix.read(fd, _PIECE):
         pieces.append(piece)
+        length += len(piece)
+        if most is not None and length > most:
+            raise OSError(errno.EFBIG, posix.strerror(errno.EFBIG))
     # As `os.fsdecode` does it, with carriage returns as they are.
     return b"".join(pieces).decode(sys.getfilesystemencoding(), "surrogateescape")

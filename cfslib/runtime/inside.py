@@ -81,12 +81,14 @@ def give_up_rights(
     """
     do(init.let_nobody_look_into_us)
     do(capabilities.bound, spec.capabilities)
+    # Before the filter, which could say that it was done when it was not.
+    do(users.join_groups, user, leave_groups=may_leave_groups)
     program = spec.filter
     if program is None:
         program = seccomp.default_filter(spec.capabilities)
     if program:  # as late as the kernel allows it, because it is for us too
         do(seccomp.filter_calls, program, spec.filter_flags)
-    do(users.become, user, leave_groups=may_leave_groups)
+    do(users.become, user)
     do(capabilities.have_only, () if user.uid else spec.capabilities)
     if spec.no_new_privileges:
         do(capabilities.gain_no_more)

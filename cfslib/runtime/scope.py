@@ -2,8 +2,8 @@
 
 Who logs in is in a group of root's, and may make none below it.  But each user has a
 systemd, and that may hand over a group, with one process in it and what comes from
-that: a scope.  So where a limit cannot be set, systemd starts us anew in one.  See
-systemd.scope(5), and `Delegate=` in systemd.resource-control(5).
+that: a scope.  So where a limit cannot be set, systemd starts us anew in one,
+once.  See systemd.scope(5), and `Delegate=` in systemd.resource-control(5).
 """
 
 import os
@@ -15,6 +15,7 @@ from cfslib.isolation.cgroups import v2
 from cfslib.isolation.cgroups.hierarchies import CannotLimit
 
 RUNTIME = "XDG_RUNTIME_DIR"  # where the socket of the user's systemd is
+BEGUN = "CFS_BEGUN_ANEW"  # whoever has this variable was started so, wherever it is
 
 
 def begin_anew(error: OSError, path: str | None = None) -> None:
@@ -23,8 +24,12 @@ def begin_anew(error: OSError, path: str | None = None) -> None:
     `path` is where systemd-run is looked for, if not in the usual directories.
     """
     line = words([sys.executable, *sys.orig_argv[1:]], path)
-    if isinstance(error, CannotLimit) and line and not v2.is_in_scope_of_ours():
+    if not isinstance(error, CannotLimit) or not line or BEGUN in os.environ:
+        return
+    try:
         os.execve(line[0], line, environment())
+    except OSError:
+        return  # what could not be limited is what there is to say
 
 
 def words(argv: Sequence[str], path: str | None = None) -> list[str]:
@@ -42,7 +47,7 @@ def words(argv: Sequence[str], path: str | None = None) -> list[str]:
 
 def environment() -> dict[str, str]:
     """Return our environment, and in it where the user's systemd is."""
-    return os.environ | {RUNTIME: _directory()}
+    return os.environ | {RUNTIME: _directory(), BEGUN: "1"}
 
 
 def _directory() -> str:

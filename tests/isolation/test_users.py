@@ -1,5 +1,6 @@
 """Users: who the command runs as."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -83,23 +84,23 @@ def test_lines_without_numbers_are_nobody(tmp_path: Path) -> None:
 
 
 @needs_root
-def test_becoming_somebody_joins_the_groups_and_leaves_all_others() -> None:
-    def become() -> list[int]:
+def test_joining_groups_leaves_all_others() -> None:
+    def join() -> list[int]:
         os.setgroups([1, 2, 3])
-        users.become(User(54321, 54322, [3, 4]))
+        users.join_groups(User(54321, 54322, [3, 4]))
         return os.getgroups()
 
-    assert in_child(become) == [3, 4]
+    assert in_child(join) == [3, 4]
 
 
 @needs_user_namespaces
 def test_with_one_id_no_group_can_be_joined() -> None:
-    def become() -> None:
+    def join() -> None:
         idmaps.unshare_as_root(0)
-        users.become(User(0, 0, [0]))
+        users.join_groups(User(0, 0, [0]))
 
     with pytest.raises(PermissionError, match="setgroups") as caught:
-        in_child(become)
+        in_child(join)
     assert "deny" in caught.value.__notes__[0]
 
 
@@ -107,7 +108,9 @@ def test_with_one_id_no_group_can_be_joined() -> None:
 def test_becoming_somebody_leaves_every_group() -> None:
     def become() -> tuple[str, str, str]:
         os.setgroups([1, 2, 3])
-        users.become(User(54321, 54322))
+        user = User(54321, 54322)
+        users.join_groups(user)
+        users.become(user)
         status = procfs.status()
         return status["Uid"], status["Gid"], status["Groups"]
 
@@ -118,7 +121,7 @@ def test_becoming_somebody_leaves_every_group() -> None:
 def test_becoming_somebody_who_is_not_mapped_is_refused_with_a_hint() -> None:
     def become() -> None:
         idmaps.unshare_as_root(0)
-        users.become(User(7, 0), leave_groups=users.may_leave_groups())
+        users.become(User(7, 0))
 
     with pytest.raises(OSError, match="setuid") as caught:
         in_child(become)
@@ -130,3 +133,41 @@ def test_a_passwd_that_never_opens_is_none(tmp_path: Path) -> None:
 
     with pytest.raises(LookupError, match="bob"):
         users.look_up("bob", etc=tmp_path)
+
+
+@pytest.mark.parametrize("target", ["/proc/self/pagemap", "sparse"])
+def test_a_group_without_end_is_refused_by_its_name(
+    target: str, tmp_path: Path
+) -> None:
+    with open(tmp_path / "sparse", "wb") as file:
+        file.truncate(1 << 40)
+    (tmp_path / "group").symlink_to(target)
+
+    with pytest.raises(OSError, match="File too large") as caught:
+        users.look_up("7", ["staff"], etc=tmp_path)
+    assert caught.value.filename == f"{tmp_path}/group"
+
+
+def test_a_link_that_leads_to_itself_is_refused_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / "passwd").symlink_to("passwd")
+
+    with pytest.raises(OSError) as caught:  # noqa: PT011  which one is asked below
+        users.look_up("7", etc=tmp_path)
+    assert caught.value.errno == errno.ELOOP
+    assert caught.value.filename == f"{tmp_path}/passwd"
+
+
+def test_a_line_with_nul_in_it_is_nobody(tmp_path: Path) -> None:
+    (tmp_path / "passwd").write_text("bob:x:5:6::/\0:\n")
+
+    with pytest.raises(LookupError, match="bob"):
+        users.look_up("bob", etc=tmp_path)
+
+
+@pytest.mark.parametrize("number", ["\u0663", "\u00b2", "+3", "-3", " 3", "3_0", "0x3"])
+def test_a_number_is_written_in_ascii_digits_alone(number: str, tmp_path: Path) -> None:
+    (tmp_path / "passwd").write_text(f"bob:x:{number}:6::/:\n")
+
+    for user in "bob", number, f"7:{number}":
+        with pytest.raises(LookupError, match="no '"):
+            users.look_up(user, etc=tmp_path)

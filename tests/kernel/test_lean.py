@@ -99,7 +99,8 @@ with tracing.trace():
     mounts.make_read_only("/")
     user = users.look_up("root:root")
     capabilities.keep_only(capabilities.DEFAULT)
-    users.become(user, leave_groups=False)
+    users.join_groups(user, leave_groups=False)
+    users.become(user)
     try:
         syscalls.chdir("/no/such/place")
     except OSError as error:

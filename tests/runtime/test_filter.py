@@ -157,3 +157,33 @@ def test_what_kills_pid_1_is_no_container() -> None:
     with pytest.raises(ChildProcessError, match="killed before it started") as caught:
         run.run(Spec(["echo", "it ran"], filter=kill))
     assert "filter" in "".join(caught.value.__notes__)
+
+
+LIES = ["setgroups", "setgid", "setresgid", "setuid", "setresuid", "capset", "prctl"]
+
+
+@needs_root
+@pytest.mark.parametrize("more", [[], ["getgroups", "capget"]])
+def test_a_filter_that_lies_gives_nobody_other_rights(
+    more: list[str], tmp_path: Path
+) -> None:
+    file = write(tmp_path, names=LIES + more, action=ERRNO, errnoRet=0)
+    options = ["--user", "7:8", "--security-opt", f"seccomp={file}"]
+    done = cfs(*options, "echo", "it ran")
+
+    assert done.returncode == ways.REFUSED
+    assert done.stderr.startswith("cfs: setuid(7) was answered, but not done")
+    assert not done.stdout
+
+
+@needs_root
+def test_a_filter_that_lies_about_groups_comes_too_late(tmp_path: Path) -> None:
+    names = ["setgroups", "setgid", "setresgid", "getgroups"]
+    file = write(tmp_path, names=names, action=ERRNO, errnoRet=0)
+    look = ["grep", "-E", "^(Uid|Gid|Groups)", "/proc/self/status"]
+    line = [ways.CFS, "run", "--user", "7:8", "--security-opt", f"seccomp={file}"]
+    done = subprocess.run(
+        [*line, *look], capture_output=True, text=True, extra_groups=[1, 2]
+    )
+
+    assert done.stdout.split() == ["Uid:", *"7777", "Gid:", *"8888", "Groups:"]

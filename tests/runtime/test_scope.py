@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from cfslib.runtime import scope
 from tests.conftest import ROOT
 
 NOBODY = 65534
@@ -72,6 +73,21 @@ def test_without_a_systemd_of_ones_own_nothing_is_begun(
     missing: str, machine: Path
 ) -> None:
     (machine / missing).unlink()
+
+    assert begin(machine) == ["not begun"]
+
+
+def test_it_begins_anew_once_wherever_that_leads(
+    machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in scope.environment().items():
+        monkeypatch.setenv(name, value)
+
+    assert begin(machine) == ["not begun"]
+
+
+def test_a_systemd_run_that_cannot_be_executed_is_none(machine: Path) -> None:
+    (machine / "systemd-run").write_text("no program\n")
 
     assert begin(machine) == ["not begun"]
 

@@ -24,10 +24,11 @@ from cfslib.kernel.syscalls import FilterFlag
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
-    from typing import Any, TypeGuard
+    from typing import Any, TextIO, TypeGuard
 
     from cfslib.isolation.capabilities import Capability
 
+LONGEST = 1 << 22  # characters of a file; Docker's own profile has 20000
 MOST = 4095  # the kernel cuts larger numbers of errors; runtimes refuse this one too
 ACTIONS = {
     "SCMP_ACT_KILL": Action.KILL_THREAD,
@@ -125,9 +126,18 @@ def load(path: str, capabilities: "Collection[Capability]" = DEFAULT) -> Profile
 
     with open(path, encoding="utf-8") as file:
         try:
-            return read(json.load(file), capabilities)
+            return read(json.loads(_text_of(file)), capabilities)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
+        except RecursionError:
+            raise ValueError(f"{path}: too many brackets in brackets") from None
+
+
+def _text_of(file: "TextIO") -> str:
+    text = file.read(LONGEST + 1)  # and no more: /dev/zero has no end
+    if len(text) > LONGEST:
+        raise ValueError("too long for a profile")
+    return text
 
 
 def read(
@@ -158,7 +168,7 @@ def read(
         unknown=default if is_open else NO_SUCH_CALL,
         known=[name for where, rule in rules for name in _names(rule, where)],
         flags=sum(
-            {_one_of(FLAGS, flag, "flags") for flag in _list(text, "flags", "it")}
+            {_one_of(FLAGS, flag, "flags") for flag in _words(text, "flags", "it")}
         ),
     )
 
@@ -175,13 +185,10 @@ def _rule(rule: "dict[str, Any]", where: str) -> Rule:
 
 def _names(rule: "dict[str, Any]", where: str) -> "list[str]":
     """Return the calls that a rule is about; once it was one, as `name`."""
-    names = _list(rule, "names", where)
+    names = _words(rule, "names", where)
     if ("name" in rule) == bool(names):
         raise ValueError(f"{where} has either names or one name")
-    names = names or [rule["name"]]
-    if not all(isinstance(name, str) for name in names):
-        raise ValueError(f"names of {where} are no text")
-    return names
+    return names or _words({"names": [rule["name"]]}, "names", where)
 
 
 def _action(part: "dict[str, Any]", field: str, named: str, where: str) -> Action:
@@ -234,10 +241,10 @@ def _is_meant(
     yes, no = (_dict(rule.get(it) or {}, where) for it in ("includes", "excludes"))
     arch = _IN_GO.get(machine, machine)
     return (
-        capabilities.issuperset(_list(yes, "caps", where))
-        and capabilities.isdisjoint(_list(no, "caps", where))
-        and arch in (_list(yes, "arches", where) or [arch])
-        and arch not in _list(no, "arches", where)
+        capabilities.issuperset(_words(yes, "caps", where))
+        and capabilities.isdisjoint(_words(no, "caps", where))
+        and arch in (_words(yes, "arches", where) or [arch])
+        and arch not in _words(no, "arches", where)
         and _version(kernel) >= _version(yes.get("minKernel") or "0.0")
         and not ("minKernel" in no and _version(kernel) >= _version(no["minKernel"]))
     )
@@ -253,14 +260,14 @@ def _version(release: str) -> "tuple[int, int]":
 
 def _sets(text: "dict[str, Any]", machine: str) -> "list[str]":
     """Return the sets of calls that a profile is for; always the machine's own."""
-    wanted = _list(text, "architectures", "the profile")
+    wanted = _words(text, "architectures", "the profile")
     groups = _list(text, "archMap", "the profile")
     if wanted and groups:
         raise ValueError("a profile has either architectures or archMap")
     for group in groups:
         group = _dict(group, "archMap")
         if ARCHITECTURES.get(str(group.get("architecture"))) == machine:
-            wanted = _list(group, "subArchitectures", "archMap")
+            wanted = _words(group, "subArchitectures", "archMap")
     named = {machine, *(ARCHITECTURES.get(name) for name in wanted)}
     return [name for name in calls.SETS.get(machine, ()) if name in named]
 
@@ -276,6 +283,13 @@ def _list(part: "dict[str, Any]", field: str, where: str) -> "list[Any]":
     if not isinstance(found or [], list):
         raise ValueError(f"{field} of {where} is no list")
     return found or []
+
+
+def _words(part: "dict[str, Any]", field: str, where: str) -> "list[str]":
+    words = _list(part, field, where)
+    if not all(isinstance(word, str) for word in words):
+        raise ValueError(f"{field} of {where} are no text")
+    return words
 
 
 def _one_of(table: "dict[str, Any]", word: object, where: str) -> "Any":

@@ -177,6 +177,11 @@ def test_names_that_nobody_knows_are_said() -> None:
         (text(rule(includes="amd64")), "rule 0"),
         (text(rule(includes={"caps": "CAP_KILL"})), "caps of rule 0 is no list"),
         (text(rule(names=[1])), "names of rule 0"),
+        ({"defaultAction": ALLOW, "syscalls": [{"name": {}}]}, "names of rule 0"),
+        (text(rule(includes={"caps": [{}]})), "caps of rule 0 are no text"),
+        (text(rule(excludes={"arches": [[]]})), "arches of rule 0 are no text"),
+        (text(architectures=[{}]), "architectures of the profile are no text"),
+        (text(flags=[{}]), "flags of it are no text"),
         (text(rule(args=[1])), "args of rule 0"),
         (text(archMap=["x86"]), "archMap"),
         (text(flags=["FAST"]), "FAST"),
@@ -194,7 +199,8 @@ def test_what_makes_no_sense_is_refused(wrong: Any, said: str | None) -> None:
 
 def test_a_file_is_named_in_what_is_wrong_with_it(tmp_path: Path) -> None:
     file = tmp_path / "profile.json"
-    for wrong in ("{", json.dumps({"defaultAction": "no"}), "\udc80"):
+    endless = "[" * 10**6, " " * (profile.LONGEST + 1)
+    for wrong in ("{", json.dumps({"defaultAction": "no"}), "\udc80", *endless):
         file.write_bytes(wrong.encode("utf-8", "surrogateescape"))
         with pytest.raises(ValueError, match=f"^{file}: "):
             profile.load(str(file))
