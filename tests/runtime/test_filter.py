@@ -181,7 +181,8 @@ def test_a_filter_that_lies_about_groups_comes_too_late(tmp_path: Path) -> None:
     names = ["setgroups", "setgid", "setresgid", "getgroups"]
     file = write(tmp_path, names=names, action=ERRNO, errnoRet=0)
     look = ["grep", "-E", "^(Uid|Gid|Groups)", "/proc/self/status"]
-    line = [ways.CFS, "run", "--user", "7:8", "--security-opt", f"seccomp={file}"]
+    options = ["--user", "7:8", "--security-opt", f"seccomp={file}"]
+    line = [str(ways.CFS), "run", *options]
     done = subprocess.run(
         [*line, *look], capture_output=True, text=True, extra_groups=[1, 2]
     )
