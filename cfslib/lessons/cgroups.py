@@ -37,7 +37,7 @@ def _look_for(
 ) -> list[Point]:
     deepest = "/".join(["mine", *["below"] * random.randint(3, 6)])
     # A group may have several, or none.
-    wanted = {"mine": 2, "mine/below": 0, deepest: 2, "other": 1}
+    wanted = {"mine": 2, "mine/below": 0, deepest: 1, "other": 1}
     (place / deepest).mkdir(parents=True)
     (place / "other").mkdir()
     if not is_real:

@@ -151,7 +151,7 @@ NOT_MEMBERS = [
     (and_itself, SINGLE, "a number a line"),
     (moves_them, MOVED, "Only read"),
     (of_no_lines, RUNS, "invalid literal"),
-    (of_first_lines, SINGLE, "a number a line"),
+    (of_first_lines, BELOW, "rglob"),
     (of_three_levels, BELOW, "rglob"),
     (of_threads, SINGLE, "`cgroup.procs`"),
     (of_a_wrong_file, RUNS, "No such file"),
