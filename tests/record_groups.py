@@ -46,7 +46,9 @@ def printed() -> dict[str, str]:
 
 def _is_needed(source: str) -> bool:
     """Say if a cell makes an experiment, or defines what those need."""
-    return "try_out(" in source or "def join(" in source or "def sleeper(" in source
+    return "try_out(" in source or any(
+        f"def {name}(" in source for name in ("join", "sleeper", "touch")
+    )
 
 
 def main() -> None:

@@ -4,11 +4,14 @@ Where we may make groups, they look at real ones.  Where we may not, there are p
 directories with the same files, and the check plays the kernel.
 """
 
+import errno
 import os
+import random
 import signal
-import subprocess
 import tempfile
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -21,7 +24,6 @@ from cfslib.lessons.guard import Stumbled
 from cfslib.observe.trees import Bench
 
 FEW, MORE = 5, 9  # the limits of exercise 3
-NAMES = ("mine", "mine/below", "mine/below/deep", "other")
 
 
 @exercise("07-cgroups", 1)
@@ -33,22 +35,29 @@ def check_members(members: Callable[[Path], object]) -> list[Point]:
 def _look_for(
     members: Callable[[Path], object], place: Path, is_real: bool
 ) -> list[Point]:
-    for name in NAMES:
-        (place / name).mkdir()
-    pids = {name: _put_one(place / name, is_real) for name in NAMES}
+    deepest = "/".join(["mine", *["below"] * random.randint(3, 6)])
+    # A group may have several, or none.
+    wanted = {"mine": 2, "mine/below": 0, deepest: 1, "other": 1}
+    (place / deepest).mkdir(parents=True)
+    (place / "other").mkdir()
+    if not is_real:
+        for group in (place / "mine", *_groups(place / "mine")):
+            (group / "cgroup.procs").touch()
+    pids: dict[str, set[int]] = {}
     try:
-        few = members(place / "mine/below/deep")
+        for name, number in wanted.items():
+            pids[name] = {_put_one(place / name, is_real) for _ in range(number)}
+        few = members(place / deepest)
         found = members(place / "mine")
-        as_before = {name: _in(place / name) == {pids[name]} for name in NAMES}
+        as_before = [_in(place / name) == pids[name] for name in wanted]
     finally:
-        for pid in pids.values():
-            os.kill(pid, signal.SIGKILL)
-    inside = {pid for name, pid in pids.items() if name != "other"}
+        _end(set().union(*pids.values()))
+    inside = set().union(*(pids[name] for name in wanted if name != "other"))
     return [
         Point("it returns a set of numbers", _are_numbers(found), _what(found)),
         Point(
-            "the process of a single group is in it",
-            few == {pids["mine/below/deep"]},
+            "the processes of a single group are in it",
+            few == pids[deepest],
             "Read `cgroup.procs` of the group itself: a number a line.",
         ),
         Point(
@@ -59,12 +68,11 @@ def _look_for(
         Point(
             "and nobody else",
             found == inside,
-            "Stay below `group`.  The process of a group beside it is not meant, nor "
-            "are threads.",
+            "Stay below `group`.  The process of a group beside it is not meant.",
         ),
         Point(
             "nobody was moved",
-            all(as_before.values()),
+            all(as_before),
             "Only read: what is written to `cgroup.procs` moves a process.",
         ),
     ]
@@ -83,18 +91,32 @@ def _what(found: object) -> str:
 
 
 def _put_one(group: Path, is_real: bool) -> int:
-    """Start a process that sleeps in a group; return its pid."""
+    """Start a process with two threads in a group; return its pid."""
     door = group / "cgroup.procs"
-    process = subprocess.Popen(
-        ["sleep", "30"], preexec_fn=(lambda: _join(door)) if is_real else None
-    )
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            if is_real:
+                door.write_text("0")
+            threading.Thread(target=time.sleep, args=(30,), daemon=True).start()
+            os.write(writer, b".")
+            time.sleep(30)
+        finally:
+            os._exit(0)
+    os.close(writer)
+    with open(reader, "rb") as ready:
+        ready.read(1)
     if not is_real:
-        door.write_text(f"{process.pid}\n")
-    return process.pid
+        with door.open("a") as file:
+            file.write(f"{pid}\n")
+    return pid
 
 
-def _join(door: Path) -> None:
-    door.write_text("0")
+def _end(pids: Collection[int]) -> None:
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
 
 
 def _in(group: Path) -> set[int]:
@@ -154,7 +176,7 @@ def _look_at_homes(
         is_in = _says(found, other)
     finally:
         if is_real:
-            os.kill(other, signal.SIGKILL)
+            _end([other])
     return [
         Point(
             "it returns a directory of the tree",
@@ -254,15 +276,19 @@ def _try(within: Callable[..., Any], place: Path, is_real: bool) -> list[Point]:
         Point(
             "the caller has stayed where it was",
             stays_out,
-            "The child joins.  If you do it outside, you are in there as well.",
+            "Call the function in a child, and join there.  Who joins outside is in "
+            "there as well.",
         ),
     ]
 
 
 def _kept(within: Callable[..., Any], place: Path) -> tuple[Any, bool]:
     """Return what comes back, and if the caller has stayed out of all groups."""
-    answer = within(place, FEW, lambda: "kept")
-    return answer, not any(os.getpid() in _in(g) for g in (place, *_groups(place)))
+    answer, by = "", 0
+    if isinstance(found := within(place, FEW, lambda: ("kept", os.getpid())), tuple):
+        answer, by = found
+    is_in = any(os.getpid() in _in(g) for g in (place, *_groups(place)))
+    return answer, by != os.getpid() and not is_in
 
 
 def _why_not(count: object, most: int) -> str:
@@ -306,21 +332,32 @@ def _allowed(place: Path) -> int:
     """Return how many processes the group of this one would allow, by its files."""
     for group in _groups(place):
         with suppress(OSError, ValueError):
-            if (group / "cgroup.procs").read_text().strip() in ("0", str(os.getpid())):
+            door = group / "cgroup.procs"
+            if door.read_text().strip() in ("0", str(os.getpid())):
+                door.write_text(f"{os.getpid()}\n")  # what the kernel makes of a 0
                 return int((group / "pids.max").read_text())
     return MORE + 4
 
 
 def _play_the_kernel() -> None:
-    """Have rmdir end a group as the kernel does: its files are no obstacle."""
-    rmdir = os.rmdir
+    """Have rmdir end a group as the kernel does: if it is empty, with its files.
+
+    And only so: a file of a group cannot be removed.
+    """
+    rmdir, unlink = os.rmdir, os.unlink
 
     def of_groups(path: Any, **options: Any) -> None:
+        if any(Path(f"/proc/{pid}").exists() for pid in _in(Path(path))):
+            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), str(path))
         for name in ("cgroup.procs", "pids.max"):
-            Path(path, name).unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                unlink(Path(path, name))
         rmdir(path, **options)
 
-    os.rmdir = of_groups
+    def refused(path: Any, **_: Any) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), str(path))
+
+    os.rmdir, os.unlink = of_groups, refused
 
 
 def _groups(place: Path) -> set[Path]:

@@ -4,6 +4,7 @@ Each load has an end of its own, after four seconds at the latest.  While they r
 limit can be changed: it is a file.  Where no groups can be made there is `recorded`.
 """
 
+import errno
 import json
 import subprocess
 import tempfile
@@ -94,19 +95,32 @@ class Loads:
             self._began = time.monotonic()
         if self._trees:
             with suppress(OSError):  # they may be gone before we have read them
-                self._last = _frame(self._trees, self._began, self._last)
-                seen(self._last)
+                frame = _frame(self._trees, self._began, self._last)
+                if _are_there(self._trees):  # else some of it is nothing
+                    self._last = frame
+                    seen(frame)
 
     def change(self, name: str, limit: int) -> None:
-        """Set a limit of a group while it is there."""
+        """Set a limit of a group while it is there.
+
+        Raise `OSError` if it is that of memory, lower than what is in use, and v1.
+        """
         load = next(load for load in LOADS if load.name == name)
         if self._trees:
             group = self._trees[load.setting.partition(".")[0]] / name
-            with suppress(FileNotFoundError):  # it has just gone
+            try:
                 self._trees.limit(group, load.setting, load.value(limit))
+            except OSError as error:
+                if error.errno not in (errno.ENOENT, errno.ENODEV):  # it has just gone
+                    raise
 
     _last: Frame | None = None
     _began = 0.0
+
+
+def _are_there(trees: Trees) -> bool:
+    places = set(trees.places.values())
+    return all((place / load.name).exists() for place in places for load in LOADS)
 
 
 def _frame(trees: Trees, began: float, last: Frame | None) -> Frame:

@@ -21,7 +21,7 @@ IN_V1 = {
     "memory.max": "memory.limit_in_bytes",
     "memory.events": "memory.oom_control",
 }
-_NO_SWAP = {2: "memory.swap.max", 1: "memory.memsw.limit_in_bytes"}
+_NO_SWAP = {2: "memory.swap.max", 1: "memory.swappiness"}  # where to write 0
 
 
 class Trees:
@@ -52,16 +52,15 @@ class Trees:
         return group / (name if self.version == 2 else IN_V1.get(name, name))
 
     def limit(self, group: Path, setting: str, value: object) -> None:
-        """Write a limit as v2 has it; one of memory leaves no room on the disk."""
+        """Write a limit as v2 has it; one of memory takes no room on the disk."""
         words = {setting: str(value)}
         if self.version == 1:
             words = v1.in_v1_words(setting, str(value))
         for file, text in words.items():
             syscalls.write(group / file, text)
-        if setting == "memory.max":
-            swap = "0" if self.version == 2 else str(value)
-            with suppress(OSError):  # not every kernel counts it
-                syscalls.write(group / _NO_SWAP[self.version], swap)
+        if setting.startswith("memory."):
+            with suppress(OSError):  # not every kernel can swap
+                syscalls.write(group / _NO_SWAP[self.version], "0")
 
 
 class Bench:

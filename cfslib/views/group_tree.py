@@ -3,7 +3,9 @@
 Where no groups can be made it says why, and plays what was recorded elsewhere.
 """
 
+import errno
 import itertools
+import os
 import time
 from collections.abc import Callable, Collection, Mapping
 
@@ -53,7 +55,10 @@ def view(model: Loads) -> View:
 
     def set_limit(load: Load, limit: int) -> None:
         limits[load.name] = limit
-        model.change(load.name, limit)
+        try:
+            model.change(load.name, limit)
+        except OSError as error:
+            told.value = page(_not_set(load, error))
         draw(last[0])
 
     def starts(*names: str) -> Callable[[], object]:
@@ -168,6 +173,14 @@ def verdict(frame: Frame) -> str:
         return "None of them met its limit."
     others = "  The others noticed nothing." if len(met) < len(LOADS) else ""
     return f"{'; '.join(met)}.{others}"
+
+
+def _not_set(load: Load, error: OSError) -> Markup:
+    """Say that the kernel did not take a limit."""
+    words = f"{load.setting} stays as it was: {os.strerror(error.errno or 0)}."
+    why = "  Version 1 takes no limit of memory below what is in use."
+    said = words + why if error.errno == errno.EBUSY else words
+    return element("p", said, class_="cfs-note", role="status")
 
 
 def _recorded(error: OSError) -> Markup:

@@ -2,6 +2,10 @@
 
 import json
 import os
+import shutil
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +16,7 @@ import pytest
 from cfslib.children.in_child import in_child
 from cfslib.isolation.cgroups.hierarchies import CannotLimit
 from cfslib.kernel import procfs
-from cfslib.lessons import Verdict, workbench
+from cfslib.lessons import Verdict, guard, workbench
 from cfslib.lessons import cgroups as lesson
 from cfslib.observe import trees
 from cfslib.observe.trees import Bench, Trees
@@ -113,16 +117,26 @@ def of_no_lines(group: Path) -> set[int]:
     return {int((group / "cgroup.procs").read_text())}
 
 
+def of_first_lines(group: Path) -> set[int]:
+    lines = [f.read_text().split("\n")[0] for f in group.rglob("cgroup.procs")]
+    return {int(line) for line in lines if line}
+
+
+def of_three_levels(group: Path) -> set[int]:
+    patterns = ("cgroup.procs", "*/cgroup.procs", "*/*/cgroup.procs")
+    return set().union(*(numbers(f) for p in patterns for f in group.glob(p)))
+
+
+def of_threads(group: Path) -> set[int]:
+    names = "cgroup.threads", "tasks"  # of version 2, and of 1
+    return set().union(*(numbers(f) for name in names for f in group.rglob(name)))
+
+
 def of_a_wrong_file(group: Path) -> set[int]:
     return numbers(group / "cgroup.proc")
 
 
-def without_end(*_: object) -> None:
-    while True:
-        time.sleep(0.001)
-
-
-NUMBERS, SINGLE = "it returns a set of numbers", "the process of a single group"
+NUMBERS, SINGLE = "it returns a set of numbers", "the processes of a single group"
 BELOW, NOBODY = "so are those of all groups below", "and nobody else"
 MOVED, RUNS = "nobody was moved", "it runs"
 NOT_MEMBERS = [
@@ -132,13 +146,15 @@ NOT_MEMBERS = [
     (only_this, BELOW, "rglob"),
     (only_one_below, BELOW, "rglob"),
     (only_below, SINGLE, "of the group itself"),
-    (of_all, SINGLE, "of the group itself"),
+    (of_all, NOBODY, "Stay below `group`"),
     (of_all_twice_up, SINGLE, "a number a line"),
     (and_itself, SINGLE, "a number a line"),
     (moves_them, MOVED, "Only read"),
-    (of_no_lines, BELOW, "rglob"),
+    (of_no_lines, RUNS, "invalid literal"),
+    (of_first_lines, BELOW, "rglob"),
+    (of_three_levels, BELOW, "rglob"),
+    (of_threads, SINGLE, "`cgroup.procs`"),
     (of_a_wrong_file, RUNS, "No such file"),
-    (without_end, RUNS, "time.sleep(0.001)"),
 ]
 
 
@@ -239,7 +255,6 @@ NOT_HOME = [
     (twice, PLACE, "no such directory"),
     (of_nobody, RUNS, "No such file"),
     (unknown_name, RUNS, "not defined"),
-    (without_end, RUNS, "time.sleep(0.001)"),
 ]
 
 
@@ -372,6 +387,54 @@ def the_caller_joins(place: Path, most: int, function: Answer) -> Any:
         group.rmdir()
 
 
+def no_child(place: Path, most: int, function: Answer) -> Any:
+    group = place / "mine"
+    group.mkdir()
+    (group / "pids.max").write_text(str(most))
+    join(group)
+    try:
+        return function()
+    finally:
+        (place / "cgroup.procs").write_text("0")
+        group.rmdir()
+
+
+def no_child_for_long(place: Path, most: int, function: Answer) -> Any:
+    before = by_adding(os.getpid())
+    group = place / "mine"
+    group.mkdir()
+    (group / "pids.max").write_text(str(most))
+    join(group)
+    try:
+        return function()
+    finally:
+        (before / "cgroup.procs").write_text("0")
+        group.rmdir()
+
+
+def with_its_files(place: Path, most: int, function: Answer) -> Any:
+    group = place / "mine"
+    group.mkdir()
+    try:
+        return in_a_child(group, most, function)
+    finally:
+        shutil.rmtree(group)
+
+
+def removed_inside(place: Path, most: int, function: Answer) -> Any:
+    group = place / "mine"
+    group.mkdir()
+    (group / "pids.max").write_text(str(most))
+
+    def inside() -> Any:
+        try:
+            return joined(group, function)
+        finally:
+            group.rmdir()
+
+    return in_child(inside)
+
+
 def made_twice(place: Path, most: int, function: Answer) -> Any:
     (place / "mine").mkdir()
     return carefully(place / "mine", most, function)
@@ -393,7 +456,8 @@ NOT_WITHIN = [
     (no_finally, RAISED, "finally"),
     (swallows, RAISED, "no `except`"),
     (made_twice, RUNS, "File exists"),
-    (without_end, RUNS, "time.sleep(0.001)"),
+    (with_its_files, RUNS, "Operation not permitted"),
+    (removed_inside, RUNS, "Device or resource busy"),
 ]
 
 
@@ -413,8 +477,21 @@ def test_who_does_not_limit_is_told_so(wrong: Answer, claim: str, hint: str) -> 
     assert_not_yet(lesson.check_within(wrong), claim, hint)
 
 
-def test_a_caller_that_joins_is_not_right() -> None:
-    assert not lesson.check_within(the_caller_joins).done
+@pytest.mark.parametrize("wrong", [the_caller_joins, no_child, no_child_for_long])
+def test_a_caller_that_joins_is_not_right(wrong: Answer) -> None:
+    assert not lesson.check_within(wrong).done
+
+
+def test_who_has_no_end_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "SECONDS", 0.5)
+
+    for check in (lesson.check_members, lesson.check_home, lesson.check_within):
+        assert_not_yet(check(without_end), RUNS, "time.sleep(0.001)")
+
+
+def without_end(*_: object) -> None:
+    while True:
+        time.sleep(0.001)
 
 
 def test_the_checks_leave_no_group() -> None:
@@ -449,6 +526,53 @@ def test_what_was_recorded_is_what_happens_here() -> None:
 
     assert len(found) >= 7
     assert found == {name: recorded[name] for name in found}
+
+
+@pytest.mark.skipif(not MAKES_GROUPS, reason="needs groups of our own")
+def test_a_limit_of_memory_takes_no_room_on_the_disk() -> None:
+    def is_limited(places: Trees) -> None:
+        group = places["memory"] / "small"
+        group.mkdir()
+        places.limit(group, "memory.max", 1 << 25)
+        file = {1: "memory.swappiness", 2: "memory.swap.max"}[places.version]
+        assert (group / file).read_text() == "0\n"
+
+    assert not workbench.attempt(is_limited).why_recorded
+
+
+@pytest.mark.skipif(not MAKES_GROUPS, reason="needs groups of our own")
+def test_who_is_killed_first_oom_score_adj_decides_in_a_group_too() -> None:
+    def killed_first(places: Trees) -> None:
+        group = places["memory"] / "small"
+        group.mkdir()
+        places.limit(group, "memory.max", 32 << 20)
+        small = start(group, adj=1000, mib=10)
+        big = start(group, adj=0, mib=18)
+        assert small.wait() == -signal.SIGKILL
+        assert big.poll() is None
+
+    assert not workbench.attempt(killed_first).why_recorded
+
+
+HOG = """
+import sys, time
+open("/proc/self/oom_score_adj", "w").write(sys.argv[1])
+kept = b"x" * (int(sys.argv[2]) << 20)
+print("ready", flush=True)
+time.sleep(60)
+"""
+
+
+def start(group: Path, adj: int, mib: int) -> "subprocess.Popen[bytes]":
+    """Start a process that takes memory in a group; return it when it has it."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOG, str(adj), str(mib)],
+        stdout=subprocess.PIPE,
+        preexec_fn=lambda: join(group),
+    )
+    assert process.stdout
+    process.stdout.readline()
+    return process
 
 
 def test_who_can_make_no_groups_is_shown_what_was_recorded() -> None:

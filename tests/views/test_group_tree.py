@@ -1,5 +1,6 @@
 """group_tree: the tree says in words and bars what each group uses."""
 
+import errno
 import re
 import time
 
@@ -75,6 +76,18 @@ def test_a_click_starts_a_load_and_a_number_sets_a_limit() -> None:
     assert model.changed == [("forking", 12)]
     assert "pids.max: 18 of 12" in view.box.children[4].value
     assert "forking was refused" in view.box.children[5].value
+
+
+def test_a_limit_that_the_kernel_does_not_take_is_told() -> None:
+    class Refusing(Told):
+        def change(self, name: str, limit: int) -> None:
+            raise OSError(errno.EBUSY, "write")
+
+    view = group_tree.view(Refusing())
+    view.box.children[1].children[0].value = 16
+
+    assert "memory.max stays as it was" in view.box.children[5].value
+    assert "below what is in use" in view.box.children[5].value
 
 
 def test_where_no_group_can_be_made_it_shows_a_recording_and_says_so() -> None:

@@ -8,12 +8,12 @@ NEW_GROUP = Question(
     (
         Choice(
             "nothing, it is new",
-            "So it would be on a disk.  This filesystem is the kernel's, and it fills "
-            "each directory itself.",
+            "So it would be on a disk.  Here the kernel fills each directory that is "
+            "made.",
         ),
         Choice(
             "files: those of a group",
-            "Each is a question to the kernel, or a wish.  Processes are in it none.",
+            "To read one asks the kernel, to write one tells it.  Nobody is in it yet.",
             right=True,
         ),
         Choice(
@@ -39,9 +39,8 @@ ITS_CHILD = Question(
             right=True,
         ),
         Choice(
-            "nobody: the child keeps its parent out",
-            "Processes do not keep each other out.  Only groups with limits and "
-            "processes do.",
+            "the child: it takes its parent's place",
+            "The parent stays where it is.  Each of them counts.",
         ),
     ),
 )
@@ -73,7 +72,7 @@ TOO_LATE = Question(
     (
         Choice(
             "4",
-            "The limit is looked at when somebody forks, and nobody did.",
+            "The kernel looks at the limit when somebody forks, and nobody did.",
             right=True,
         ),
         Choice("2", "`pids.max` never kills.  It refuses the next `fork`."),
