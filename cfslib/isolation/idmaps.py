@@ -139,11 +139,16 @@ def _owned(file: str, names: "set[str]") -> "list[tuple[int, int]]":
         lines = [line.split(":") for line in procfs.read(file).split("\n")]
     except FileNotFoundError:
         return []
-    return [
-        (int(line[1]), int(line[2]))
-        for line in lines
-        if len(line) == 3 and line[0] in names
-    ]
+    ours = [line[1:] for line in lines if len(line) == 3 and line[0] in names]
+    # One may stand there twice, by name and by number, and the kernel takes it once.
+    ranges = [(int(it[0]), int(it[1])) for it in ours if _is_range(*it)]
+    return list(dict.fromkeys(ranges))
+
+
+def _is_range(start: str, count: str) -> bool:
+    """Say if these are numbers, and not none at all; newuidmap(1) takes no others."""
+    are_numbers = all(text.isascii() and text.isdecimal() for text in (start, count))
+    return are_numbers and int(count) > 0
 
 
 def _names_of_user() -> "set[str]":
@@ -179,4 +184,5 @@ def _ask_newidmap(program: str, pid: "int | str", maps: "Sequence[IdMap]") -> No
     except ChildProcessError:  # our caller ignores SIGCHLD
         status = len(said)
     if status != 0:
-        raise PermissionError(f"{program}: {said.strip()}")
+        why = said.strip().removeprefix(f"{program}: ") or "it failed, and says nothing"
+        raise PermissionError(f"{program}: {why}")

@@ -98,7 +98,7 @@ class Spec(Record):
         self.capabilities = _set("capabilities", capabilities, Capability, _RIGHTS)
         self.no_new_privileges, self.read_only = no_new_privileges, read_only
         self.filter = None if filter is None else _one("filter", filter, bytes, _PACKED)
-        self.filter_flags = filter_flags
+        self.filter_flags = _one("filter_flags", filter_flags, int, "a number")
         self.layer_max = _one("layer_max", layer_max, int, "a number of bytes")
         self.terminal, self.interactive = terminal, interactive
         self.leave_out = _set("leave_out", leave_out, str, 'a set such as {"pivot"}')

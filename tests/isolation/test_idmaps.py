@@ -279,12 +279,48 @@ def test_a_range_that_is_not_ours_is_refused(tmp_path: Path) -> None:
         as_somebody(steal, tmp_path / "etc", **etc_files())
 
 
-@pytest.mark.parametrize("subuid", ["", "other:1:1\n", "broken\n\n:::\n"])
-def test_lines_of_others_are_not_ours(tmp_path: Path, subuid: str) -> None:
-    (tmp_path / "subuid").write_text(subuid)
+@pytest.mark.parametrize(
+    "subuid",
+    [
+        "",
+        "other:1:1\n",
+        "broken\n\n:::\n",
+        "{}:x:1",
+        "{}:-1:1",
+        "{}:1:0",
+        "{}:1:\u0663",
+    ],
+)
+def test_lines_of_others_and_those_that_make_no_sense_are_not_ours(
+    tmp_path: Path, subuid: str
+) -> None:
+    (tmp_path / "subuid").write_text(subuid.format(os.getuid()))
 
     with pytest.raises(PermissionError, match="only one uid"):
         idmaps.many("uid", tmp_path)
+
+
+@needs_newuidmap
+@needs_root
+@needs_user_namespaces
+def test_a_range_that_is_there_twice_is_one(tmp_path: Path) -> None:
+    files = etc_files()
+    files["subuid"] += f"{SOMEBODY}:{RANGE.outside}:{RANGE.count}\n"
+    maps = as_somebody(lambda: idmaps.many("uid"), tmp_path / "etc", **files)
+
+    assert maps == [IdMap(0, SOMEBODY), RANGE]
+
+
+@pytest.mark.parametrize("script", ["exit 1", "echo newuidmap: no >&2; exit 1"])
+def test_a_newuidmap_that_fails_says_why_once(
+    script: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "newuidmap").write_text(f"#!/bin/sh\n{script}\n")
+    (tmp_path / "newuidmap").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
+
+    with pytest.raises(PermissionError, match=r"^newuidmap: (no|it failed.*)$"):
+        idmaps._ask_newidmap("newuidmap", 1, [])
 
 
 def test_a_machine_without_subgid_gives_one_id(tmp_path: Path) -> None:

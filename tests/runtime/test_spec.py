@@ -73,6 +73,7 @@ def test_a_path_is_kept_as_text(tmp_path: Path) -> None:
         ({"volumes": ["/a:/b"]}, r"\[Volume"),
         ({"capabilities": ["KILL"]}, "Capability.KILL"),
         ({"layer_max": "64m"}, "bytes"),
+        ({"filter_flags": "LOG"}, "a number"),
         ({"host": "box"}, "did you mean 'hostname'"),
         ({"volume": []}, "did you mean 'volumes'"),
     ],
