@@ -251,9 +251,15 @@ def _outlives_its_maker(way: str, spec: Spec) -> bool:
         finally:
             os._exit(0)
     assert wait_until(lambda: any(one["Name"] == "sleep" for one in _processes()))
+    # Until it sleeps, it has not said that the command runs, and ends if nobody hears.
+    assert wait_until(lambda: all(map(_sleeps, _first_processes())))
     for status in _first_processes():
         os.kill(int(status["PPid"]), signal.SIGKILL)
     return not wait_until(lambda: not _first_processes(), seconds=SLOWNESS)
+
+
+def _sleeps(status: dict[str, str]) -> bool:
+    return status["State"].startswith("S")
 
 
 def _first_processes() -> list[dict[str, str]]:

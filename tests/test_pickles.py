@@ -25,7 +25,8 @@ KNOWN = {
         "wait_and_serve": "the client of this fork server",
         "_stand_in": "the client of this fork server",
     },
-    "observe/supervisor": {"supervise": "a child of ours, by a pipe"},
+    "observe/owners": {"_from_both_sides": "a fork of ours, by a socket"},
+    "observe/supervisor": {"supervise": "a fork of ours, by a pipe"},
     "runtime/channel": {
         "wait": "the maker of this PID 1, which reads it",
         "wait_for_order": "the maker of this PID 1, which reads it",
