@@ -32,6 +32,13 @@ class _Process:
     def is_ours(self) -> bool:
         return self.owner == os.getpid()
 
+    def is_alive(self) -> bool:
+        """Say if it could answer.
+
+        The socket does not tell: when it has ended, a child of its may still have that.
+        """
+        return self.process.poll() is None
+
     def took(self, data: bytes, descriptors: Sequence[int]) -> bool:
         """Send a request; say if anybody is there to get it."""
         try:
@@ -103,9 +110,9 @@ class Helper:
     def _that_has(self, heritage: object) -> _Process | None:
         """Return our process, if it has from us what a child would have now."""
         process = self._process
-        if process and process.is_ours() and process.heritage == heritage:
-            return process
-        return None
+        if not process or not process.is_ours() or process.heritage != heritage:
+            return None
+        return process if process.is_alive() else None
 
     def _retire(self) -> None:
         if self._process:

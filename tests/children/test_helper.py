@@ -9,14 +9,22 @@ from cfslib.children.helper import Helper
 from cfslib.children.in_child import in_child
 from tests.conftest import is_alive, wait_until
 
-# It writes back what it is sent, into the descriptor that came with it.
+# It writes back what it is sent, into the descriptor that came with it.  Sent CHILD, it
+# leaves a child, which answers with its pid and keeps all else open.
+CHILD = "a child"
 PROGRAM = """
-import os, socket, sys
+import os, signal, socket, sys
 requests = socket.socket(fileno=int(sys.argv[1]))
 while True:
     data, descriptors, _, _ = socket.recv_fds(requests, 1000, 1)
     if not data:
         break
+    if data == b"a child":
+        if os.fork() == 0:
+            os.write(descriptors[0], b"%d" % os.getpid())
+            os.close(descriptors[0])
+            signal.pause()
+        data = b""
     os.write(descriptors[0], data)
     os.close(descriptors[0])
 """
@@ -56,6 +64,17 @@ def test_one_that_was_killed_is_replaced(helper: Helper) -> None:
     assert ask(helper, "b") == "b"
     assert helper.pid != pid
     assert not os.path.exists(f"/proc/{pid}")  # nor is it a zombie
+
+
+def test_so_is_one_whose_child_lives_on(helper: Helper) -> None:
+    child, pid = int(ask(helper, CHILD)), helper.pid
+    assert pid
+    os.kill(pid, signal.SIGKILL)
+    assert wait_until(lambda: not is_alive(pid))
+
+    answer = ask(helper, "b")
+    os.kill(child, signal.SIGKILL)
+    assert answer == "b"
 
 
 def test_a_stopped_one_has_ended_and_comes_back_when_asked(helper: Helper) -> None:
