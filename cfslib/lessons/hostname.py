@@ -35,13 +35,13 @@ REPAINT = {
 NOBODY = 65534  # the user that owns nothing; see user_namespaces(7)
 
 
-def be_ordinary() -> None:
+def be_ordinary(uid: int = NOBODY, gid: int = NOBODY) -> None:
     """Give up root, if we have it, so that a call is refused to everybody alike."""
     if os.geteuid() != 0:
         return
     os.setgroups([])
-    os.setresgid(NOBODY, NOBODY, NOBODY)
-    os.setresuid(NOBODY, NOBODY, NOBODY)
+    os.setresgid(gid, gid, gid)
+    os.setresuid(uid, uid, uid)
     # A process that changed its user finds its /proc files, uid_map among them,
     # closed.  One that has been this user all along does not.
     syscalls.prctl(Prctl.SET_DUMPABLE, 1)

@@ -18,8 +18,7 @@ from cfslib.isolation import idmaps, namespaces
 from cfslib.isolation.idmaps import IdMap
 from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel import syscalls
-from cfslib.kernel.syscalls import Prctl
-from cfslib.lessons import Point, exercise
+from cfslib.lessons import Point, exercise, hostname
 from cfslib.lessons.guard import Stumbled
 
 InSomeWay = Callable[[int, Callable[[], object]], object]  # calls what it is given
@@ -45,13 +44,7 @@ SEEN_INSIDE = {
 
 def be_ordinary() -> None:
     """Give up root, if we have it, so that a call is answered to everybody alike."""
-    if os.geteuid() != 0:
-        return
-    os.setgroups([])
-    os.setresgid(GID, GID, GID)
-    os.setresuid(UID, UID, UID)
-    # Or our files in /proc, uid_map among them, would still be root's.
-    syscalls.prctl(Prctl.SET_DUMPABLE, 1)
+    hostname.be_ordinary(UID, GID)
 
 
 @dataclass(frozen=True)

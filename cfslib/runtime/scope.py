@@ -23,8 +23,10 @@ def begin_anew(error: OSError, path: str | None = None) -> None:
 
     `path` is where systemd-run is looked for, if not in the usual directories.
     """
+    if not isinstance(error, CannotLimit) or BEGUN in os.environ:
+        return
     line = words([sys.executable, *sys.orig_argv[1:]], path)
-    if not isinstance(error, CannotLimit) or not line or BEGUN in os.environ:
+    if not line:
         return
     try:
         os.execve(line[0], line, environment())

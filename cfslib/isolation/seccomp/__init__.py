@@ -13,7 +13,7 @@ the kernel is to make the call or to refuse it.
     meaning    what a profile says about one call
     compiler   a profile as a program
     default    what no container of ours may ask the kernel, and why
-    compiled   the program that comes of it
+    compiled   the programs that come of it
 
 Manual page: seccomp(2).
 """
