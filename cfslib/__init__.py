@@ -127,7 +127,9 @@ views: pictures and widgets; the only code that imports ipywidgets
 cli: the `cfs` command
 
     parser        take a command line apart, by a table of the options there are
-    values        what may stand after an option of `cfs run`, and what it means
+    limits        the options of `cfs run` that say how much of the machine it may use
+    rights        those that say what the command may do
+    values        what may stand after the others, and what it means
     options       what was typed after `cfs run`, as a `Spec`
     manual        what `--help` prints
     commands      those of `cfs` besides `run`

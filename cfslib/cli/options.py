@@ -12,10 +12,8 @@ that is no option belongs to the command.
 import posix
 import sys
 
-from cfslib.cli import parser, values
+from cfslib.cli import limits, parser, rights, values
 from cfslib.cli.parser import Command, Option, Usage
-from cfslib.isolation import seccomp
-from cfslib.isolation.capabilities import ALL, DEFAULT
 from cfslib.isolation.limits import Limits
 from cfslib.runtime.spec import NAMESPACES, Spec
 
@@ -24,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cfslib.cli.parser import Values
-    from cfslib.isolation.capabilities import Capability
 
 ABOUT = """\
 positional arguments:
@@ -66,6 +63,7 @@ def command() -> Command:
     """Return the options of `cfs run`, with the defaults of the moment."""
     rootfs = _variable("CFS_ROOTFS")
     name = _variable("CFS_HOSTNAME") or Spec([]).hostname
+    processes = _variable("CFS_PIDS_LIMIT") or str(Limits().pids_max)
 
     # fmt: off
     options = (
@@ -83,12 +81,12 @@ def command() -> Command:
         Option("--mount", "", "type=...", values.mount, many=True,
             help="the same as type=bind,source=SRC,target=DST[,readonly], or files in"
             " memory: type=tmpfs,target=DST[,tmpfs-size=BYTES]"),
-        *_of_limits(),
+        *limits.options(processes),
         Option("--storage-opt", "", "size=BYTES", values.storage, default="size=512m",
             help="memory at most for the files that are written (default: size=512m)"),
         Option("--network", "", "{host,none}", values.network, default="host",
             help="the host's, or none at all (default: host)"),
-        *_of_rights(),
+        *rights.options(),
         Option("--read-only", help="let nothing be written to /"),
         Option("--interactive", "-i", help="read what is typed without a terminal too"),
         Option("--tty", "-t",
@@ -98,49 +96,6 @@ def command() -> Command:
     # fmt: on
     usage = "[OPTION...] COMMAND [ARG...]"
     return Command("cfs run", usage, options, stops=True, about=ABOUT, epilog=EPILOG)
-
-
-def _of_limits() -> "tuple[Option, ...]":
-    """Return the options that say how much of the machine it may use."""
-    processes = _variable("CFS_PIDS_LIMIT") or str(Limits().pids_max)
-
-    # fmt: off
-    return (
-        Option("--pids-limit", "", "N", values.count, default=processes,
-            help=f"processes at most; `max` for no limit (default: {processes})"),
-        Option("--memory", "-m", "BYTES", values.size,
-            help="memory at most, in bytes or with k, m or g"),
-        Option("--memory-swap", "", "BYTES", values.size_or_none,
-            help="memory and swap together at most; as much as --memory for no swap, -1"
-            " for any amount (default: -1)"),
-        Option("--cpus", "", "N", values.cpus,
-            help="processors' worth of time: 0.5 is half of one"),
-        Option("--cpu-shares", "-c", "N", values.shares,
-            help="its part of a processor that others want too; by itself it has all"
-            " (default: that of everybody, 1024)"),
-        Option("--cpuset-cpus", "", "LIST", values.processors,
-            help="the only processors that it may use: 0-3,6"),
-        Option("--oom-score-adj", "", "N", values.score,
-            help="who is killed where memory is short: 1000 is the first, -1000 nobody;"
-            " less than ours is for root alone"),
-    )
-    # fmt: on
-
-
-def _of_rights() -> "tuple[Option, ...]":
-    """Return the options that say what root inside may do."""
-    # fmt: off
-    return (
-        Option("--cap-add", "", "CAP", values.capability, many=True,
-            help="a right to leave to root inside, or ALL; may be repeated"),
-        Option("--cap-drop", "", "CAP", values.capability, many=True,
-            help="a right to take from root inside, or ALL; may be repeated"),
-        Option("--security-opt", "", "WHAT", values.security, many=True,
-            help="no-new-privileges[={true,false}]: no program inside gives more rights"
-            " than there are already; seccomp=FILE: what may be asked of the kernel, in"
-            " Docker's format; seccomp=unconfined: anything"),
-    )
-    # fmt: on
 
 
 def _variable(name: str) -> "str | None":
@@ -165,8 +120,8 @@ def spec_from(typed: "Values", argv: "list[str]", *, terminal: bool = False) -> 
     if not argv or not argv[0]:
         raise Usage("run what? name a command: cfs run COMMAND [ARG...]")
     security = dict(typed["--security-opt"])
-    rights = _rights(typed["--cap-add"], typed["--cap-drop"])
-    filter, flags = _filter(security.get("seccomp"), rights)
+    left = rights.left(typed["--cap-add"], typed["--cap-drop"])
+    filter, flags = rights.filter_from(security.get("seccomp"), left)
     return Spec(
         argv=argv,
         rootfs=typed["--rootfs"],
@@ -177,9 +132,9 @@ def spec_from(typed: "Values", argv: "list[str]", *, terminal: bool = False) -> 
         groups=typed["--group-add"],
         userns=typed["--userns"] or "",
         namespaces=NAMESPACES | typed["--network"],
-        limits=_limits(typed),
+        limits=limits.limits(typed),
         volumes=typed["--volume"] + typed["--mount"],
-        capabilities=rights,
+        capabilities=left,
         no_new_privileges=security.get("no-new-privileges", False),
         filter=filter,
         filter_flags=flags,
@@ -188,52 +143,3 @@ def spec_from(typed: "Values", argv: "list[str]", *, terminal: bool = False) -> 
         terminal=terminal,
         interactive=bool(typed["--interactive"]),
     )
-
-
-def _limits(typed: "Values") -> Limits:
-    return Limits(
-        pids_max=typed["--pids-limit"],
-        memory_max=typed["--memory"],
-        cpu_max=typed["--cpus"],
-        memory_swap_max=_swap(typed["--memory"], typed["--memory-swap"]),
-        cpuset_cpus=typed["--cpuset-cpus"],
-        cpu_shares=typed["--cpu-shares"],
-        oom_score_adj=typed["--oom-score-adj"],
-    )
-
-
-def _swap(memory: "int | None", both: "int | None") -> "int | None":
-    """Return how much swap there may be: what is typed is the sum, as in v1."""
-    if both is None or both == -1:
-        return None
-    if memory is None or both < memory:
-        raise Usage(
-            "--memory-swap is the sum of both: it takes --memory, and is no less"
-        )
-    return both - memory
-
-
-def _rights(
-    add: "list[frozenset[Capability]]", drop: "list[frozenset[Capability]]"
-) -> "frozenset[Capability]":
-    """Return what is left to root inside; a right both dropped and added is left.
-
-    Only beside `--cap-add ALL`, what is dropped by its name is gone.
-    """
-    if ALL in add:
-        return ALL.difference(*(names for names in drop if names != ALL))
-    return DEFAULT.difference(*drop).union(*add)
-
-
-def _filter(
-    profile: "str | None", rights: "frozenset[Capability]"
-) -> "tuple[bytes | None, int]":
-    """Return the filter of calls that a profile describes, and its flags."""
-    if profile is None:
-        return None, 0
-    if profile == "unconfined":
-        return b"", 0
-    program, flags, unknown = seccomp.filter_from(profile, rights)
-    if unknown:
-        print(f"cfs: {profile}: no such calls:", *unknown, file=sys.stderr)
-    return program, flags

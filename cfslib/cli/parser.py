@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     Values = dict[str, Any]  # of the options, by their long names
 
+# What may be said of what is on or off.
+TRUTHS = {"true": True, "1": True, "false": False, "0": False}
+
 
 class Usage(ValueError):
     """The command line makes no sense; the text says where."""

@@ -1,4 +1,4 @@
-"""values: what may stand after an option of `cfs run`, and what it means.
+"""values: what may stand after the other options of `cfs run`, and what it means.
 
 Each function turns the text of one option into a value, or raises `Usage` with a text
 that shows what was expected.
@@ -6,26 +6,18 @@ that shows what was expected.
 
 import posix
 
-from cfslib.cli.parser import Usage
-from cfslib.isolation.capabilities import ALL, Capability
+from cfslib.cli.limits import size
+from cfslib.cli.parser import TRUTHS, Usage
 from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel.tracing import encoded
 from cfslib.runtime.spec import SCRATCH, USERNS, Volume
 
-_PROCESSES = 4_194_304  # PID_MAX_LIMIT in <linux/threads.h>
-_NETWORKS = {
-    "host": Namespace(0),
-    "none": Namespace.NET,
-}  # to be made
+_NETWORKS = {"host": Namespace(0), "none": Namespace.NET}  # to be made
 # Of --mount: what may be said of each kind, and other words for the same.
 _MOUNTS = {"bind": ("source",), "tmpfs": ("tmpfs-size",)}
 _ALSO = {"src": "source", "dst": "target", "destination": "target", "ro": "readonly"}
-_TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 _BIND = "type=bind,source=SRC,target=DST[,readonly]"
 _TMPFS = "type=tmpfs,target=DST[,tmpfs-size=BYTES]"
-_SHIFTS = {"k": 10, "m": 20, "g": 30}
-_SHARES = range(2, (1 << 18) + 1)  # what the kernel's cpu.shares may be
-_FIRST_TO_GO = 1000  # OOM_SCORE_ADJ_MAX in <linux/oom.h>
 
 
 def directory(text: str) -> str:
@@ -73,7 +65,7 @@ def mount(text: str) -> Volume:
             raise Usage(f"{name} is said twice: {text!r}")
         parts[name] = value if equals else "true"
     kind, target = parts.pop("type", ""), parts.pop("target", "")
-    read_only = _TRUTHS.get(parts.pop("readonly", "false"))
+    read_only = TRUTHS.get(parts.pop("readonly", "false"))
     wanted = _MOUNTS.get(kind, ())
     if not target.startswith("/") or read_only is None or not set(parts) <= set(wanted):
         raise Usage(f"not {_BIND} or {_TMPFS}, with an absolute DST: {text!r}")
@@ -116,79 +108,12 @@ def _names_in(path: str) -> "list[str]":
     return [name for name in path.split("/") if name not in ("", ".")]
 
 
-def count(text: str) -> int | None:
-    """Read a limit on processes; "max" is the kernel's word for none."""
-    if text == "max":
-        return None
-    if not _is_digits(text, 7) or not 0 < int(text) <= _PROCESSES:
-        raise Usage(f"not a number of processes from 1, nor `max`: {text!r}")
-    return int(text)
-
-
-def size(text: str) -> int:
-    """Read a number of bytes: 67108864, 65536k, 64m, 1g.
-
-    >>> size("64m") == 64 * 1024 * 1024
-    True
-    """
-    digits = text.lower().removesuffix("b")
-    shift = _SHIFTS.get(digits[-1:], 0)
-    digits = digits[:-1] if shift else digits
-    number = int(digits) << shift if _is_digits(digits, 18) else 0
-    if not 0 < number < 1 << 63:
-        raise Usage(f"not a number of bytes such as 67108864 or 64m: {text!r}")
-    return number
-
-
-def size_or_none(text: str) -> int:
-    """Read a number of bytes, or -1, which means any number."""
-    return -1 if text == "-1" else size(text)
-
-
 def storage(text: str) -> int:
     """Read the one option of storage that there is: size=BYTES."""
     name, _, number = text.partition("=")
     if name != "size":
         raise Usage(f"not size=BYTES: {text!r}")
     return size(number)
-
-
-def cpus(text: str) -> float:
-    """Read an amount of processors; the kernel's smallest is a hundredth."""
-    whole, point, part = text.partition(".")
-    is_number = _is_digits(whole, 5) and (not point or _is_digits(part, 6))
-    if not is_number or float(text) < 0.01:
-        raise Usage(f"not an amount of processors from 0.01: {text!r}")
-    return float(text)
-
-
-def processors(text: str) -> str:
-    """Check a list of processors, such as 0-3,6."""
-    from cfslib.isolation.cgroups import cpuset  # here, because it is hardly used
-
-    try:
-        cpuset.numbers(text)
-    except ValueError as error:
-        raise Usage(f"not a list of processors such as 0-3,6: {error}") from None
-    return text
-
-
-def shares(text: str) -> int:
-    """Read shares of a processor: 1024 is what everybody has."""
-    if not _is_digits(text, 6) or int(text) not in _SHARES:
-        raise Usage(f"not a number of shares from 2 to 262144: {text!r}")
-    return int(text)
-
-
-def score(text: str) -> int:
-    """Read how likely one is to be killed where memory is short."""
-    if not _is_digits(text.removeprefix("-"), 4) or abs(int(text)) > _FIRST_TO_GO:
-        raise Usage(f"not a number from -1000 to 1000: {text!r}")
-    return int(text)
-
-
-def _is_digits(text: str, most: int) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= most
 
 
 def network(text: str) -> Namespace:
@@ -203,52 +128,3 @@ def userns(text: str) -> str:
     if text not in USERNS:
         raise Usage(f"not one of {', '.join(USERNS)}: {text!r}")
     return text
-
-
-def capability(text: str) -> "frozenset[Capability]":
-    """Read the name of a capability, with or without CAP_ before it, or ALL."""
-    name = text.upper().removeprefix("CAP_")
-    if text.upper() == "ALL":
-        return ALL
-    if name not in Capability.__members__:
-        raise Usage(f"no such capability: {text!r}; {_nearest(name)}")
-    return frozenset({Capability[name]})
-
-
-def _nearest(name: str) -> str:
-    import difflib  # here, because it is slow to import, and few mistype
-
-    found = difflib.get_close_matches(name, Capability.__members__, 1)
-    return f"did you mean {found[0]}?" if found else "see capabilities(7)"
-
-
-def security(text: str) -> "tuple[str, object]":
-    """Split WHAT=VALUE; once it was a colon that stood between them.
-
-    >>> security("no-new-privileges"), security("no-new-privileges:false")
-    (('no-new-privileges', True), ('no-new-privileges', False))
-    """
-    if "=" not in text:
-        text = text.replace(":", "=", 1)
-    what, equals, value = text.partition("=")
-    if what not in _SECURITY:
-        raise Usage(f"not {' or '.join(_SECURITY)}: {text!r}")
-    return what, _SECURITY[what](value if equals else None)
-
-
-def _is_so(value: "str | None") -> bool:
-    """Read true or false; nothing means true."""
-    if value is not None and value.lower() not in _TRUTHS:
-        raise Usage(f"neither true nor false: {value!r}")
-    return value is None or _TRUTHS[value.lower()]
-
-
-def _profile(value: "str | None") -> str:
-    """Take the path of a profile, or `unconfined`."""
-    if not value:
-        raise Usage("not seccomp=FILE or seccomp=unconfined")
-    return value
-
-
-# Of --security-opt: what may be said, and how to read what stands after it.
-_SECURITY = {"no-new-privileges": _is_so, "seccomp": _profile}
