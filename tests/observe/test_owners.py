@@ -13,7 +13,7 @@ from cfslib.isolation import idmaps
 from cfslib.isolation.idmaps import IdMap
 from cfslib.isolation.seccomp import bpf, calls, compiler, filter_calls
 from cfslib.isolation.seccomp.data import Action
-from cfslib.isolation.seccomp.profile import Profile, Rule
+from cfslib.isolation.seccomp.rules import Profile, Rule
 from cfslib.kernel import syscalls
 from cfslib.kernel.syscalls import Prctl
 from cfslib.lessons.users import be_ordinary

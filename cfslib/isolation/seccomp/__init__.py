@@ -9,7 +9,10 @@ the kernel is to make the call or to refuse it.
     machine    run such a program in Python, step by step
     notify     another process answers a call in the kernel's place
     calls      which number each call has
-    profile    a list of calls, and what is to be done about each
+    rules      what is to be done about which calls
+    fields     the parts of a profile's text, each of the kind that it has to be
+    meant      for which machine, kernel and capabilities a profile is
+    profile    rules as they are written in a file
     meaning    what a profile says about one call
     compiler   a profile as a program
     default    what no container of ours may ask the kernel, and why

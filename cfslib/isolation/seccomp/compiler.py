@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cfslib.isolation.seccomp.bpf import Instruction
     from cfslib.isolation.seccomp.meaning import Case
-    from cfslib.isolation.seccomp.profile import Condition, Profile
+    from cfslib.isolation.seccomp.rules import Condition, Profile
 
 MOST = 4096  # BPF_MAXINSNS in <linux/bpf_common.h>
 _FURTHEST = 254  # instructions that a jump skips, with one to spare

@@ -24,7 +24,7 @@ from cfslib.isolation.capabilities import Capability
 from cfslib.isolation.seccomp import bpf, calls, compiler
 from cfslib.isolation.seccomp.bpf import ret
 from cfslib.isolation.seccomp.data import Action
-from cfslib.isolation.seccomp.profile import NO_SUCH_CALL, Condition, Profile, Rule
+from cfslib.isolation.seccomp.rules import NO_SUCH_CALL, Condition, Profile, Rule
 from cfslib.kernel.record import Record
 
 TYPE_CHECKING = False

@@ -18,14 +18,14 @@ libseccomp:
 
 from cfslib.isolation.seccomp import calls
 from cfslib.isolation.seccomp.data import X32_BIT, Action, Arch, SeccompData
-from cfslib.isolation.seccomp.profile import NO_SUCH_CALL
+from cfslib.isolation.seccomp.rules import NO_SUCH_CALL
 from cfslib.kernel.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cfslib.isolation.seccomp.profile import Condition, Profile, Rule
+    from cfslib.isolation.seccomp.rules import Condition, Profile, Rule
 
 
 class Case(Record):

@@ -9,7 +9,7 @@ import pytest
 
 from cfslib.isolation.seccomp import bpf, calls
 from cfslib.isolation.seccomp.bpf import Instruction
-from cfslib.isolation.seccomp.profile import Condition, Profile, Rule
+from cfslib.isolation.seccomp.rules import Condition, Profile, Rule
 
 try:
     import pyseccomp

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from cfslib.isolation.seccomp import calls
 from cfslib.isolation.seccomp.data import X32_BIT, Action, Arch, SeccompData
-from cfslib.isolation.seccomp.profile import (
+from cfslib.isolation.seccomp.rules import (
     COMPARISONS,
     NO_SUCH_CALL,
     Condition,

@@ -8,7 +8,7 @@ from cfslib.children.in_child import in_child
 from cfslib.isolation import seccomp
 from cfslib.isolation.seccomp import bpf, calls, compiler, machine, meaning
 from cfslib.isolation.seccomp.data import Action, Arch, SeccompData
-from cfslib.isolation.seccomp.profile import Condition, Profile, Rule
+from cfslib.isolation.seccomp.rules import Condition, Profile, Rule
 from cfslib.kernel import syscalls
 from cfslib.kernel.syscalls import Prctl
 from tests.isolation.seccomp import profiles

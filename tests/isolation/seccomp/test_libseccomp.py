@@ -13,7 +13,7 @@ from cfslib.isolation.capabilities import DEFAULT, Capability
 from cfslib.isolation.seccomp import bpf, calls, compiler, machine, meaning, profile
 from cfslib.isolation.seccomp.bpf import Instruction
 from cfslib.isolation.seccomp.data import Action, Arch, SeccompData
-from cfslib.isolation.seccomp.profile import Condition, Profile, Rule
+from cfslib.isolation.seccomp.rules import Condition, Profile, Rule
 from tests.isolation.seccomp import peer, profiles
 
 FILE = Path("/usr/share/containers/seccomp.json")

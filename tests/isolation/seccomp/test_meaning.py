@@ -6,6 +6,7 @@ import pytest
 
 from cfslib.isolation.seccomp import calls, meaning, profile
 from cfslib.isolation.seccomp.data import X32_BIT, Action, Arch, SeccompData
+from cfslib.isolation.seccomp.rules import Profile
 
 ALLOW, KILL, ERRNO = "SCMP_ACT_ALLOW", "SCMP_ACT_KILL_PROCESS", "SCMP_ACT_ERRNO"
 NO_SUCH_CALL, EPERM = Action.ERRNO | 38, Action.ERRNO | 1
@@ -73,12 +74,12 @@ def test_an_error_may_be_none_at_all() -> None:
 # Calls that a profile does not know.
 
 
-def strict(*names: str, **parts: Any) -> profile.Profile:
+def strict(*names: str, **parts: Any) -> Profile:
     one = {"names": [*names], "action": ALLOW, **parts}
     return profile.read({"defaultAction": ERRNO, "syscalls": [one]}, machine="x86_64")
 
 
-def about(read: profile.Profile, number: int, arch: int = Arch.X86_64) -> Action:
+def about(read: Profile, number: int, arch: int = Arch.X86_64) -> Action:
     return meaning.answer(read, SeccompData(number, arch=arch))
 
 

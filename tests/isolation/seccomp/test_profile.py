@@ -7,7 +7,7 @@ import pytest
 from cfslib.isolation.capabilities import Capability
 from cfslib.isolation.seccomp import profile
 from cfslib.isolation.seccomp.data import Action
-from cfslib.isolation.seccomp.profile import Condition
+from cfslib.isolation.seccomp.rules import Condition
 from cfslib.kernel.syscalls import FilterFlag
 
 ALLOW = "SCMP_ACT_ALLOW"
