@@ -167,13 +167,15 @@ def _look_at_homes(
     home: Callable[[int], object], place: Path, is_real: bool
 ) -> list[Point]:
     top, _ = tree()
-    ours, first = home(os.getpid()), home(1)
     if is_real:
         (place / "elsewhere").mkdir()
     other = _put_one(place / "elsewhere", True) if is_real else os.getppid()
+    asked = os.getpid(), other, 1
     try:
-        found = home(other)
+        before = [_groups_of(pid) for pid in asked]
+        ours, found, first = (home(pid) for pid in asked)
         is_in = _says(found, other)
+        as_before = [_groups_of(pid) for pid in asked] == before
     finally:
         if is_real:
             _end([other])
@@ -198,7 +200,16 @@ def _look_at_homes(
             _says(first, 1) or (first is not None and not _can_see_the_first()),
             "PID 1 is in a group as well, perhaps in the one at the top.",
         ),
+        Point(
+            "nobody was moved",
+            as_before,
+            "Only read: what is written to `cgroup.procs` moves a process.",
+        ),
     ]
+
+
+def _groups_of(pid: int) -> str:
+    return Path(f"/proc/{pid}/cgroup").read_text()
 
 
 def _says(group: object, pid: int) -> bool:

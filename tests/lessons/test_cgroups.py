@@ -280,6 +280,25 @@ def test_who_names_one_group_for_all_is_not_right(wrong: Answer) -> None:
     assert not lesson.check_home(wrong).done
 
 
+def moves_it_to_the_top(pid: int) -> Path:
+    (TREE / "cgroup.procs").write_text(f"{pid}\n")
+    return TREE
+
+
+def moves_it_up(pid: int) -> Path:
+    (by_adding(pid).parent / "cgroup.procs").write_text(f"{pid}\n")
+    return by_adding(pid)
+
+
+@pytest.mark.skipif(not ROOT, reason="needs root, to move a process")
+@pytest.mark.parametrize("wrong", [moves_it_to_the_top, moves_it_up])
+def test_who_moves_a_process_to_where_it_looks_is_not_right(wrong: Answer) -> None:
+    def only_others(pid: int) -> Path:
+        return wrong(pid) if pid != 1 else by_adding(pid)  # PID 1 is the machine's
+
+    assert_not_yet(lesson.check_home(only_others), "nobody was moved", "Only read")
+
+
 # 3. For a while.
 
 
