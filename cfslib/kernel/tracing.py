@@ -62,6 +62,8 @@ class Trace(list[Call]):
         return "\n".join(["      us     pid  call", *rows])
 
 
+# Arguments that are numbers of somebody or something, and no bits.
+_COUNTED = ("uid", "gid", "groups", "pid", "soft", "hard")
 _listeners: "list[Trace]" = []
 step = ""  # of the making of a container that is being taken now
 # Called with a name after each step of the making of a container, and after each call
@@ -124,19 +126,20 @@ def refused(name: str, arguments: "dict[str, object]", code: int) -> OSError:
 
 def written(name: str, arguments: "dict[str, object]") -> str:
     """Write a call as C would, flags by name."""
-    return f"{name}({', '.join(map(_shown, arguments.values()))})"
+    shown = [_shown(value, about) for about, value in arguments.items()]
+    return f"{name}({', '.join(shown)})"
 
 
-def _shown(value: object) -> str:
+def _shown(value: object, about: str = "") -> str:
     if value is None:
         return "NULL"
     if isinstance(value, list):
-        return f"[{', '.join(map(_shown, value))}]"
+        return f"[{', '.join(_shown(one, about) for one in value)}]"
     if isinstance(value, str) or hasattr(value, "__fspath__"):
         # Not by a codec: Python would import it, and the root may have changed.
         return f'"{ascii(str(value))[1:-1]}"'
-    if type(value) is int and value > 0xFFFF:
-        return hex(value)
+    if type(value) is int and value > (0xFFFF_FFFF if about in _COUNTED else 0xFFFF):
+        return hex(value)  # maybe bits
     return str(value)
 
 

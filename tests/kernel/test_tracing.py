@@ -3,14 +3,15 @@
 import errno
 import marshal
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from cfslib.children.in_child import in_child
 from cfslib.isolation.mounts import MountFlag
-from cfslib.kernel import tracing
-from cfslib.kernel.syscalls import Prctl
+from cfslib.kernel import syscalls, tracing
+from cfslib.kernel.syscalls import Prctl, Resource
 from cfslib.kernel.tracing import ask, trace
 
 
@@ -134,6 +135,26 @@ def test_a_trace_prints_as_a_table() -> None:
 )
 def test_arguments_are_shown_as_c_would_write_them(value: object, shown: str) -> None:
     assert tracing.written("call", {"value": value}) == f"call({shown})"
+
+
+def test_ids_and_limits_are_shown_as_people_count() -> None:
+    def refused(call: Callable[..., None], *arguments: object) -> str:
+        with pytest.raises(OSError, match=call.__name__) as caught:
+            in_child(lambda: (become_nobody(), call(*arguments)))
+        return str(caught.value.strerror).partition(":")[0]
+
+    def become_nobody() -> None:
+        if os.geteuid() == 0:
+            os.setresuid(65534, 65534, 65534)
+
+    assert refused(syscalls.setuid, 70000) == "setuid(70000)"
+    assert refused(syscalls.setgid, 2**32 - 2) == "setgid(4294967294)"
+    assert refused(syscalls.setgroups, [70000, 0]) == "setgroups([70000, 0])"
+    nproc = Resource.NPROC
+    assert refused(syscalls.setrlimit, nproc, 80000, 70000).endswith("80000, 70000)")
+    assert (
+        tracing.written("setrlimit", {"soft": 2**64 - 1}) == f"setrlimit(0x{'f' * 16})"
+    )
 
 
 def test_a_call_can_be_sent_as_plain_values() -> None:
