@@ -78,6 +78,7 @@ runtime: the life of one container
     channel       what a container's PID 1 and its maker say to each other
     relay         stand between our terminal and a container, and copy
     terminal      a terminal for the container, joined to ours
+    behind        what PID 1 asks the kernel behind its filter, and has to
     inside        the story goes on in PID 1, which turns itself into the container
     container     all of it, in order, as it is seen outside
     direct        run a container to its end, from a process with one thread

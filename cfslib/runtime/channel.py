@@ -47,7 +47,7 @@ class Channel:
 
             self._messages = messages
         self._outside, self._inside = libc.socketpair(PATIENCE)
-        self._with_descriptors = with_descriptors
+        self.with_descriptors = with_descriptors
         self._calls: list[Call] = []
 
     def __enter__(self) -> "Self":
@@ -106,7 +106,7 @@ class Channel:
     def _receive(self) -> "tuple[bytes, list[int]]":
         """Return the next message; b"" if PID 1 has ended."""
         try:
-            if self._with_descriptors:
+            if self.with_descriptors:
                 return self._messages.receive(self._outside, LARGEST, 1)
             return posix.read(self._outside, LARGEST), []
         except ConnectionResetError:
@@ -156,7 +156,7 @@ class Channel:
 
         With it come standard input, output and error, if they are not the maker's.
         """
-        if self._with_descriptors:
+        if self.with_descriptors:
             libc.prctl(Prctl.SET_NAME, init.WAITING.encode())  # it may take a while
             data, streams = self._messages.receive(self._inside, LARGEST, STREAMS)
         else:

@@ -36,6 +36,8 @@ def become(spec: "Spec", kinds: Namespace, channel: "Channel") -> int:
         from cfslib.runtime import terminal
     if Namespace.NET in kinds:
         from cfslib.isolation import network
+    if spec.filter:
+        from cfslib.runtime import behind
     do = Steps(spec.leave_out)
     (root,) = channel.wait()  # until we are root here
     may_leave_groups = users.may_leave_groups()
@@ -63,6 +65,8 @@ def become(spec: "Spec", kinds: Namespace, channel: "Channel") -> int:
     if spec.read_only:  # after the last directory was made in it
         do(mounts.make_read_only, "/", mounts.MountFlag.NODEV)
     user = users.look_up(spec.user, spec.groups)
+    if spec.filter:  # of somebody's own, under which we may not be able to live
+        behind.check(spec, user.uid, channel)
     if Namespace.NET in kinds:
         do(network.be_alone)
     master = do(terminal.make, owner=user.uid) if spec.terminal else None

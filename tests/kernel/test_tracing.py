@@ -140,12 +140,13 @@ def test_arguments_are_shown_as_c_would_write_them(value: object, shown: str) ->
 def test_ids_and_limits_are_shown_as_people_count() -> None:
     def refused(call: Callable[..., None], *arguments: object) -> str:
         with pytest.raises(OSError, match=call.__name__) as caught:
-            in_child(lambda: (become_nobody(), call(*arguments)))
+            in_child(lambda: asked_by_nobody(call, *arguments))
         return str(caught.value.strerror).partition(":")[0]
 
-    def become_nobody() -> None:
+    def asked_by_nobody(call: Callable[..., None], *arguments: object) -> None:
         if os.geteuid() == 0:
             os.setresuid(65534, 65534, 65534)
+        call(*arguments)
 
     assert refused(syscalls.setuid, 70000) == "setuid(70000)"
     assert refused(syscalls.setgid, 2**32 - 2) == "setgid(4294967294)"

@@ -7,6 +7,7 @@ the kernel is to make the call or to refuse it.
     data       what a filter is told about a call, and what it can answer
     bpf        programs for the small machine that filters run on
     machine    run such a program in Python, step by step
+    possible   every answer that it may give, if not all is known about a call
     notify     another process answers a call in the kernel's place
     calls      which number each call has
     rules      what is to be done about which calls

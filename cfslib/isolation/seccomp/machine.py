@@ -70,12 +70,12 @@ def _one(
     if kind == bpf.RET:
         return (a if it.code & bpf.A else it.k), x, None
     if kind == bpf.JMP:
-        return a, x, on + _skipped(it, a, x)
+        return a, x, on + skipped(it, a, x)
     if kind == bpf.ALU:
         operand = x if it.code & bpf.X else it.k
         if it.code & 0xF0 == bpf.DIV and operand == 0:
             return int(Action.KILL_THREAD), x, None  # as if it had said so itself
-        return _calculated(it.code & 0xF0, a, operand), x, on
+        return calculated(it.code & 0xF0, a, operand), x, on
     if kind == bpf.LD:
         return _loaded(it, memory, packed), x, on
     if kind == bpf.LDX:
@@ -95,7 +95,8 @@ def _loaded(it: Instruction, memory: "list[int]", packed: bytes) -> int:
     return SIZE if where == bpf.LEN else it.k
 
 
-def _skipped(it: Instruction, a: int, x: int) -> int:
+def skipped(it: Instruction, a: int, x: int) -> int:
+    """Return how many instructions a jump skips."""
     test, other = it.code & 0xF0, x if it.code & bpf.X else it.k
     if test == bpf.JA:
         return it.k
@@ -108,7 +109,7 @@ def _skipped(it: Instruction, a: int, x: int) -> int:
     return int(it.jt if true else it.jf)
 
 
-def _calculated(operation: int, a: int, other: int) -> int:
+def calculated(operation: int, a: int, other: int) -> int:
     """Return A after a calculation, of which 32 bits are kept."""
     if operation == bpf.DIV:
         return a // other
