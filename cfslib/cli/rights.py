@@ -47,10 +47,14 @@ def filter_from(
         return None, 0
     if profile == "unconfined":
         return b"", 0
-    program, flags, unknown = seccomp.filter_from(profile, rights)
-    if unknown:
-        print(f"cfs: {profile}: no such calls:", *unknown, file=sys.stderr)
-    return program, flags
+    import warnings  # here, because hardly any container needs it
+
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        found = seccomp.filter_from(profile, rights)
+    for warning in told if sys.stderr else ():
+        print(f"cfs: {warning.message}", file=sys.stderr)
+    return found
 
 
 def capability(text: str) -> "frozenset[Capability]":

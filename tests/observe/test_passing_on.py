@@ -107,7 +107,7 @@ def test_where_no_overlay_can_be_mounted_there_is_a_recording(tmp_path: Path) ->
     profile.write_text(
         json.dumps({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [rule]})
     )
-    program, flags, _ = seccomp.filter_from(str(profile), ())
+    program, flags = seccomp.filter_from(str(profile), ())
 
     def fates() -> file_fates.Fates:
         idmaps.unshare_as_root(Namespace(0))  # root may set a filter, and still gain

@@ -86,7 +86,7 @@ def test_a_profile_says_what_is_refused(profile: Path) -> None:
 
 @pytest.mark.parametrize("way", ways.WAYS)
 def test_a_program_may_be_a_filter(way: str, profile: Path) -> None:
-    program, flags, _ = filter_from(str(profile), ())
+    program, flags = filter_from(str(profile), ())
     spec = Spec(["mkdir", "/new"], filter=program, filter_flags=flags)
 
     assert (
@@ -113,6 +113,29 @@ def test_names_of_no_call_are_said(tmp_path: Path) -> None:
 
     assert done.stderr == f"cfs: {file}: no such calls: mkdri\n"
     assert done.stdout == "it ran\n"
+
+
+def test_conditions_of_which_one_is_enough_are_said(tmp_path: Path) -> None:
+    args = [
+        {"index": 0, "op": "SCMP_CMP_GE", "value": 3},
+        {"index": 0, "op": "SCMP_CMP_LE", "value": 1},
+    ]
+    file = write(tmp_path, names=["sync", "acct"], action=ERRNO, args=args)
+    done = cfs("--security-opt", f"seccomp={file}", "echo", "it ran")
+
+    enough = "of two conditions on one argument, one is enough"
+    assert done.stderr == f"cfs: {file}: {enough}: acct sync\n"
+    assert done.stdout == "it ran\n"
+
+
+def test_who_has_no_standard_error_is_told_nothing(tmp_path: Path) -> None:
+    file = write(tmp_path, names=["mkdri"], action=ERRNO)
+    line = [str(ways.CFS), "run", f"--security-opt=seccomp={file}", "echo", "it ran"]
+    done = subprocess.run(
+        ["sh", "-c", '"$@" 2>&-', "sh", *line], capture_output=True, text=True
+    )
+
+    assert (done.returncode, done.stdout) == (0, "it ran\n")
 
 
 @pytest.mark.parametrize(

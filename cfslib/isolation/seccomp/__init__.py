@@ -66,11 +66,11 @@ def _of_this_machine(programs: "Mapping[str, bytes]", without: str) -> bytes:
 
 def filter_from(
     path: str, capabilities: "Collection[Capability]"
-) -> "tuple[bytes, int, list[str]]":
-    """Return the filter that a profile describes, its flags, and names of no call.
+) -> "tuple[bytes, int]":
+    """Return the filter that a profile describes, and its flags.
 
     The file is in Docker's format.  Raise ValueError if it makes no sense, or asks a
-    process that is not there.
+    process that is not there; warn of what may not have been meant.
     """
     # Here, because hardly any container needs it.
     from cfslib.isolation.seccomp import bpf, compiler, profile
@@ -83,7 +83,7 @@ def filter_from(
         program = bpf.pack(compiler.compiled(read))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
-    return program, read.flags, read.unknown_names()
+    return program, read.flags
 
 
 def filter_calls(program: bytes, flags: int = 0) -> None:

@@ -96,10 +96,9 @@ def _cases(profile: "Profile") -> "dict[str, list[Case]]":
 
 def _alternatives(rule: "Rule") -> "list[Case]":
     """Return a rule as one case, or one for each condition."""
-    indices = [condition.index for condition in rule.conditions]
-    if len(indices) == len(set(indices)):
-        return [Case(rule.conditions, rule.action)]
-    return [Case([condition], rule.action) for condition in rule.conditions]
+    if rule.has_alternatives():
+        return [Case([condition], rule.action) for condition in rule.conditions]
+    return [Case(rule.conditions, rule.action)]
 
 
 def _first_last(case: Case) -> int:

@@ -52,16 +52,20 @@ FLAGS = {"TSYNC": 0, "LOG": FilterFlag.LOG, "SPEC_ALLOW": FilterFlag.SPEC_ALLOW}
 
 
 def load(path: str, capabilities: "Collection[Capability]" = DEFAULT) -> Profile:
-    """Read a profile from a file; raise ValueError if it makes no sense."""
+    """Read a profile from a file; raise ValueError if it makes no sense.
+
+    As `read` does, warn of what may not have been meant.
+    """
     import json  # here, because hardly any container needs it
 
     with open(path, encoding="utf-8") as file:
         try:
-            return read(json.loads(_text_of(file)), capabilities)
+            found = _read(json.loads(_text_of(file)), capabilities)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
         except RecursionError:
             raise ValueError(f"{path}: too many brackets in brackets") from None
+    return _warned_of(found, f"{path}: ")
 
 
 def _text_of(file: "TextIO") -> str:
@@ -77,7 +81,27 @@ def read(
     machine: "str | None" = None,  # this one
     kernel: "str | None" = None,  # this one; such as 6.1
 ) -> Profile:
-    """Return the part of a profile that is for a container with these capabilities."""
+    """Return the part of a profile that is for a container with these capabilities.
+
+    Raise ValueError if it makes no sense.
+    """
+    return _warned_of(_read(text, capabilities, machine, kernel))
+
+
+def _warned_of(profile: Profile, where: str = "") -> Profile:
+    import warnings  # here, too
+
+    for remark in profile.remarks():
+        warnings.warn(f"{where}{remark}", stacklevel=3)
+    return profile
+
+
+def _read(
+    text: "dict[str, Any]",
+    capabilities: "Collection[Capability]",
+    machine: "str | None" = None,
+    kernel: "str | None" = None,
+) -> Profile:
     if "defaultAction" not in fields.named(text, "the profile"):
         raise ValueError("a profile has a defaultAction")
     machine = machine or calls.machine()

@@ -58,6 +58,11 @@ class Rule(Record):
         self.action = action
         self.conditions = tuple(conditions)
 
+    def has_alternatives(self) -> bool:
+        """Say if one condition that holds is enough: if two are on one argument."""
+        indices = [condition.index for condition in self.conditions]
+        return len(indices) > len(set(indices))
+
 
 class Profile(Record):
     """What is to be done about every call."""
@@ -82,3 +87,17 @@ class Profile(Record):
     def unknown_names(self) -> "list[str]":
         """Return the names that are no calls, on any machine: they may be misspelt."""
         return sorted(self.known - calls.every_name())
+
+    def remarks(self) -> "list[str]":
+        """Return what whoever wrote it may not have meant."""
+        told = []
+        if names := self.unknown_names():
+            told.append(f"no such calls: {' '.join(names)}")
+        counting = [rule for rule in self.rules if rule.action != self.default]
+        either = [rule.names for rule in counting if rule.has_alternatives()]
+        if either:
+            names = sorted({name for names in either for name in names})
+            told.append(
+                f"of two conditions on one argument, one is enough: {' '.join(names)}"
+            )
+        return told

@@ -45,6 +45,7 @@ def test_what_is_done_by_default_is_no_rule() -> None:
     assert says(rule(errno=2), rule(ALLOW), default=ERRNO) == "ERRNO(ENOENT)"
 
 
+@pytest.mark.filterwarnings("ignore:of two conditions on one argument")
 def test_two_conditions_on_one_argument_are_alternatives() -> None:
     between = rule()
     between["args"] = [

@@ -146,9 +146,39 @@ def test_a_rule_may_have_one_name() -> None:
 
 
 def test_names_that_nobody_knows_are_said() -> None:
-    read = profile.read(text(rule(names=["mkdri", "set_tls", "mkdir"])))
+    with pytest.warns(UserWarning, match="^no such calls: mkdri$"):
+        read = profile.read(text(rule(names=["mkdri", "set_tls", "mkdir"])))
 
     assert read.unknown_names() == ["mkdri"]
+
+
+FROM_3, TO_5 = (
+    {"index": 0, "op": "SCMP_CMP_GE", "value": 3},
+    {"index": 0, "op": "SCMP_CMP_LE", "value": 5},
+)
+SECOND = {"index": 1, "op": "SCMP_CMP_EQ", "value": 7}
+ENOUGH = "one is enough: mkdir rmdir$"
+
+
+def test_conditions_of_which_one_is_enough_are_said() -> None:
+    wrong = rule(names=["rmdir", "mkdir"], args=[FROM_3, SECOND, TO_5])
+    right = rule(names=["chdir"], args=[FROM_3, SECOND])
+    nothing = rule(names=["sync"], args=[FROM_3, TO_5], action=ALLOW)  # the default
+
+    with pytest.warns(UserWarning, match=ENOUGH):
+        read = profile.read(text(wrong, right, nothing))
+
+    assert [one.has_alternatives() for one in read.rules] == [True, False, True]
+    assert profile.read(text(right, nothing)).remarks() == []
+
+
+def test_a_file_is_named_in_a_warning_about_it(tmp_path: Path) -> None:
+    file = tmp_path / "profile.json"
+    file.write_text(json.dumps(text(rule(names=["mkdri"]))))
+
+    with pytest.warns(UserWarning, match=f"^{file}: no such calls: mkdri") as told:
+        profile.load(str(file))
+    assert told[0].filename == __file__
 
 
 @pytest.mark.parametrize(
