@@ -168,6 +168,8 @@ def _is_installed(program: str) -> bool:
 
 
 def _ask_newidmap(program: str, pid: "int | str", maps: "Sequence[IdMap]") -> None:
+    if str(pid) in ("self", os.readlink("/proc/self")):
+        raise _inside_already(program)
     numbers = [number for map_ in maps for number in str(map_).split()]
     reader, writer = os.pipe()
     child = os.posix_spawnp(
@@ -186,3 +188,11 @@ def _ask_newidmap(program: str, pid: "int | str", maps: "Sequence[IdMap]") -> No
     if status != 0:
         why = said.strip().removeprefix(f"{program}: ") or "it failed, and says nothing"
         raise PermissionError(f"{program}: {why}")
+
+
+def _inside_already(program: str) -> PermissionError:
+    """Return the error for a process that wants more than one id for itself."""
+    # A setuid program is one only where its owner, root, has a number.
+    error = PermissionError(f"{program} cannot become root in our user namespace")
+    error.add_note("Hint: ask from outside, for the pid of a child that has unshared.")
+    return error

@@ -4,6 +4,7 @@ import errno
 import os
 import shutil
 import signal
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -309,6 +310,32 @@ def test_a_range_that_is_there_twice_is_one(tmp_path: Path) -> None:
     maps = as_somebody(lambda: idmaps.many("uid"), tmp_path / "etc", **files)
 
     assert maps == [IdMap(0, SOMEBODY), RANGE]
+
+
+@needs_newuidmap
+@needs_root
+@needs_user_namespaces
+@pytest.mark.parametrize("name_it", [lambda: "self", os.getpid], ids=["self", "pid"])
+def test_nobody_gets_many_ids_from_inside(
+    name_it: Callable[[], int | str], tmp_path: Path
+) -> None:
+    def take() -> tuple[int, str]:
+        ids = [IdMap(0, SOMEBODY), RANGE]
+        syscalls.unshare(Namespace.USER)
+        numbers = [str(number) for map_ in ids for number in vars(map_).values()]
+        line = ["newuidmap", str(os.getpid()), *numbers]
+        theirs = subprocess.run(line, stderr=subprocess.DEVNULL).returncode
+        try:
+            idmaps.write(name_it(), ids, ids)
+        except PermissionError as error:
+            return theirs, f"{error}\n{error.__notes__[0]}"
+        return theirs, "it worked"
+
+    theirs, said = as_somebody(take, tmp_path / "etc", **etc_files())
+
+    assert theirs != 0
+    assert said.startswith("newuidmap cannot become root in our user namespace\nHint: ")
+    assert "from outside" in said
 
 
 @pytest.mark.parametrize("script", ["exit 1", "echo newuidmap: no >&2; exit 1"])
