@@ -67,7 +67,9 @@ HINTS = {
     ("pivot_root", errno.EBUSY): "the new root must be a mount point: bind it first.",
     ("pivot_root", errno.EINVAL): "the new root must be a mount point, and not shared.",
     ("capset", errno.EPERM): (
-        "what is effective must be permitted, and the permitted set only gets smaller."
+        "what is effective must be permitted, and the permitted set only gets smaller; "
+        "what is added to inheritable must be in the bounding set, and without SETPCAP "
+        "permitted."
     ),
     ("chroot", errno.EPERM): (
         "it takes SYS_CHROOT: root has it, and root of a new Namespace.USER."

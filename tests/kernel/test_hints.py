@@ -6,8 +6,12 @@ import os
 import pytest
 
 from cfslib.children.in_child import in_child
-from cfslib.kernel import libc
+from cfslib.isolation import idmaps
+from cfslib.isolation.capabilities import Capability
+from cfslib.isolation.namespaces import Namespace
+from cfslib.kernel import libc, syscalls
 from cfslib.kernel.hints import HINTS, hint_for
+from cfslib.kernel.syscalls import Prctl
 from tests.conftest import needs_namespaces, needs_root, needs_user_namespaces
 from tests.kernel.refusals import ELSEWHERE, IN_A_GROUP, WAYS, with_a_group
 
@@ -32,6 +36,36 @@ def test_so_it_does_for_cgroups(refusal: tuple[str, int]) -> None:
 
     assert caught.value.errno == refusal[1]
     assert f"Hint: {HINTS[refusal]}" in caught.value.__notes__
+
+
+@needs_user_namespaces
+@pytest.mark.parametrize(
+    ("inheritable", "is_taken"),
+    [
+        (Capability.KILL, True),
+        (Capability.CHOWN, False),  # beyond the bounding set
+        (Capability.SETUID, False),  # not permitted, once SETPCAP is gone
+    ],
+)
+def test_what_is_inheritable_has_bounds(
+    inheritable: Capability, is_taken: bool
+) -> None:
+    def widen() -> str:
+        idmaps.unshare_as_root(Namespace(0))
+        syscalls.prctl(Prctl.CAPBSET_DROP, Capability.CHOWN)
+        kept = 1 << Capability.KILL | 1 << Capability.CHOWN
+        if inheritable == Capability.CHOWN:
+            kept |= 1 << Capability.SETPCAP
+        syscalls.capset(kept, kept, 0)
+        try:
+            syscalls.capset(kept, kept, 1 << inheritable)
+        except PermissionError as error:
+            return error.__notes__[0]
+        return "taken"
+
+    said = in_child(widen)
+
+    assert ("in the bounding set" in said) != is_taken
 
 
 def test_there_is_a_way_to_every_hint() -> None:
