@@ -39,12 +39,25 @@ def be_ordinary(uid: int = NOBODY, gid: int = NOBODY) -> None:
     """Give up root, if we have it, so that a call is refused to everybody alike."""
     if os.geteuid() != 0:
         return
+    _check_that_there_are(uid, gid)
     os.setgroups([])
     os.setresgid(gid, gid, gid)
     os.setresuid(uid, uid, uid)
     # A process that changed its user finds its /proc files, uid_map among them,
     # closed.  One that has been this user all along does not.
     syscalls.prctl(Prctl.SET_DUMPABLE, 1)
+
+
+def _check_that_there_are(uid: int, gid: int) -> None:
+    for kind, number in ("uid", uid), ("gid", gid):
+        if idmaps.to_outside(number, idmaps.read_maps(kind)) is None:
+            error = PermissionError(
+                f"root here cannot give up: there is no {kind} {number}"
+            )
+            error.add_note(
+                "Hint: start JupyterLab outside of `unshare -r`, or as yourself."
+            )
+            raise error
 
 
 @contextmanager

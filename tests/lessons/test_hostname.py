@@ -12,6 +12,7 @@ from cfslib.isolation import idmaps, namespaces
 from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel import syscalls
 from cfslib.lessons import Verdict, guard, hostname
+from tests.conftest import needs_user_namespaces
 
 Func = Callable[[], object]
 
@@ -337,6 +338,17 @@ def test_an_ordinary_process_is_refused_whoever_we_were() -> None:
 
     with pytest.raises(PermissionError, match=r"unshare\(UTS\)"):
         in_child(refused)
+
+
+@needs_user_namespaces
+def test_root_of_a_namespace_with_one_id_is_told_that_it_stays_root() -> None:
+    def stay() -> None:
+        idmaps.unshare_as_root(Namespace(0))
+        hostname.be_ordinary()
+
+    with pytest.raises(PermissionError, match="there is no uid 65534") as caught:
+        in_child(stay)
+    assert "unshare -r" in caught.value.__notes__[0]
 
 
 def test_an_ordinary_process_may_still_become_root_inside() -> None:
