@@ -20,6 +20,7 @@ from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel import program
 from cfslib.runtime import ownership, scope
 
+PATIENCE = 10  # seconds; a systemd that is well answers in a tenth of one
 _ALONE = "root or, with --userns keep-id, ourselves"
 
 
@@ -64,7 +65,11 @@ def other_limits() -> Finding:
         with limits.enforced(wanted, counted_alone=False) as join:
             in_child(join)
     except OSError as error:
-        if {"memory", "cpu"} <= _controllers_in_a_scope():
+        try:
+            in_a_scope = _controllers_in_a_scope()
+        except TimeoutError as late:
+            return Finding("cgroups", f"{version}; {late}", "systemctl --user status")
+        if {"memory", "cpu"} <= in_a_scope:
             state = f"{version}; memory and cpu can be limited, in a scope of systemd's"
             return Finding("cgroups", state)
         return Finding("cgroups", f"{version}; {trials.cause_of(error)}", _delegation())
@@ -72,15 +77,29 @@ def other_limits() -> Finding:
 
 
 def _controllers_in_a_scope() -> set[str]:
-    """Return what `cfs run` may limit in a scope that systemd gives to this user."""
+    """Return what `cfs run` may limit in a scope that systemd gives to this user.
+
+    Raise TimeoutError if it gives no answer.
+    """
     tree = [home.top for home in hierarchies.homes() if home.version == 2]
     look = 'cat "$0$(sed -n s/^0:://p /proc/self/cgroup)/cgroup.controllers"'
     line = scope.words(["sh", "-c", look, *tree])
     if not tree or not line:
         return set()
-    env = scope.environment()
-    done = subprocess.run(line, env=env, capture_output=True, text=True, stdin=DEVNULL)
-    return set(done.stdout.split())
+    with subprocess.Popen(
+        line,
+        env=scope.environment(),
+        stdin=DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=DEVNULL,
+        text=True,
+        start_new_session=True,  # so that what it has started ends with it
+    ) as asked:
+        try:
+            return set(asked.communicate(timeout=PATIENCE)[0].split())
+        except subprocess.TimeoutExpired:
+            os.killpg(asked.pid, signal.SIGKILL)
+            raise TimeoutError(f"systemd-run gives no answer in {PATIENCE} s") from None
 
 
 def _delegation() -> str:

@@ -1,13 +1,18 @@
 import os
 import resource
+from pathlib import Path
+
+import pytest
 
 from cfslib.children.in_child import in_child
 from cfslib.doctor import extras
 from cfslib.doctor.trials import Finding
 from cfslib.isolation import idmaps
+from cfslib.isolation.cgroups import hierarchies
 from cfslib.isolation.idmaps import IdMap
 from cfslib.isolation.namespaces import Namespace
-from cfslib.kernel import syscalls
+from cfslib.kernel import procfs, syscalls
+from cfslib.runtime import scope
 
 NOBODY = 65534
 
@@ -36,6 +41,29 @@ def test_limits_that_nobody_delegated_are_a_remark() -> None:
     if "can be limited" not in found.state:
         assert found.remedy
     assert not found.fatal
+
+
+def test_a_systemd_that_hangs_is_said_and_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = tmp_path / "left"
+    program = f"#!/bin/sh\nsleep 60 & echo $! > {left}; wait\n"
+    (tmp_path / "systemd-run").write_text(program)
+    (tmp_path / "systemd-run").chmod(0o755)
+    monkeypatch.setattr(scope, "words", lambda _: [str(tmp_path / "systemd-run")])
+    monkeypatch.setattr(hierarchies, "homes", lambda: [Home])
+    monkeypatch.setattr(extras, "PATIENCE", 1)
+
+    with pytest.raises(TimeoutError, match="systemd-run gives no answer in 1 s"):
+        extras._controllers_in_a_scope()
+    pid = int(left.read_text())
+    assert not Path(f"/proc/{pid}").exists() or procfs.status(pid)["State"][0] == "Z"
+
+
+class Home:
+    """A tree of version 2, wherever it is."""
+
+    top, version = "/sys/fs/cgroup", 2
 
 
 def test_ids_that_are_not_ours_are_a_remark() -> None:
