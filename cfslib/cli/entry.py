@@ -71,7 +71,7 @@ def _run(line: "Sequence[str]") -> int:
     except OSError as error:
         from cfslib.runtime import scope  # here, because it is hardly ever needed
 
-        scope.begin_anew(error)
+        scope.begin_anew(error, files=options.files(typed))
         raise
 
 

@@ -143,3 +143,9 @@ def spec_from(typed: "Values", argv: "list[str]", *, terminal: bool = False) -> 
         terminal=terminal,
         interactive=bool(typed["--interactive"]),
     )
+
+
+def files(typed: "Values") -> "list[str]":
+    """Return the files that were read to understand what was typed."""
+    profile = dict(typed["--security-opt"]).get("seccomp", rights.UNCONFINED)
+    return [] if profile == rights.UNCONFINED else [profile]

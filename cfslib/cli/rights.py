@@ -9,6 +9,8 @@ from cfslib.cli.parser import TRUTHS, Option, Usage
 from cfslib.isolation import seccomp
 from cfslib.isolation.capabilities import ALL, DEFAULT, Capability
 
+UNCONFINED = "unconfined"  # in the place of a profile: no filter at all
+
 
 def options() -> "tuple[Option, ...]":
     """Return the options that say what root inside may do."""
@@ -45,7 +47,7 @@ def filter_from(
     """Return the filter of calls that a profile describes, and its flags."""
     if profile is None:
         return None, 0
-    if profile == "unconfined":
+    if profile == UNCONFINED:
         return b"", 0
     import warnings  # here, because hardly any container needs it
 

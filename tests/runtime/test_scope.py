@@ -5,10 +5,11 @@ it should takes a machine with systemd.
 """
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,10 @@ from cfslib.isolation.cgroups.hierarchies import CannotLimit
 from cfslib.runtime import scope
 from tests.runtime.test_scope import be_ordinary
 be_ordinary()
-scope.begin_anew({error}, sys.argv[1])
+scope.PATIENCE = 1
+error = {error}
+scope.begin_anew(error, sys.argv[1], {files})
+print(*getattr(error, "__notes__", []))
 print("not begun")
 """
 
@@ -49,10 +53,17 @@ def be_ordinary() -> None:
         os.setresuid(NOBODY, NOBODY, NOBODY)
 
 
-def begin(machine: Path, error: str = 'CannotLimit("no")') -> list[str]:
-    words = [sys.executable, "-c", TRY.format(error=error), str(machine), "a word"]
-    done = subprocess.run(words, capture_output=True, text=True, check=True)
-    return done.stdout.splitlines()
+def begin(
+    machine: Path, error: str = 'CannotLimit("no")', files: Sequence[str] = ()
+) -> list[str]:
+    done = tried(machine, TRY.format(error=error, files=[*files]))
+    assert done.returncode == 0, done.stderr
+    return [line for line in done.stdout.splitlines() if line]
+
+
+def tried(machine: Path, program: str) -> subprocess.CompletedProcess[str]:
+    words = [sys.executable, "-c", program, str(machine), "a word"]
+    return subprocess.run(words, capture_output=True, text=True, timeout=60)
 
 
 def test_it_begins_anew_with_the_same_words(machine: Path) -> None:
@@ -94,8 +105,54 @@ def test_a_systemd_run_that_cannot_be_executed_is_none(machine: Path) -> None:
 
 @pytest.mark.skipif(not ROOT, reason="needs root")
 def test_root_needs_none(machine: Path) -> None:
-    words = TRY.format(error='CannotLimit("no")').replace("be_ordinary()", "")
-    line = [sys.executable, "-c", words, str(machine)]
-    done = subprocess.run(line, capture_output=True, text=True, check=True)
+    words = TRY.format(error='CannotLimit("no")', files=[])
+    done = tried(machine, words.replace("be_ordinary()", ""))
 
-    assert done.stdout == "not begun\n"
+    assert done.stdout.split("\n") == ["", "not begun", ""]
+
+
+# What was read from a pipe is not there a second time.
+
+
+@pytest.mark.parametrize("kind", ["fifo", "descriptor", "gone"])
+def test_what_can_be_read_once_is_not_read_twice(kind: str, machine: Path) -> None:
+    file = machine / kind
+    if kind == "fifo":
+        os.mkfifo(file)
+    if kind == "descriptor":
+        file = Path("/dev/stdin")
+    hint, end = begin(machine, files=[str(file)])
+
+    assert hint == f"Hint: to begin anew in a scope, {file} has to be a file."
+    assert end == "not begun"
+
+
+def test_a_file_is_read_again(machine: Path) -> None:
+    file = machine / "profile.json"
+    file.touch()
+    file.chmod(0o644)
+
+    assert begin(machine, files=[str(file)])[-1] == "a word"
+
+
+# A systemd that hangs.
+
+
+def test_a_systemd_run_that_hangs_is_ended_and_named(machine: Path) -> None:
+    (machine / "systemd-run").write_text("#!/bin/sh\nexec 3<>fifo; read word <&3\n")
+    os.mkfifo(machine / "fifo", 0o666)
+    (machine / "fifo").chmod(0o666)
+    program = TRY.format(error='CannotLimit("no")', files=[])
+    done = tried(machine, f"import os\nos.chdir({str(machine)!r})\n{program}")
+
+    assert done.returncode == -signal.SIGKILL
+    first, hint = done.stderr.splitlines()
+    assert first == "cfs: systemd-run has not answered for 1 s"
+    assert "systemctl --user" in hint
+
+
+def test_who_begins_anew_has_no_child_and_is_left_alone(machine: Path) -> None:
+    look = 'read it </proc/$$/task/$$/children; echo "[$it]"; exec sleep 2'
+    (machine / "systemd-run").write_text(f"#!/bin/sh\n{look}\n")
+
+    assert begin(machine) == ["[]"]
