@@ -160,7 +160,9 @@ SHEET = f"""
 .cfs circle.cfs-knot {{ stroke: var(--cfs-text); }}
 .cfs .cfs-gap {{ stroke: var(--cfs-ground); stroke-width: 3px; fill: none; }}
 .cfs .cfs-stroke {{ stroke: var(--cfs-line); fill: none; }}
-.cfs :focus-visible {{ outline: 2px solid #0072b2; }}
+.cfs :focus-visible, .cfs-view :focus-visible {{
+  outline: 2px solid #0072b2 !important;  /* ipywidgets takes away its own */
+}}
 .cfs-view .widget-dropdown > select {{ appearance: auto; background-image: none; }}
 {_BADGES}
 @media print {{
