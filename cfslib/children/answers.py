@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
+IN_A_CHILD = "In the child: "  # begins a note of ours, which is no hint
 # Where an error often arises, but the reader's mistake never is: we and the library.
 _NOT_THEIRS = (
     os.path.dirname(os.path.dirname(__file__)),
@@ -79,6 +80,12 @@ def _signal_name(number: int) -> str:
     return signal.Signals(number).name if named else f"signal {number}"
 
 
+def hints_of(error: BaseException) -> "tuple[str, ...]":
+    """Return the hints among the notes of an error, without the line in the child."""
+    notes = getattr(error, "__notes__", ())
+    return tuple(note for note in notes if not note.startswith(IN_A_CHILD))
+
+
 def _say_where(error: BaseException) -> None:
     """Note the line, since the traceback cannot travel; a hint is worth more."""
     place, frames = error.__traceback__, []
@@ -95,4 +102,4 @@ def _say_where(error: BaseException) -> None:
     if getattr(error, "__notes__", None):
         return
     for line, code in (theirs or frames)[-1:]:
-        error.add_note(f"In the child: line {line} of {code.co_name}()")
+        error.add_note(f"{IN_A_CHILD}line {line} of {code.co_name}()")

@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import NoReturn, ParamSpec, TypeVar
 
+from cfslib.children.answers import hints_of
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -22,7 +24,6 @@ SECONDS = 5  # for one answer
 AGAIN = 0.2  # seconds until it is stopped once more, if it caught that
 PACKAGE = os.path.dirname(os.path.dirname(__file__))
 LIBRARY = os.path.dirname(os.__file__)  # what is installed is in there too
-IN_A_CHILD = "In the child: "  # begins a note of `in_child`, which says the line too
 NO_END = "it had not ended after five seconds"
 # What usually helps; the message of the error stands before it.
 ADVICE = {
@@ -77,10 +78,8 @@ def stumbled(error: BaseException) -> Stumbled:
     """Return what to say about an error: the last line of the learner's in it."""
     in_child: tuple[str, int] | None = getattr(error, "where", None)
     file, line = in_child or whose_line(error.__traceback__)
-    notes = getattr(error, "__notes__", [])
     said = NO_END if isinstance(error, TimeIsUp) else str(error)
-    hints = tuple(note for note in notes if not note.startswith(IN_A_CHILD))
-    return Stumbled(type(error).__name__, said, file, line, hints)
+    return Stumbled(type(error).__name__, said, file, line, hints_of(error))
 
 
 def whose_line(traceback: TracebackType | None) -> tuple[str, int]:

@@ -325,7 +325,7 @@ def _sockets(program: list[Instruction]) -> list[Point]:
             "nor can they with something in the upper half of the number",
             not disguised,
             "The kernel looks at the lower half of it.  Do not list what is refused: "
-            "all that is *not* AF_UNIX is, with SCMP_CMP_NE.",
+            "all that is not AF_UNIX is, with SCMP_CMP_NE.",
         ),
         Point(
             "they fail with EAFNOSUPPORT",

@@ -12,6 +12,7 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
+from cfslib.children.answers import hints_of
 from cfslib.children.in_child import in_child
 from cfslib.isolation.cgroups.hierarchies import CannotLimit
 from cfslib.observe import trees
@@ -41,8 +42,7 @@ def attempt(experiment: Experiment, version: int = 0) -> Outcome:
         here, text = in_child(lambda: _made(experiment, version))
     except CannotLimit as error:
         text = json.loads(RECORD.read_text())[experiment.__name__]
-        hints = tuple(getattr(error, "__notes__", ()))
-        return Outcome(text, "cgroup v2", str(error), hints)
+        return Outcome(text, "cgroup v2", str(error), hints_of(error))
     return Outcome(text, f"cgroup v{here}")
 
 

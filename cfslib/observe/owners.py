@@ -16,6 +16,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
+from cfslib.children.answers import hints_of
 from cfslib.children.in_child import in_child
 from cfslib.isolation import idmaps
 from cfslib.isolation.idmaps import IdMap
@@ -87,8 +88,7 @@ def look(kind: str, user: int) -> Scene:
     except PermissionError as error:
         if kind != "ten users":
             raise
-        notes = getattr(error, "__notes__", [])
-        why = " ".join([f"Not here: {error}.", *notes])
+        why = " ".join([f"Not here: {error}.", *hints_of(error)])
         return another_machines(user)._replace(recorded=why)
 
 

@@ -11,11 +11,12 @@ from collections.abc import Callable, Collection, Mapping
 
 import ipywidgets
 
+from cfslib.children.answers import hints_of
 from cfslib.observe import groups
 from cfslib.observe.figures import Figures
 from cfslib.observe.groups import LOADS, Frame, Load, Loads
 from cfslib.views.page import Markup, element, join, page, prose, svg, wide
-from cfslib.views.widget import View, button, labelled, row
+from cfslib.views.widget import View, aligned, button, row
 
 WIDTH, HIGH, TOP = 700, 74, 10
 LEFT, BAR = 170, 230  # where the boxes of the groups begin, and how long a bar is
@@ -83,8 +84,7 @@ def _controls(
     unit = _UNITS[load.setting].strip()
     name = f"{load.setting}, {unit}" if unit else load.setting
     number = ipywidgets.BoundedIntText(slider.value, description=name, **span)
-    labelled(number).style.description_width = "9rem"
-    number.layout.width = "15rem"
+    aligned(number)
     ipywidgets.link((slider, "value"), (number, "value"))
     number.observe(lambda change: changed(load, change["new"]), "value")
     return row(number, slider, button(f"Start the {load.name} one", started))
@@ -184,7 +184,7 @@ def _not_set(load: Load, error: OSError) -> Markup:
 
 
 def _recorded(error: OSError) -> Markup:
-    notes = [prose(note) for note in getattr(error, "__notes__", [])]
+    notes = [prose(hint) for hint in hints_of(error)]
     words = element("b", "Recorded on another machine, with all three. ")
     return element(
         "p", words, f"Not here: {error}.  ", *notes, class_="cfs-note", role="note"

@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 
 import ipywidgets
 
+from cfslib.children.answers import hints_of
 from cfslib.observe.pressure import Load, Run, Sample
 from cfslib.views.limit_chart import MIB, amount, chart
 from cfslib.views.page import Markup, element, join, output, page, prose
-from cfslib.views.widget import View, button, labelled, row
+from cfslib.views.widget import View, aligned, button, row
 
 Press = Callable[[Load, int, Callable[[Sample], None]], Run]
 
@@ -97,9 +98,8 @@ def _pressed(
     try:
         return press(load, limit, seen)
     except OSError as error:
-        notes = getattr(error, "__notes__", [])
         found = recorded(load)
-        why = " ".join([f"Not here: {error}.", *notes])
+        why = " ".join([f"Not here: {error}.", *hints_of(error)])
         return Run(**(vars(found) | {"recorded": why}))
 
 
@@ -114,8 +114,7 @@ def _controls(load: Load, view: View, run: Callable[[Load, int], None]) -> objec
         description=load.setting if of_pids else f"{load.setting}, MiB",
         **span,
     )
-    labelled(number).style.description_width = "9rem"  # the same for both
-    number.layout.width = "15rem"
+    aligned(number)
     ipywidgets.link((slider, "value"), (number, "value"))
 
     def pressed() -> None:

@@ -39,7 +39,8 @@ _SHEET = """
 }
 .cfs .cfs-source span[class^=c] { font-style: italic; }
 .cfs .cfs-line {
-  font: 13px/1.4 var(--jp-code-font-family, ui-monospace, monospace);
+  font: var(--jp-code-font-size, 13px)/1.4
+    var(--jp-code-font-family, ui-monospace, monospace);
   white-space: pre-wrap; overflow-wrap: break-word;
   border-left: 4px solid transparent;
   padding-left: calc(0.4em + 8ch); text-indent: -8ch;  /* if it is wrapped */

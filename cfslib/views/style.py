@@ -53,13 +53,16 @@ SHEET = f"""
   --cfs-ground: var(--jp-layout-color0, Canvas);
   --cfs-raised: var(--jp-layout-color2, #8882);
   color: var(--cfs-text);
-  font: 14px/1.45 var(--jp-content-font-family, system-ui, sans-serif);
+  font: var(--jp-content-font-size1, 14px)/1.45
+    var(--jp-content-font-family, system-ui, sans-serif);
   max-width: 64rem; white-space: normal;
 }}
 .cfs p {{ margin: 0.4em 0; }}
-.cfs h4 {{ margin: 0.7em 0 0.3em; font-size: 13px; color: inherit; }}
+.cfs h4 {{ margin: 0.7em 0 0.3em; font-size: 0.93em; color: inherit; }}
 .cfs code, .cfs pre, .cfs kbd {{
-  font: 13px/1.4 var(--jp-code-font-family, ui-monospace, monospace); color: inherit;
+  font: var(--jp-code-font-size, 13px)/1.4
+    var(--jp-code-font-family, ui-monospace, monospace);
+  color: inherit;
 }}
 .cfs pre {{ word-break: normal; overflow-x: auto; }}
 .cfs .cfs-output {{
@@ -91,7 +94,7 @@ SHEET = f"""
 }}
 .cfs-view .widget-radio-box label input {{ order: -1; flex: none; align-self: auto; }}
 .cfs table {{
-  border-collapse: collapse; margin: 0.4em 0; font-size: 13px; color: inherit;
+  border-collapse: collapse; margin: 0.4em 0; font-size: 0.93em; color: inherit;
   table-layout: auto;
 }}
 .cfs caption {{
@@ -157,7 +160,9 @@ SHEET = f"""
 .cfs circle.cfs-knot {{ stroke: var(--cfs-text); }}
 .cfs .cfs-gap {{ stroke: var(--cfs-ground); stroke-width: 3px; fill: none; }}
 .cfs .cfs-stroke {{ stroke: var(--cfs-line); fill: none; }}
-.cfs :focus-visible {{ outline: 2px solid #0072b2; }}
+.cfs :focus-visible, .cfs-view :focus-visible {{
+  outline: 2px solid #0072b2 !important;  /* ipywidgets takes away its own */
+}}
 .cfs-view .widget-dropdown > select {{ appearance: auto; background-image: none; }}
 {_BADGES}
 @media print {{

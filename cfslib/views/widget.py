@@ -108,6 +108,17 @@ def labelled(control: Any, tip: str | None = None) -> Any:
     return control
 
 
+def aligned(number: Any) -> Any:
+    """Return a box for a number whose label is as wide as those below it.
+
+    The widths are so many letters, because a reader may have larger ones.
+    """
+    letter = "var(--jp-widgets-font-size, 13px)"
+    labelled(number).style.description_width = f"calc(11 * {letter})"
+    number.layout.width = f"calc(18 * {letter})"
+    return number
+
+
 def row(*widgets: Any) -> Any:
     """Return widgets side by side; in a narrow window, below one another."""
     made = ipywidgets.HBox(list(widgets))

@@ -103,6 +103,17 @@ def test_an_error_from_the_library_alone_names_the_last_line_there() -> None:
     assert error.__notes__[0].startswith("In the child: line ")
 
 
+def test_the_line_is_none_of_the_hints() -> None:
+    hinted = answers.answer(lambda: syscalls.chdir("/nowhere")).error
+    unhinted = answers.answer(_fails).error
+
+    assert hinted
+    assert unhinted
+    assert answers.hints_of(hinted) == tuple(hinted.__notes__)
+    assert unhinted.__notes__
+    assert answers.hints_of(unhinted) == ()
+
+
 def test_a_hint_is_not_followed_by_a_line() -> None:
     error = answers.answer(lambda: syscalls.chdir("/nowhere")).error
 

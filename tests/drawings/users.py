@@ -16,8 +16,8 @@ def rulers() -> Markup:
         276,
         "A ruler with the ids inside: 0, 1 to 9, and nobody.  A ruler with the ids "
         "outside: 0, you, 100000 to 100008.  Bands join 0 inside to you, and 1 to 9 to "
-        "the ids from 100000 on.  Nothing joins the host's 0 to anybody inside.  Who "
-        "is that, in there?",
+        "the ids from 100000 on.  A dashed line leads from the host's 0 to nobody.  "
+        "Who is that, in there?",
         _band((162, 178), (252, 268)),
         _band((252, 308), (376, 524)),
         wire((130, BOTTOM), (548, TOP + 6), class_="dashed"),

@@ -605,6 +605,7 @@ def test_who_can_make_no_groups_is_shown_what_was_recorded() -> None:
 
     assert outcome.text == json.loads(workbench.RECORD.read_text())["killed"]
     assert outcome.why_recorded
+    assert outcome.hints == ()  # where in our code it was is none
 
 
 @pytest.mark.skipif(not MAKES_GROUPS, reason="needs groups of our own")

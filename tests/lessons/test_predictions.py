@@ -56,6 +56,13 @@ def test_every_answer_has_a_reason(question: Question) -> None:
     assert all(choice.reason for choice in question.choices)
 
 
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.name)
+def test_a_view_shows_no_stars_where_it_knows_only_code(question: Question) -> None:
+    said = [question.text, *(c.text + " " + c.reason for c in question.choices)]
+
+    assert "*" not in "".join(re.sub("`[^`]*`", "", text) for text in said)
+
+
 def test_what_is_typed_need_not_be_exact() -> None:
     question = Question("09-test/one", "How many?", EITHER, "number", "Count.")
 

@@ -42,7 +42,7 @@ FOR_NOW = Question(
         ),
         Choice(
             "it cannot get them back",
-            "That is so for what is not *permitted* any more.  Here only the effective "
+            "That is so for what is not permitted any more.  Here only the effective "
             "set is empty.",
         ),
     ),
@@ -121,7 +121,7 @@ INHERITABLE = Question(
     (
         Choice(
             "yes, it has inherited it",
-            "The name promises more than it holds: it counts only if the *file* of the "
+            "The name promises more than it holds: it counts only if the file of the "
             "program has CHOWN inheritable, too.  Hardly any file has.",
         ),
         Choice(

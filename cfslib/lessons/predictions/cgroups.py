@@ -149,6 +149,28 @@ A_TENTH = Question(
     ),
 )
 
+TO_THE_DISK = Question(
+    "07-cgroups/to-the-disk",
+    "A group may write 1 MiB a second to a disk.  A process in it writes 1 MiB to a "
+    "file, as programs usually do.  When does `write` return?",
+    (
+        Choice(
+            "at once",
+            "`write` fills memory, the page cache.  The disk comes later, and only "
+            "there is the limit.",
+            right=True,
+        ),
+        Choice(
+            "after about a second",
+            "So it is for who writes past the page cache, with O_DIRECT.",
+        ),
+        Choice(
+            "never: it is refused",
+            "`io.max` refuses nothing.  As with time, more can be given later.",
+        ),
+    ),
+)
+
 FROZEN = Question(
     "07-cgroups/frozen",
     "All processes of a group are frozen.  One has a handler for SIGTERM, and gets "
@@ -211,7 +233,7 @@ NOT_BOTH = Question(
 
 ITS_ROOT = Question(
     "07-cgroups/its-root",
-    "A process is in a group, and gets a **cgroup namespace** of its own.  Which paths "
+    "A process is in a group, and gets a cgroup namespace of its own.  Which paths "
     "does it read in `/proc/self/cgroup`?",
     (
         Choice(

@@ -73,7 +73,8 @@ MAY_WRITE = Question(
         ),
         Choice(
             "no",
-            "Such a right counts for files whose owner has a place in the map.",
+            "Such a right counts for files whose owner and group have a place in the "
+            "map.",
             right=True,
         ),
         Choice(
