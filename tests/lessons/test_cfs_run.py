@@ -30,8 +30,7 @@ WRITTEN = Path(cfs_run.WRITTEN)
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+def nothing_is_left() -> Iterator[None]:
     before = WRITTEN.exists()
     yield
 

@@ -6,7 +6,6 @@ import time
 import timeit
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -14,17 +13,12 @@ from cfslib.children.in_child import in_child
 from cfslib.isolation.mounts import MountFlag
 from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel.tracing import Call
-from cfslib.lessons import guard, how_fast
+from cfslib.lessons import how_fast
 from tests.conftest import needs_user_namespaces
 
 Func = Callable[[], object]
 Median = Callable[[Func, int], object]
 Longest = Callable[[list[Call]], object]
-
-
-@pytest.fixture(autouse=True)
-def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
 
 def call(name: str, microseconds: float) -> Call:
@@ -158,10 +152,7 @@ WRONG_MEDIANS: list[tuple[object, str]] = [
 
 
 @pytest.mark.parametrize(("answer", "said"), WRONG_MEDIANS, ids=itertools.count())
-def test_something_else_is_no_median(
-    answer: Median, said: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(guard, "SECONDS", 2)
+def test_something_else_is_no_median(answer: Median, said: str) -> None:
     verdict = how_fast.check_median(answer)
 
     assert not verdict.done
@@ -261,10 +252,7 @@ WRONG_LONGEST: list[tuple[object, str]] = [
 
 
 @pytest.mark.parametrize(("answer", "said"), WRONG_LONGEST, ids=itertools.count())
-def test_what_is_not_the_longest_in_all_is_refused(
-    answer: Longest, said: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(guard, "SECONDS", 1)
+def test_what_is_not_the_longest_in_all_is_refused(answer: Longest, said: str) -> None:
     verdict = how_fast.check_longest(answer)
 
     assert not verdict.done

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cfslib.kernel import syscalls
-from cfslib.lessons import guard, start
+from cfslib.lessons import start
 from cfslib.runtime.run import run
 from cfslib.runtime.spec import Spec, Volume
 from tests.conftest import needs_namespaces
@@ -19,12 +19,6 @@ Named = Callable[[], object]
 Left = Callable[[Path], object]
 DATA = Path("/data")
 WRITES = "echo kept > /data/note"
-
-
-@pytest.fixture(autouse=True)
-def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.setattr(guard, "SECONDS", 1)
 
 
 def called(*argv: str, **fields: object) -> Named:
