@@ -18,7 +18,7 @@ def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def assert_not_yet(told: Verdict, claim: str, hint: str) -> None:
-    """Look if the first open point begins like this, and has such a hint."""
+    """Look if the first open point begins like this, and its hint says this."""
     still_open = [point.claim for point in told.points if not point.holds]
     assert still_open, told
     assert still_open[0].startswith(claim), told
