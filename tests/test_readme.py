@@ -19,6 +19,9 @@ from pathlib import Path
 
 import pytest
 
+from cfslib.cli import options
+from cfslib.isolation import limits
+from cfslib.isolation.cgroups.hierarchies import CannotLimit
 from tests.conftest import needs_namespaces
 
 TOP = Path(__file__).parent.parent
@@ -146,6 +149,47 @@ def _ask_for_help(line: list[str]) -> None:
     done = subprocess.run(words, cwd=TOP, capture_output=True)
 
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def options_named() -> list[str]:
+    """Return the options of `cfs run` that stand in the text about it."""
+    text = README[
+        README.index("## `cfs` by example") : README.index("## The notebooks")
+    ]
+    codes = re.findall(r"`((?:cfs run )?-[^`]+)`", text)
+    return sorted({w for code in codes for w in re.findall(r"(?<![\w-])-[\w-]+", code)})
+
+
+@pytest.mark.parametrize("option", options_named())
+def test_an_option_that_is_named_is_one_of_cfs_run(option: str) -> None:
+    words = [sys.executable, "-m", "cfslib.cli.entry", "run", "--help"]
+    help_ = subprocess.run(words, cwd=TOP, capture_output=True, text=True).stdout
+
+    assert re.search(rf"(^|[ ,]){option}\b(?!-)", help_, re.MULTILINE)
+
+
+LIMITS = re.findall(
+    r"^\| `(--[^`]+)` \| `([\w.]+)`.* \| `([\w.]+)` \|", README, re.MULTILINE
+)
+
+
+@pytest.mark.parametrize(("option", "in_v2", "in_v1"), LIMITS)
+def test_a_limit_is_in_the_file_that_the_table_names(
+    option: str, in_v2: str, in_v1: str
+) -> None:
+    words = ["--memory", "64m", *option.replace("0-3,6", "0").split(), "true"]
+    try:
+        guard = limits.plan(options.parse(words).limits, counted_alone=False)
+    except CannotLimit as error:
+        pytest.skip(f"needs groups of our own: {error}")
+    with guard.making() as groups:
+        groups.make_others()
+        paths = [
+            Path(group.path, {1: in_v1, 2: in_v2}[group.version])
+            for group in guard.groups
+        ]
+
+        assert any(path.exists() for path in paths), paths
 
 
 @pytest.mark.parametrize("place", re.findall(r"[^!]\[[^\]]+\]\(([^)]+)\)", README))

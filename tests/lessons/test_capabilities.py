@@ -3,7 +3,6 @@
 import os
 import time
 from collections.abc import Callable, Collection
-from pathlib import Path
 
 import pytest
 
@@ -13,28 +12,15 @@ from cfslib.isolation.capabilities import ALL, DEFAULT, Capability
 from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel import procfs, syscalls
 from cfslib.kernel.syscalls import Prctl
-from cfslib.lessons import Verdict, guard
 from cfslib.lessons import capabilities as lesson
 from cfslib.observe import rights
 from tests.conftest import needs_user_namespaces
+from tests.lessons.conftest import assert_not_yet
 
 pytestmark = needs_user_namespaces
 
 RUNS = "it runs"
 RAISE = 2  # PR_CAP_AMBIENT_RAISE
-
-
-@pytest.fixture(autouse=True)
-def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    monkeypatch.setattr(guard, "SECONDS", 2)
-
-
-def assert_not_yet(told: Verdict, claim: str, hint: str) -> None:
-    assert not told.done
-    assert claim in [point.claim for point in told.points if not point.holds], told
-    assert hint in told.hint, told
-    assert "cfslib/" not in str(told)
 
 
 def nothing(right: Capability) -> None:

@@ -16,24 +16,17 @@ import pytest
 from cfslib.children.in_child import in_child
 from cfslib.isolation.cgroups.hierarchies import CannotLimit
 from cfslib.kernel import procfs
-from cfslib.lessons import Verdict, guard, workbench
 from cfslib.lessons import cgroups as lesson
+from cfslib.lessons import workbench
 from cfslib.observe import trees
 from cfslib.observe.trees import Bench, Trees
 from tests import record_groups
 from tests.conftest import ROOT, groups_of
+from tests.lessons.conftest import assert_not_yet
 from tests.test_notebooks import solutions
 
 Answer = Callable[..., Any]
 NOTEBOOK = record_groups.NOTEBOOK
-
-
-def assert_not_yet(told: Verdict, claim: str, hint: str) -> None:
-    open_points = [point.claim for point in told.points if not point.holds]
-
-    assert open_points
-    assert claim in open_points[0], str(told)
-    assert hint in told.hint, str(told)
 
 
 def official(number: int, name: str) -> Answer:
@@ -501,9 +494,7 @@ def test_a_caller_that_joins_is_not_right(wrong: Answer) -> None:
     assert not lesson.check_within(wrong).done
 
 
-def test_who_has_no_end_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guard, "SECONDS", 0.5)
-
+def test_who_has_no_end_is_stopped() -> None:
     for check in (lesson.check_members, lesson.check_home, lesson.check_within):
         assert_not_yet(check(without_end), RUNS, "time.sleep(0.001)")
 

@@ -15,28 +15,15 @@ from cfslib.isolation import idmaps, mounts, rootfs
 from cfslib.isolation.mounts import MountFlag, UmountFlag
 from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel import procfs, syscalls
-from cfslib.lessons import Verdict, guard
 from cfslib.lessons import chroot as lesson
 from tests.conftest import needs_user_namespaces
+from tests.lessons.conftest import assert_not_yet
 
 pytestmark = [needs_user_namespaces]
 
 Fill = Callable[[Path, Path], object]
 LockIn = Callable[[Path], object]
 RUNS = "it runs"
-
-
-@pytest.fixture(autouse=True)
-def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    monkeypatch.setattr(guard, "SECONDS", 2)
-
-
-def assert_not_yet(told: Verdict, claim: str, hint: str) -> None:
-    assert not told.done
-    assert claim in [point.claim for point in told.points if not point.holds], told
-    assert hint in told.hint, told
-    assert "cfslib/" not in str(told)
 
 
 def nothing(*_: Path) -> None:
@@ -151,7 +138,6 @@ def of_one_argument(root: Path) -> None:
 
 PLACE = "the programs are in the rootfs, where they are on this machine"
 SEVEN = "`sh -c 'exit 7'` runs in it and says 7"
-MADE = "`mkdir /made` makes a directory in it"
 NO_ROOTFS: list[tuple[Callable[..., object], str, str]] = [
     (nothing, PLACE, "root / program.relative_to('/')"),
     (libraries_alone, PLACE, "root / program.relative_to('/')"),
@@ -162,7 +148,7 @@ NO_ROOTFS: list[tuple[Callable[..., object], str, str]] = [
     (alone, SEVEN, "The loader has to come along"),
     (without_the_loader, SEVEN, "The loader has to come along"),
     (not_executable, SEVEN, "It is not executable"),
-    (with_the_loader_only, MADE, "its own libraries"),
+    (with_the_loader_only, SEVEN, "its own libraries"),
     (directories_once, RUNS, "exist_ok=True"),
     (no_directories, RUNS, "Make the directories on the way"),
     (onto_itself, RUNS, "program.relative_to('/')"),

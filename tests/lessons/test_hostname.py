@@ -13,6 +13,7 @@ from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel import syscalls
 from cfslib.lessons import Verdict, guard, hostname
 from tests.conftest import needs_user_namespaces
+from tests.lessons.conftest import assert_not_yet
 
 Func = Callable[[], object]
 
@@ -262,12 +263,7 @@ def test_a_wrong_answer_to_exercise_1_is_not_done(
     wrong: Callable[[str, Func], object], open_point: str, hint: str
 ) -> None:
     before = hostname.here()
-    verdict = hostname.check_named(wrong)
-
-    assert f"[ ] {open_point}" in str(verdict)
-    assert hint in verdict.hint
-    assert not verdict.done
-    assert "cfslib/" not in str(verdict)
+    assert_not_yet(hostname.check_named(wrong), open_point, hint)
     assert hostname.here() == before
 
 
@@ -310,12 +306,7 @@ def test_a_wrong_answer_to_exercise_2_is_not_done(
     wrong: Callable[[int, str], object], open_point: str, hint: str
 ) -> None:
     before = hostname.here()
-    verdict = hostname.check_repaint(wrong)
-
-    assert f"[ ] {open_point}" in str(verdict)
-    assert hint in verdict.hint
-    assert not verdict.done
-    assert "cfslib/" not in str(verdict)
+    assert_not_yet(hostname.check_repaint(wrong), open_point, hint)
     assert hostname.here() == before
 
 
@@ -326,9 +317,7 @@ def test_an_answer_that_never_ends_is_stopped(
     monkeypatch.setattr(guard, "SECONDS", 0.3)
 
     for wrong in (never_end, lambda *_: in_child(never_end)):
-        verdict = check(wrong)
-        assert "[ ] it runs" in str(verdict)
-        assert guard.NO_END in verdict.hint
+        assert_not_yet(check(wrong), "it runs", guard.NO_END)
 
 
 def test_an_ordinary_process_is_refused_whoever_we_were() -> None:

@@ -6,7 +6,6 @@ import time
 import timeit
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -14,17 +13,13 @@ from cfslib.children.in_child import in_child
 from cfslib.isolation.mounts import MountFlag
 from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel.tracing import Call
-from cfslib.lessons import guard, how_fast
+from cfslib.lessons import how_fast
 from tests.conftest import needs_user_namespaces
+from tests.lessons.conftest import assert_not_yet
 
 Func = Callable[[], object]
 Median = Callable[[Func, int], object]
 Longest = Callable[[list[Call]], object]
-
-
-@pytest.fixture(autouse=True)
-def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
 
 def call(name: str, microseconds: float) -> Call:
@@ -158,15 +153,8 @@ WRONG_MEDIANS: list[tuple[object, str]] = [
 
 
 @pytest.mark.parametrize(("answer", "said"), WRONG_MEDIANS, ids=itertools.count())
-def test_something_else_is_no_median(
-    answer: Median, said: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(guard, "SECONDS", 2)
-    verdict = how_fast.check_median(answer)
-
-    assert not verdict.done
-    assert said in verdict.hint
-    assert "/cfslib/" not in str(verdict)
+def test_something_else_is_no_median(answer: Median, said: str) -> None:
+    assert_not_yet(how_fast.check_median(answer), "", said)
 
 
 def sums(calls: list[Call]) -> dict[str, float]:
@@ -261,12 +249,5 @@ WRONG_LONGEST: list[tuple[object, str]] = [
 
 
 @pytest.mark.parametrize(("answer", "said"), WRONG_LONGEST, ids=itertools.count())
-def test_what_is_not_the_longest_in_all_is_refused(
-    answer: Longest, said: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(guard, "SECONDS", 1)
-    verdict = how_fast.check_longest(answer)
-
-    assert not verdict.done
-    assert said in verdict.hint
-    assert "/cfslib/" not in str(verdict)
+def test_what_is_not_the_longest_in_all_is_refused(answer: Longest, said: str) -> None:
+    assert_not_yet(how_fast.check_longest(answer), "", said)

@@ -13,8 +13,7 @@ TEXT = ["# Why?\n", "\n", "## Exercise 1: a name\n", "\n", "### Exercise 2: a no
 
 
 @pytest.fixture
-def notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+def notebook(tmp_path: Path) -> Path:
     path = tmp_path / "notebooks" / "09-test.ipynb"
     path.parent.mkdir()
     path.write_text(json.dumps({"cells": [{"cell_type": "markdown", "source": TEXT}]}))

@@ -14,27 +14,14 @@ from cfslib.isolation import idmaps, mounts
 from cfslib.isolation.mounts import MountFlag
 from cfslib.isolation.namespaces import Namespace, inode
 from cfslib.kernel import procfs, syscalls
-from cfslib.lessons import Verdict, guard
 from cfslib.lessons import mount as lesson
 from tests.conftest import needs_namespaces, needs_user_namespaces
+from tests.lessons.conftest import assert_not_yet
 
 pytestmark = [needs_namespaces, needs_user_namespaces]
 
 DATA, VIEW = Path("/mnt/data"), Path("/mnt/view")
 Look = Callable[[], lesson.World]
-
-
-@pytest.fixture(autouse=True)
-def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    monkeypatch.setattr(guard, "SECONDS", 0.5)
-
-
-def assert_not_yet(told: Verdict, claim: str, hint: str) -> None:
-    assert not told.done
-    assert claim in [point.claim for point in told.points if not point.holds], told
-    assert hint in told.hint, told
-    assert "cfslib/" not in str(told)
 
 
 # A window

@@ -11,6 +11,7 @@ import pytest
 
 from cfslib.kernel import procfs
 from cfslib.lessons import guard, pid
+from tests.lessons.conftest import assert_not_yet
 
 ReapAll = Callable[[], Iterable[int]]
 
@@ -200,12 +201,7 @@ ALL = "the pids of all of them are returned, each once"
 def test_a_wrong_answer_to_exercise_1_is_not_done(
     wrong: ReapAll, open_point: str, hint: str
 ) -> None:
-    verdict = pid.check_reap_all(wrong)
-
-    assert f"[ ] {open_point}" in str(verdict)
-    assert hint in verdict.hint
-    assert not verdict.done
-    assert "cfslib/" not in str(verdict)
+    assert_not_yet(pid.check_reap_all(wrong), open_point, hint)
 
 
 @pytest.mark.parametrize("counted", [reap_four, reap_the_three_it_had])
@@ -232,10 +228,7 @@ def test_an_answer_to_exercise_1_that_never_ends_is_stopped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(guard, "SECONDS", 0.5)
-    verdict = pid.check_reap_all(never_end)
-
-    assert "[ ] it runs" in str(verdict)
-    assert guard.NO_END in verdict.hint
+    assert_not_yet(pid.check_reap_all(never_end), "it runs", guard.NO_END)
 
 
 @pytest.mark.parametrize("right", [obey, obey_at_once, obey_with_an_exception])
@@ -280,9 +273,4 @@ def test_a_wrong_answer_to_exercise_2_is_not_done(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(pid, "MOMENT", 0.3)  # no more would change this
-    verdict = pid.check_obey(wrong)
-
-    assert f"[ ] {open_point}" in str(verdict)
-    assert hint in verdict.hint
-    assert not verdict.done
-    assert "cfslib/" not in str(verdict)
+    assert_not_yet(pid.check_obey(wrong), open_point, hint)

@@ -20,26 +20,13 @@ from cfslib.isolation.seccomp.data import (
     our_arch,
 )
 from cfslib.isolation.seccomp.notify import Waiting
-from cfslib.lessons import Verdict, guard
 from cfslib.lessons import seccomp as lesson
 from cfslib.lessons.seccomp import Filter, number
+from tests.lessons.conftest import assert_not_yet
 
 RUNS = "it runs"
 NO, YES = ret(Action.ERRNO | errno.EPERM), ret(Action.ALLOW)
 KILL = number("kill")
-
-
-@pytest.fixture(autouse=True)
-def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    monkeypatch.setattr(guard, "SECONDS", 1)
-
-
-def assert_not_yet(told: Verdict, claim: str, hint: str) -> None:
-    assert not told.done
-    assert claim == next(point.claim for point in told.points if not point.holds), told
-    assert hint in told.hint, told
-    assert "cfslib/" not in str(told)
 
 
 def raise_it() -> Any:

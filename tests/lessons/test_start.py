@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from cfslib.kernel import syscalls
-from cfslib.lessons import guard, start
+from cfslib.lessons import start
 from cfslib.runtime.run import run
 from cfslib.runtime.spec import Spec, Volume
 from tests.conftest import needs_namespaces
+from tests.lessons.conftest import assert_not_yet
 
 pytestmark = needs_namespaces
 
@@ -19,12 +20,6 @@ Named = Callable[[], object]
 Left = Callable[[Path], object]
 DATA = Path("/data")
 WRITES = "echo kept > /data/note"
-
-
-@pytest.fixture(autouse=True)
-def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.setattr(guard, "SECONDS", 1)
 
 
 def called(*argv: str, **fields: object) -> Named:
@@ -89,11 +84,7 @@ WRONG_NAMES: list[tuple[object, str]] = [
 @pytest.mark.parametrize(("answer", "said"), WRONG_NAMES, ids=itertools.count())
 def test_a_name_that_is_not_one_is_refused(answer: Named, said: str) -> None:
     before = socket.gethostname()
-    verdict = start.check_named(answer)
-
-    assert not verdict.done
-    assert said in verdict.hint
-    assert "/cfslib/" not in str(verdict)
+    assert_not_yet(start.check_named(answer), "", said)
     assert socket.gethostname() == before
 
 
@@ -163,8 +154,4 @@ WRONG_NOTES: list[tuple[object, str]] = [
 
 @pytest.mark.parametrize(("answer", "said"), WRONG_NOTES, ids=itertools.count())
 def test_a_note_that_is_not_kept_is_refused(answer: Left, said: str) -> None:
-    verdict = start.check_note(answer)
-
-    assert not verdict.done
-    assert said in verdict.hint
-    assert "/cfslib/" not in str(verdict)
+    assert_not_yet(start.check_note(answer), "", said)
