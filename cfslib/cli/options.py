@@ -89,6 +89,7 @@ def command() -> Command:
         Option("--network", "", "{host,none}", values.network, default="host",
             help="the host's, or none at all (default: host)"),
         *_of_rights(),
+        *_of_life(),
         Option("--read-only", help="let nothing be written to /"),
         Option("--interactive", "-i", help="read what is typed without a terminal too"),
         Option("--tty", "-t",
@@ -143,6 +144,23 @@ def _of_rights() -> "tuple[Option, ...]":
     # fmt: on
 
 
+def _of_life() -> "tuple[Option, ...]":
+    """Return the options that say how long it lives, and who may know of it."""
+    # fmt: off
+    return (
+        Option("--detach", "-d",
+            help="let it go on without us, and print its id; `cfs logs` shows what it"
+            " prints"),
+        Option("--name", "", "NAME", values.container,
+            help="what `cfs ps` and others call it (default with -d: two words)"),
+        Option("--rm",
+            help="forget it when it has ended; without -d or --name that is so anyway"),
+        Option("--stop-signal", "", "SIGNAL", values.signal, default="TERM",
+            help="what `cfs stop` sends, by name or number (default: TERM)"),
+    )
+    # fmt: on
+
+
 def _variable(name: str) -> "str | None":
     """Return a variable of our environment; None if it is empty or not there."""
     text = posix.environ.get(name.encode(), b"")
@@ -187,6 +205,7 @@ def spec_from(typed: "Values", argv: "list[str]", *, terminal: bool = False) -> 
         layer_max=typed["--storage-opt"],
         terminal=terminal,
         interactive=bool(typed["--interactive"]),
+        stop_signal=typed["--stop-signal"],
     )
 
 

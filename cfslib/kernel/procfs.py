@@ -138,6 +138,21 @@ def parse_status(text: str) -> "dict[str, str]":
     return {name: value.strip() for name, _, value in pairs}
 
 
+def start_of(pid: "int | str" = "self") -> str:
+    """Return when a process started, in ticks since boot: proc_pid_stat(5), field 22.
+
+    Its pid may be another's some day; both together never are.  Raise
+    `ProcessLookupError` if it has ended, even if nobody has waited for it yet.
+    """
+    try:
+        fields = read(f"{PROC}/{pid}/stat").rpartition(")")[2].split()
+    except FileNotFoundError:
+        fields = ["X"]
+    if fields[0] in "ZX":
+        raise ProcessLookupError(errno.ESRCH, f"process {pid} has ended")
+    return fields[19]
+
+
 def pids_on_each_level(pid: "int | str" = "self") -> "list[int]":
     """Return the pids of a process, from our own namespace to its innermost one."""
     return [int(number) for number in status(pid)["NSpid"].split()]
