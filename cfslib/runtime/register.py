@@ -50,7 +50,7 @@ class Locked:
         posix.close(self._fd)
 
 
-def create(place: str, facts: "dict[str, Any]", maker: Process) -> State:
+def create(place: str, facts: "dict[str, Any]", maker: "Process") -> State:
     """Write down a new container; raise `FileExistsError` if its name is taken.
 
     If it has no name, it gets one.
