@@ -139,18 +139,22 @@ def parse_status(text: str) -> "dict[str, str]":
 
 
 def start_of(pid: "int | str" = "self") -> str:
-    """Return when a process started, in ticks since boot: proc_pid_stat(5), field 22.
+    """Return when a process started: see `state_and_start`."""
+    return state_and_start(pid)[1]
 
-    Its pid may be another's some day; both together never are.  Raise
-    `ProcessLookupError` if it has ended, even if nobody has waited for it yet.
+
+def state_and_start(pid: "int | str" = "self") -> "tuple[str, str]":
+    """Return the state of a process, and when it started, in ticks since boot.
+
+    Its pid may be another's some day; both together never are.  Fields 3 and 22 in
+    proc_pid_stat(5).  Raise `ProcessLookupError` if there is no such process.
     """
     try:
         fields = read(f"{PROC}/{pid}/stat").rpartition(")")[2].split()
     except FileNotFoundError:
-        fields = ["X"]
-    if fields[0] in "ZX":
-        raise ProcessLookupError(errno.ESRCH, f"process {pid} has ended")
-    return fields[19]
+        message = f"there is no process {pid}"
+        raise ProcessLookupError(errno.ESRCH, message) from None
+    return fields[0], fields[19]
 
 
 def pids_on_each_level(pid: "int | str" = "self") -> "list[int]":

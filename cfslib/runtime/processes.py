@@ -18,6 +18,9 @@ from cfslib.kernel import procfs
 from cfslib.kernel.record import Record
 
 
+_OVER = ("Z", "X")  # the states of a zombie, and of one that is no more
+
+
 class Process(Record):
     """One process of this machine, which may have ended."""
 
@@ -28,9 +31,10 @@ class Process(Record):
     def is_alive(self) -> bool:
         """Say whether it runs; a zombie does not."""
         try:
-            return procfs.start_of(self.pid) == self.start
+            state, start = procfs.state_and_start(self.pid)
         except ProcessLookupError:
             return False
+        return start == self.start and state not in _OVER
 
     def send(self, number: int) -> None:
         """Send it a signal; raise `ProcessLookupError` if it has ended."""
@@ -67,7 +71,7 @@ class _Opened:
 
 
 def known(pid: int) -> Process:
-    """Return a process that is alive."""
+    """Return a process that is there; it may have ended and not been waited for."""
     return Process(pid, procfs.start_of(pid))
 
 
