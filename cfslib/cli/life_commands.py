@@ -195,6 +195,8 @@ def attach(line: "Sequence[str]") -> int:
     container = register.find(place(), word)
     if container.status() != state.RUNNING:
         raise ProcessLookupError(f"{container.name} does not run")
+    if not container.has_door():
+        raise OSError(f"{container.name} runs in front of somebody who has joined it")
     with ending.LastWord(container) as last:
         return last.code() if attached.join(container) else 0
 

@@ -17,7 +17,6 @@ import posix
 from cfslib.kernel import procfs
 from cfslib.kernel.record import Record
 
-
 _OVER = ("Z", "X")  # the states of a zombie, and of one that is no more
 
 

@@ -97,6 +97,10 @@ class State:
         """
         return end_in(ours.read(f"{self.path}/end"))
 
+    def has_door(self) -> bool:
+        """Say if one can join it, because a monitor keeps it."""
+        return posix.access(f"{self.path}/door", posix.F_OK)
+
     def _read(self, file: str) -> "dict[str, Any]":
         found: dict[str, Any] | None = _value(ours.read(f"{self.path}/{file}"))
         if found is None:
