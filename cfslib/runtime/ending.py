@@ -46,17 +46,20 @@ def ask(container: "State") -> None:
     """Ask it to end, with its own signal; it is no harm if it has ended."""
     try:
         send(container, container.spec().stop_signal)
-    except ProcessLookupError:
+    except (ProcessLookupError, FileNotFoundError):
         pass
 
 
 def end(container: "State", deadline: "float | None" = 0) -> None:
     """Wait for its end until a deadline of time.monotonic(); then make it end."""
-    last = container.pid1() or container.maker()
+    try:
+        maker = container.maker()
+        last = container.pid1() or maker
+    except FileNotFoundError:
+        return  # it has ended, and is forgotten
     left = None if deadline is None else max(0, deadline - time.monotonic())
     if not last.wait(left):
         kill(last)
-    maker = container.maker()
     if not maker.wait(CLEANING):  # it takes down what it made, and then it is gone
         kill(maker)
         maker.wait(CLEANING)
@@ -75,11 +78,11 @@ def clear_away(container: "State") -> None:
     from cfslib.isolation.cgroups import janitor  # here, because it is for few
     from cfslib.kernel.tracing import encoded
 
-    for group in container.groups():
-        try:
+    try:
+        for group in container.groups():
             janitor.remove(encoded(group.removesuffix("/inner")))
-        except OSError:
-            pass  # somebody else removes it just now, or the tree is no more
+    except FileNotFoundError:
+        pass  # somebody else removes it just now
     register.remove(container)
 
 

@@ -299,6 +299,17 @@ def test_one_that_has_ended_is_started_again(lives: Life) -> None:
     assert lives.logs(container) == "up\nup\n"
 
 
+@pytest.mark.parametrize("words", [["stop"], ["kill"], ["rm", "-f"]])
+def test_one_that_is_forgotten_at_its_end_can_be_ended(
+    lives: Life, words: list[str]
+) -> None:
+    for _ in range(5):
+        lives.start("--rm", "--name", "web", "sleep", 100)
+
+        assert lives.did(*words, "web") == "web\n"
+        assert wait_until(lambda: lives.every() == [])
+
+
 def test_restart_of_one_with_rm_does_not_forget_it(lives: Life) -> None:
     lives.start("--rm", "--name", "web", "sleep", 100)
     lives.did("restart", "-t", 0, "web")
@@ -337,14 +348,15 @@ def test_attach_shows_both_streams_and_ends_with_its_code(lives: Life) -> None:
 
 
 def test_a_signal_goes_to_one_without_a_terminal(lives: Life) -> None:
-    container = lives.start("sh", "-c", SHELL.format("INT"))
-    assert lives.soon_logs(container, "up")
+    script = "trap 'echo INT; exit 5' INT; while :; do echo on; sleep .1; done"
+    container = lives.start("sh", "-c", script)
     with Popen([*CFS, "attach", container.id], env=lives.env, stdout=PIPE) as process:
-        time.sleep(0.5)
+        assert process.stdout
+        assert process.stdout.readline() == b"on\n"  # so it has joined
         process.send_signal(signal.SIGINT)
         printed, _ = process.communicate(timeout=60)
 
-    assert (printed, process.returncode) == (b"INT\n", 5)
+    assert (printed.splitlines()[-1], process.returncode) == (b"INT", 5)
 
 
 def test_attach_to_one_that_has_ended_is_an_error(lives: Life) -> None:
