@@ -229,11 +229,20 @@ def test_how_it_ended_is_written_down(lives: Life, code: int) -> None:
 
 
 def test_with_rm_nothing_is_left_and_whoever_waits_has_its_code(lives: Life) -> None:
-    container = lives.start("--rm", "--name", "web", "sh", "-c", "sleep .5; exit 7")
-
-    assert lives.did("wait", "web") == "7\n"
+    script = "trap 'exit 7' TERM; while :; do sleep .1; done"
+    container = lives.start("--rm", "--name", "web", "sh", "-c", script)
+    with Popen([*CFS, "wait", "web"], env=lives.env, stdout=PIPE) as waiting:
+        files = Path(f"/proc/{waiting.pid}/fd")
+        assert wait_until(lambda: "reserve" in _names_of(files))
+        lives.did("stop", "web")
+        assert waiting.communicate() == (b"7\n", None)
     assert wait_until(lambda: lives.every() == [])
     assert not os.path.exists(container.path)
+
+
+def _names_of(files: Path) -> set[str]:
+    """Return the names of the files that a process has open."""
+    return {Path(os.readlink(fd)).name for fd in files.iterdir() if fd.is_symlink()}
 
 
 def test_its_cgroups_are_known_and_gone_at_the_end(lives: Life) -> None:
