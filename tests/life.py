@@ -40,7 +40,7 @@ class Life:
     def did(self, *words: object, **how: Any) -> str:
         """Run `cfs`, which has to succeed; return what it prints."""
         done = self.cfs(*words, **how)
-        assert (done.returncode, done.stderr) == (0, ""), words
+        assert (done.returncode, done.stderr) == (0, ""), done
         return done.stdout
 
     def start(self, *words: object) -> State:
