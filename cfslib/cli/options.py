@@ -12,7 +12,7 @@ that is no option belongs to the command.
 import posix
 import sys
 
-from cfslib.cli import limits, parser, rights, values
+from cfslib.cli import life, limits, parser, rights, values
 from cfslib.cli.parser import Command, Option, Usage
 from cfslib.isolation.limits import Limits
 from cfslib.runtime.spec import NAMESPACES, Spec
@@ -87,6 +87,7 @@ def command() -> Command:
         Option("--network", "", "{host,none}", values.network, default="host",
             help="the host's, or none at all (default: host)"),
         *rights.options(),
+        *life.options(),
         Option("--read-only", help="let nothing be written to /"),
         Option("--interactive", "-i", help="read what is typed without a terminal too"),
         Option("--tty", "-t",
@@ -142,6 +143,7 @@ def spec_from(typed: "Values", argv: "list[str]", *, terminal: bool = False) -> 
         layer_max=typed["--storage-opt"],
         terminal=terminal,
         interactive=bool(typed["--interactive"]),
+        stop_signal=typed["--stop-signal"],
     )
 
 
