@@ -12,7 +12,7 @@ that is no option belongs to the command.
 import posix
 import sys
 
-from cfslib.cli import parser, values
+from cfslib.cli import network_values, parser, values
 from cfslib.cli.parser import Command, Option, Usage
 from cfslib.isolation import seccomp
 from cfslib.isolation.capabilities import ALL, DEFAULT
@@ -86,8 +86,7 @@ def command() -> Command:
         *_of_limits(),
         Option("--storage-opt", "", "size=BYTES", values.storage, default="size=512m",
             help="memory at most for the files that are written (default: size=512m)"),
-        Option("--network", "", "{host,none}", values.network, default="host",
-            help="the host's, or none at all (default: host)"),
+        *_of_network(),
         *_of_rights(),
         Option("--read-only", help="let nothing be written to /"),
         Option("--interactive", "-i", help="read what is typed without a terminal too"),
@@ -143,6 +142,24 @@ def _of_rights() -> "tuple[Option, ...]":
     # fmt: on
 
 
+def _of_network() -> "tuple[Option, ...]":
+    """Return the options that say whom it may reach, and who reaches it."""
+    # fmt: off
+    return (
+        Option("--network", "", "{host,none,bridge,NAME}", network_values.network,
+            default="host", help="the host's; none at all; one of our own, or the one"
+            " that `cfs network create NAME` made (default: host)"),
+        Option("--publish", "-p", "[IP:]PORT:PORT[/udp]", network_values.port, many=True,
+            help="have a port of the host, by default of 127.0.0.1, lead to one inside;"
+            " may be repeated"),
+        Option("--dns", "", "IP", network_values.address, many=True,
+            help="ask this nameserver, not the host's; may be repeated"),
+        Option("--add-host", "", "NAME:IP", network_values.host, many=True,
+            help="a line for /etc/hosts; may be repeated"),
+    )
+    # fmt: on
+
+
 def _variable(name: str) -> "str | None":
     """Return a variable of our environment; None if it is empty or not there."""
     text = posix.environ.get(name.encode(), b"")
@@ -176,7 +193,8 @@ def spec_from(typed: "Values", argv: "list[str]", *, terminal: bool = False) -> 
         user=_user(typed),
         groups=typed["--group-add"],
         userns=typed["--userns"] or "",
-        namespaces=NAMESPACES | typed["--network"],
+        namespaces=NAMESPACES,
+        **network_values.parts(typed),
         limits=_limits(typed),
         volumes=typed["--volume"] + typed["--mount"],
         capabilities=rights,

@@ -8,15 +8,10 @@ import posix
 
 from cfslib.cli.parser import Usage
 from cfslib.isolation.capabilities import ALL, Capability
-from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel.tracing import encoded
 from cfslib.runtime.spec import SCRATCH, USERNS, Volume
 
 _PROCESSES = 4_194_304  # PID_MAX_LIMIT in <linux/threads.h>
-_NETWORKS = {
-    "host": Namespace(0),
-    "none": Namespace.NET,
-}  # to be made
 # Of --mount: what may be said of each kind, and other words for the same.
 _MOUNTS = {"bind": ("source",), "tmpfs": ("tmpfs-size",)}
 _ALSO = {"src": "source", "dst": "target", "destination": "target", "ro": "readonly"}
@@ -189,13 +184,6 @@ def score(text: str) -> int:
 
 def _is_digits(text: str, most: int) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= most
-
-
-def network(text: str) -> Namespace:
-    """Return the namespace that a choice of network takes."""
-    if text not in _NETWORKS:
-        raise Usage(f"invalid choice: {text!r}")
-    return _NETWORKS[text]
 
 
 def userns(text: str) -> str:

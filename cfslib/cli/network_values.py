@@ -1,0 +1,96 @@
+"""network_values: what may stand after the options of a network, and what it means.
+
+Most containers have the network of the host, so nothing is imported before it is known
+that another one is meant.
+"""
+
+import sys
+
+from cfslib.cli.parser import Usage
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from cfslib.cli.parser import Values
+
+_KNOWN = ("host", "none", "bridge")
+LONGEST = 11  # letters of a name: the name of an interface has four more at most
+
+
+def network(text: str) -> str:
+    """Take a word for a network, or the name of one."""
+    return text if text in _KNOWN else name(text)
+
+
+def name(text: str) -> str:
+    """Check the name of a network, of which that of an interface is made."""
+    plain = text.replace("-", "").replace("_", "")
+    is_plain = plain.isascii() and plain.isalnum() and plain == plain.lower()
+    if not is_plain or len(text) > LONGEST or not text[0].isalnum():
+        raise Usage(
+            f"a network has 1 to {LONGEST} lower case letters, digits, - or _:"
+            f" {text!r}"
+        )
+    return text
+
+
+def port(text: str) -> str:
+    """Check what is to be published."""
+    from cfslib.isolation.network.ports import Port
+
+    _check(Port.read, text)
+    return text
+
+
+def address(text: str) -> str:
+    """Check an address."""
+    from cfslib.isolation.network.addresses import Address
+
+    _check(Address.read, text)
+    return text
+
+
+def host(text: str) -> str:
+    """Check NAME:IP; the address may be of IPv6, in brackets or not."""
+    name, _, ip = text.partition(":")
+    ip = ip[1:-1] if ip[:1] == "[" and ip[-1:] == "]" else ip
+    if not name or not all(letter.isalnum() or letter in "-._" for letter in name):
+        raise Usage(f"not NAME:IP: {text!r}")
+    return f"{name}:{address(ip)}"
+
+
+def parts(typed: "Values") -> "dict[str, Any]":
+    """Return the parts of a `Spec` about the network; say what it will not do."""
+    network = typed["--network"]
+    if typed["--publish"] and network in ("host", "none"):
+        raise Usage(f"--publish: with --network {network} there is nothing to publish")
+    if network not in ("host", "none"):
+        _say_what_it_cannot_reach()
+    return {
+        "network": network,
+        "publish": typed["--publish"],
+        "dns": typed["--dns"],
+        "hosts": typed["--add-host"],
+    }
+
+
+def _say_what_it_cannot_reach() -> None:
+    from cfslib.isolation.network import bridge, joined
+
+    if not joined.may_have_a_bridge():
+        return  # it does what an ordinary program may do
+    for setting in bridge.what_forwards_not():
+        if "ipv4" in setting:
+            print(
+                f"cfs: this container reaches nothing outside, because {setting} is 0"
+                f"\n  Hint: sysctl -w {setting}=1 makes this machine a router.",
+                file=sys.stderr,
+            )
+
+
+def _check(read: "Any", text: str) -> None:
+    try:
+        read(text)
+    except ValueError as error:
+        raise Usage(str(error)) from None
