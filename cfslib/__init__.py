@@ -132,6 +132,7 @@ cli: the `cfs` command
     values        what may stand after an option of `cfs run`, and what it means
     options       what was typed after `cfs run`, as a `Spec`
     manual        what `--help` prints
+    network_commands  `cfs network`: make networks, and look at them
     commands      those of `cfs` besides `run`
     failures      what `cfs` says if something goes wrong
     entry         where `cfs` begins

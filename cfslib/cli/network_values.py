@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
     from cfslib.cli.parser import Values
 
-_KNOWN = ("host", "none", "bridge")
+KNOWN = ("host", "none", "bridge")
 LONGEST = 11  # letters of a name: the name of an interface has four more at most
 
 
 def network(text: str) -> str:
     """Take a word for a network, or the name of one."""
-    return text if text in _KNOWN else name(text)
+    return text if text in KNOWN else name(text)
 
 
 def name(text: str) -> str:

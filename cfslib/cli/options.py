@@ -149,9 +149,9 @@ def _of_network() -> "tuple[Option, ...]":
         Option("--network", "", "{host,none,bridge,NAME}", network_values.network,
             default="host", help="the host's; none at all; one of our own, or the one"
             " that `cfs network create NAME` made (default: host)"),
-        Option("--publish", "-p", "[IP:]PORT:PORT[/udp]", network_values.port, many=True,
-            help="have a port of the host, by default of 127.0.0.1, lead to one inside;"
-            " may be repeated"),
+        Option("--publish", "-p", "[IP:]PORT:PORT[/udp]", network_values.port,
+            many=True, help="have a port of the host, by default of 127.0.0.1, lead to"
+            " one inside; may be repeated"),
         Option("--dns", "", "IP", network_values.address, many=True,
             help="ask this nameserver, not the host's; may be repeated"),
         Option("--add-host", "", "NAME:IP", network_values.host, many=True,

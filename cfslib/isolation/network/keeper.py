@@ -129,7 +129,7 @@ class Keeper:
         return list(links.addresses(socket))
 
     def _enter(self) -> None:
-        """Go to the container's network namespace, for which a user has to be inside."""
+        """Go to the container's network namespace; a user has to be its root."""
         kinds = Namespace.NET if self._lease else Namespace.USER | Namespace.NET
         namespaces.enter(kinds, self._pid)
 

@@ -4,10 +4,12 @@ Each gets three descriptors and no others: one that was open would stay open in 
 a port that is listened to would stay taken.
 """
 
+import _signal as signal
 import errno
 import posix
 
 from cfslib.kernel import libc
+from cfslib.kernel.program import DEFAULTS
 from cfslib.kernel.syscalls import Prctl
 
 TYPE_CHECKING = False
@@ -49,12 +51,20 @@ def start(argv: "Sequence[str]", streams: "Sequence[int]") -> int:
             for number, fd in enumerate(streams):
                 posix.dup2(fd, number)
             libc.close_from(len(streams))
+            _take_signals_as_they_come()
             libc.prctl(Prctl.SET_PDEATHSIG, _KILL)
             if posix.getppid() == us:  # else we ended before the kernel knew the wish
                 posix.execv(argv[0], list(argv))
         finally:
             posix._exit(127)
     return pid
+
+
+def _take_signals_as_they_come() -> None:
+    """Ignore and block none, as in a fresh process: `pasta` fails where one is."""
+    for number in DEFAULTS:
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
 def in_memory(text: bytes = b"") -> int:

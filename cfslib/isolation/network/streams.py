@@ -26,6 +26,9 @@ _BREATH = 0.02  # seconds
 _RESET = b"\1\0\0\0\0\0\0\0"  # struct linger: on, 0 seconds
 
 
+_spare: "list[tuple[int, int]]" = []  # pipes in which nothing is
+
+
 class Loop:
     """Calls what wants to know that a descriptor is ready."""
 
@@ -147,8 +150,6 @@ class _Connection:
 class _Flow:
     """What goes from one socket to another; has a pipe while something is in it."""
 
-    _spare: "list[tuple[int, int]]" = []
-
     def __init__(self, source: _socket.socket, sink: _socket.socket) -> None:
         self._source, self._sink = source, sink
         self._pipe: tuple[int, int] | None = None
@@ -160,7 +161,7 @@ class _Flow:
         return not self.held and not self.ended
 
     def move(self) -> None:
-        """Copy until one of the two has to be waited for, or others should have a turn."""
+        """Copy until one of the two has to be waited for, or others have a turn."""
         try:
             for _ in range(_AT_ONCE):
                 if self.ended or not self._move():
@@ -185,12 +186,12 @@ class _Flow:
 
     def _take_a_pipe(self) -> "tuple[int, int]":
         if not self._pipe:
-            self._pipe = self._spare.pop() if self._spare else _new_pipe()
+            self._pipe = _spare.pop() if _spare else _new_pipe()
         return self._pipe
 
     def _give_back_the_pipe(self) -> None:
         if self._pipe:
-            self._spare.append(self._pipe)
+            _spare.append(self._pipe)
             self._pipe = None
 
     def close(self) -> None:
