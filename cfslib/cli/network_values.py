@@ -29,8 +29,7 @@ def name(text: str) -> str:
     is_plain = plain.isascii() and plain.isalnum() and plain == plain.lower()
     if not is_plain or len(text) > LONGEST or not text[0].isalnum():
         raise Usage(
-            f"a network has 1 to {LONGEST} lower case letters, digits, - or _:"
-            f" {text!r}"
+            f"a network has 1 to {LONGEST} lower case letters, digits, - or _: {text!r}"
         )
     return text
 

@@ -198,5 +198,3 @@ def _read(file: str) -> str:
         return procfs.read(file).strip()
     except OSError:
         return ""
-
-

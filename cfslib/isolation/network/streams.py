@@ -86,9 +86,7 @@ class Streams:
 class _Connection:
     """Two sockets, of which each gets what comes from the other."""
 
-    def __init__(
-        self, loop: Loop, client: _socket.socket, ways: "list[Way]"
-    ) -> None:
+    def __init__(self, loop: Loop, client: _socket.socket, ways: "list[Way]") -> None:
         self._loop, self._client, self._ways = loop, client, ways
         self._there: _socket.socket | None = None
         self._flows: tuple[_Flow, ...] = ()
