@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from cfslib.cli import values
 from cfslib.cli.parser import Usage
 from cfslib.isolation.capabilities import ALL, Capability
-from cfslib.isolation.namespaces import Namespace
 from cfslib.runtime.spec import Volume
 
 
@@ -210,14 +209,6 @@ def test_to_gain_no_more_is_written_in_many_ways(text: str, is_so: bool) -> None
 def test_any_other_security_is_refused(text: str, cause: str) -> None:
     with pytest.raises(Usage, match=cause):
         values.security(text)
-
-
-def test_a_network_is_the_hosts_or_none() -> None:
-    assert values.network("host") == Namespace(0)
-    assert values.network("none") == Namespace.NET
-    for text in ("", "bridge", "HOST"):
-        with pytest.raises(Usage, match="invalid choice"):
-            values.network(text)
 
 
 @pytest.mark.parametrize("text", ["0", "0-3", "0-3,6", "7,1", "8191", "5-5"])

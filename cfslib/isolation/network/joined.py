@@ -57,8 +57,8 @@ class Joined:
             if self._publish:
                 raise ValueError("a port is published of a network: --network bridge")
             return
-        for port in self._publish:
-            self._published.append((port, listen(port)))
+        for wanted in self._publish:
+            self._published.append((wanted, listen(wanted)))
         if may_have_a_bridge():
             from cfslib.isolation.network import bridge
 
@@ -82,7 +82,7 @@ class Joined:
             return [], [], self._files([], resolver)
         resolver, passed_on = names.resolver(self._dns, self._of_the_host())
         addresses: list[str] = []
-        parts: tuple[Any, ...] = [], []
+        parts: tuple[Any, Any] = [], []
         if self._lease:
             from cfslib.isolation.network import bridge
 
@@ -96,10 +96,13 @@ class Joined:
         from cfslib.isolation.network.keeper import Keeper
 
         self._keeper = Keeper(pid, self._published, passed_on, self._lease)
-        for _, listener in self._published:
-            listener.close()
+        self._close_listeners()
         is_awaited = self._published or passed_on or not self._lease
         return self._keeper.wait() if is_awaited else []
+
+    def _close_listeners(self) -> None:
+        for _, listener in self._published:
+            listener.close()  # which does no harm twice
 
     def _of_the_host(self) -> "Sequence[Any]":
         """Return the addresses of the host, which are not reached from inside."""
@@ -122,8 +125,7 @@ class Joined:
     def __exit__(self, *_: object) -> None:
         if self._keeper:
             self._keeper.dismiss()
-        for _, listener in self._published:
-            listener.close()
+        self._close_listeners()
         if self._lease:
             from cfslib.isolation.network import bridge
 
@@ -150,7 +152,7 @@ def may_have_a_bridge() -> bool:
     return same
 
 
-def _parts(lease: "Lease", ipv6: bool) -> "tuple[tuple[Any, ...], list[str]]":
+def _parts(lease: "Lease", ipv6: bool) -> "tuple[tuple[Any, Any], list[str]]":
     """Return what a container on a bridge is told, and its addresses as text."""
     network = lease.network
     both = (lease.address, network.net), (lease.address6, network.net6)

@@ -33,7 +33,8 @@ def resolver(
     """
     if asked:
         return "".join(f"nameserver {server}\n" for server in asked), {}
-    lines, passed_on = [], {}
+    lines: list[str] = []
+    passed_on: dict[str, str] = {}
     for words in _lines():
         if words[0] in _KEPT:
             lines.append(" ".join(words))

@@ -41,11 +41,11 @@ class Port(Record):
             ip = ip[1:-1]
         elif ":" in ip:
             raise _not_a_port(text)
-        numbers = [_number(part, text) for part in (outside, inside)]
+        ports_of_both = _number(outside, text), _number(inside, text)
         if kind not in ("tcp", "udp") and slash:
             raise _not_a_port(text)
         address = Address.read(ip or "127.0.0.1")
-        return cls(str(address), *numbers, kind or "tcp")
+        return cls(str(address), *ports_of_both, kind or "tcp")
 
 
 def listen(port: Port) -> _socket.socket:

@@ -73,7 +73,7 @@ class Streams:
 
     def _accept(self) -> None:
         try:
-            fd, _ = self._listener._accept()
+            fd, _ = self._listener._accept()  # type: ignore[attr-defined]
         except OSError as error:
             if error.errno in _SHORT:
                 time.sleep(_BREATH)  # until some of the others have ended
@@ -128,7 +128,7 @@ class _Connection:
 
     def _watch(self) -> None:
         there, back = self._flows
-        for end, out, into in ((self._client, there, back), (self._there, back, there)):
+        for end, out, into in ((self._client, there, back), (there.sink, back, there)):
             events = (_IN if out.waits_to_read else 0) | (_OUT if into.held else 0)
             self._loop.watch(end.fileno(), events, self._move)
 
@@ -149,7 +149,7 @@ class _Flow:
     """What goes from one socket to another; has a pipe while something is in it."""
 
     def __init__(self, source: _socket.socket, sink: _socket.socket) -> None:
-        self._source, self._sink = source, sink
+        self._source, self.sink = source, sink
         self._pipe: tuple[int, int] | None = None
         self.held = 0  # bytes in the pipe
         self.ended = False
@@ -176,9 +176,9 @@ class _Flow:
             self.held = posix.splice(self._source.fileno(), into, _MOST, flags=_NOW)
             if not self.held:
                 self.ended = True
-                self._sink.shutdown(_socket.SHUT_WR)
+                self.sink.shutdown(_socket.SHUT_WR)
                 return False
-        sink = self._sink.fileno()
+        sink = self.sink.fileno()
         self.held -= posix.splice(out, sink, self.held, flags=_NOW)
         return True
 
