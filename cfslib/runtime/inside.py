@@ -46,7 +46,9 @@ def become(spec: "Spec", kinds: Namespace, channel: "Channel") -> int:
     do(mounts.keep_private)  # before any mount, or the host sees it
     do(syscalls.sethostname, spec.hostname)
     trees = do(volumes.detached, spec.volumes)
-    do(rootfs.layer, root, PLACE, spec.layer_max)
+    # There is a file to write, and of a root that is not ours /etc is not ours either.
+    ours = ("etc",) if has_names and Namespace.USER in kinds else ()
+    do(rootfs.layer, root, PLACE, spec.layer_max, ours)
     # A user namespace may mount /proc and bind devices only while it sees the host's.
     do(mounts.proc, f"{PLACE}/proc")
     do(mounts.sys, f"{PLACE}/sys")

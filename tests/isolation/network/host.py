@@ -1,4 +1,4 @@
-"""A host of its own for a test: network and mounts that change nothing of the machine's.
+"""A host of its own for a test, with a network that is not the machine's.
 
 It has an interface, eth0, with a cable to another network namespace, which is
 "outside".  As an ordinary user, we are root of it in a user namespace.
@@ -12,11 +12,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Generator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from cfslib.images import host_tools
+from cfslib.kernel import procfs
 from tests.conftest import ROOT, wait_until
 
 TOP = Path(__file__).parents[3]
@@ -122,7 +124,9 @@ class Host:
         """Run `cfs`; return what it prints."""
         return self.run(*CFS, *words, start=start)
 
-    def start(self, *argv: object, start: tuple[str, ...] = ()) -> "subprocess.Popen[str]":
+    def start(
+        self, *argv: object, start: tuple[str, ...] = ()
+    ) -> subprocess.Popen[str]:
         """Start a command, and wait for its first line."""
         started = self._popen([*self.enter(), *start, *map(str, argv)])
         assert started.stdout
@@ -175,11 +179,28 @@ class Host:
     def end(self) -> None:
         """End all that was started, and with it the host."""
         for started in reversed(self._started):
-            started.kill()
-            started.wait()
-            if started.stdout:
-                started.stdout.close()
-        os.kill(int(self.outside), signal.SIGKILL)
+            _end(started)
+
+
+def _end(started: "subprocess.Popen[str]") -> None:
+    """End the children of what was started, so that it can clear up, and then it."""
+    if found := children(started.pid):
+        for pid in found:
+            os.kill(pid, signal.SIGKILL)
+        with suppress(subprocess.TimeoutExpired):
+            started.wait(5)
+    started.kill()
+    started.wait()
+    if started.stdout:
+        started.stdout.close()
+
+
+def children(pid: int) -> list[int]:
+    """Return the children of a process."""
+    try:
+        return list(map(int, procfs.read(f"/proc/{pid}/task/{pid}/children").split()))
+    except (FileNotFoundError, ProcessLookupError):
+        return []
 
 
 def _stays(line: str) -> bool:

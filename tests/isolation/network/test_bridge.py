@@ -17,6 +17,7 @@ from tests.isolation.network.host import (
     OUTSIDE,
     OUTSIDE6,
     Host,
+    children,
     soon,
 )
 
@@ -150,8 +151,8 @@ def soon_as_before(host: Host, before: str) -> set[str]:
 
 def named(maker: int, name: str) -> list[int]:
     """Return the children of a maker that have a name."""
-    pids = procfs.read(f"/proc/{maker}/task/{maker}/children").split()
-    return [int(pid) for pid in pids if procfs.read(f"/proc/{pid}/comm") == f"{name}\n"]
+    found = children(maker)
+    return [pid for pid in found if procfs.read(f"/proc/{pid}/comm") == f"{name}\n"]
 
 
 def test_a_published_port_is_reached_on_this_machine_alone(host: Host) -> None:
@@ -344,15 +345,17 @@ def test_addresses_that_cannot_be_are_refused(host: Host, net: str) -> None:
     assert "red" not in host.cfs("network", "ls")
 
 
-def test_a_link_at_etc_is_replaced_and_not_followed(
-    host: Host, tmp_path: Path
-) -> None:
+def test_a_link_at_etc_is_replaced_and_not_followed(host: Host, tmp_path: Path) -> None:
     victim = tmp_path / "victim"
     victim.write_text("as before")
     host.run("rm", "-f", host._rootfs / "etc/resolv.conf")
     os.symlink("/data/victim", host._rootfs / "etc/resolv.conf")
     try:
-        argv = [*host.box(*NETWORK, "-v", f"{tmp_path}:/data")[:-2], "cat", "/etc/hosts"]
+        argv = [
+            *host.box(*NETWORK, "-v", f"{tmp_path}:/data")[:-2],
+            "cat",
+            "/etc/hosts",
+        ]
         said = host.run(*argv)
     finally:
         os.unlink(host._rootfs / "etc/resolv.conf")

@@ -7,8 +7,17 @@ import sys
 
 import pytest
 
+from cfslib.kernel import procfs
 from tests.conftest import is_alive, needs_root, needs_user_namespaces, wait_until
-from tests.isolation.network.host import HOST, HOST6, OUTSIDE, OUTSIDE6, TOP, Host
+from tests.isolation.network.host import (
+    HOST,
+    HOST6,
+    OUTSIDE,
+    OUTSIDE6,
+    TOP,
+    Host,
+    children,
+)
 from tests.isolation.network.test_bridge import named
 
 AS_USER = sys.executable, str(TOP / "tests/as_user.py")
@@ -52,7 +61,8 @@ def test_a_user_asks_a_nameserver_of_the_hosts_loopback(host: Host) -> None:
 
 def test_a_user_has_a_name_and_may_ping(host: Host) -> None:
     show = "cat /etc/hosts; cat /proc/sys/net/ipv4/ping_group_range"
-    said = host.cfs("run", *NETWORK, "sh", "-c", show, start=AS_USER).splitlines()
+    box = host.box(*NETWORK)[:-2]
+    said = host.run(*box, "sh", "-c", show, start=AS_USER).splitlines()
 
     assert said[2] == f"{HOST} cfs-container"
     assert said[-1].split() == ["0", "0"]
@@ -75,10 +85,8 @@ def test_nothing_of_the_host_is_changed_by_a_user(host: Host) -> None:
 
 def below(pid: int) -> list[int]:
     """Return the processes that descend from one."""
-    found = []
-    with open(f"/proc/{pid}/task/{pid}/children") as file:
-        children = file.read().split()
-    for child in map(int, children):
+    found: list[int] = []
+    for child in children(pid):
         found += [child, *below(child)]
     return found
 
@@ -98,14 +106,15 @@ def test_what_copies_ends_whoever_is_killed(host: Host, who: str) -> None:
 
 
 def comm(pid: int) -> str:
-    with open(f"/proc/{pid}/comm") as file:
-        return file.read().strip()
+    return procfs.read(f"/proc/{pid}/comm").strip()
 
 
 def test_it_has_no_descriptor_but_its_own(host: Host) -> None:
     server = host.serve("-p", "8080:80", start=AS_USER)
     (pasta,) = [pid for pid in below(server.pid) if "pas" in comm(pid)]
-    links = [os.readlink(f"/proc/{pasta}/fd/{fd}") for fd in os.listdir(f"/proc/{pasta}/fd")]
+    links = [
+        os.readlink(f"/proc/{pasta}/fd/{fd}") for fd in os.listdir(f"/proc/{pasta}/fd")
+    ]
 
     assert not any(link.startswith(("/proc", "/tmp", "/root")) for link in links)
 
