@@ -233,7 +233,8 @@ def test_names_and_routes_are_those_of_the_network(host: Host) -> None:
         "::1 localhost ip6-localhost",
         "10.201.0.2 box",
     ]
-    assert lines[3].startswith("fd") and lines[3].endswith(":2 box")
+    assert lines[3].startswith("fd")
+    assert lines[3].endswith(":2 box")
     assert lines[4:6] == ["192.0.2.9 db", "nameserver 192.0.2.53"]
     assert "default via 10.201.0.1 dev eth0" in lines[6]
     assert lines[-1].split() == (["0", "2147483647"] if ROOT else ["0", "0"])
