@@ -19,11 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Self
 
-_ROUTE = 0  # NETLINK_ROUTE in <linux/netlink.h>
+ROUTE, NETFILTER = 0, 12  # NETLINK_... in <linux/netlink.h>
 _SOL_NETLINK = 270
 _CAP_ACK, _EXT_ACK = 10, 11  # of an error: not our request again, but some words
 _ERROR, _DONE = 2, 3  # kinds of answers
 _REQUEST, _ACK, _DUMP = 0x1, 0x4, 0x300  # NLM_F_...
+_NFTABLES, _BEGIN, _END = 10, 16, 17  # NFNL_... in <linux/netfilter/nfnetlink.h>
 _CAPPED, _HAS_WORDS = 0x100, 0x200
 _HEADER = struct.Struct("=IHHII")  # struct nlmsghdr: length, kind, flags, number, port
 _LARGEST = 1 << 16
@@ -33,12 +34,12 @@ EXCL, CREATE = 0x200, 0x400  # flags of a request that makes something
 class Netlink:
     """A socket by which the network namespace of its maker is asked and changed."""
 
-    def __init__(self) -> None:
+    def __init__(self, protocol: int = ROUTE) -> None:
         kind = _socket.SOCK_RAW | _socket.SOCK_CLOEXEC
-        self._socket = _socket.socket(_socket.AF_NETLINK, kind, _ROUTE)
+        self._socket = _socket.socket(_socket.AF_NETLINK, kind, protocol)
         for option in (_CAP_ACK, _EXT_ACK):
             self._socket.setsockopt(_SOL_NETLINK, option, 1)
-        self._number = 0
+        self._number, self._unsent = 0, b""
 
     def __enter__(self) -> "Self":
         return self
@@ -49,6 +50,19 @@ class Netlink:
     def change(self, what: str, kind: int, body: bytes, flags: int = 0) -> None:
         """Have something changed; `what` names it in the error if that is refused."""
         self._send(kind, _REQUEST | _ACK | flags, body)
+        for answer, more, data in self._messages():
+            if answer == _ERROR:
+                _raise_for(what, data, more)
+                return
+
+    def change_rules(self, what: str, kind: int, body: bytes) -> None:
+        """Have a rule of nftables changed, which takes a beginning and an end."""
+        edge = struct.pack("=BBH", 0, 0, _socket.htons(_NFTABLES))
+        self._send(_BEGIN, _REQUEST, edge, more=True)
+        self._send(_NFTABLES << 8 | kind, _REQUEST | _ACK, body, more=True)
+        asked = self._number
+        self._send(_END, _REQUEST, edge)
+        self._number = asked
         for answer, more, data in self._messages():
             if answer == _ERROR:
                 _raise_for(what, data, more)
@@ -72,11 +86,14 @@ class Netlink:
             _raise_for(what, data, more)
         return data
 
-    def _send(self, kind: int, flags: int, body: bytes) -> None:
+    def _send(self, kind: int, flags: int, body: bytes, more: bool = False) -> None:
         self._number += 1
         length = _HEADER.size + len(body)
         header = _HEADER.pack(length, kind, flags, self._number, 0)
-        self._socket.send(header + body)
+        self._unsent += (header + body).ljust(_whole(length), b"\0")
+        if not more:
+            self._socket.send(self._unsent)
+            self._unsent = b""
 
     def _messages(self) -> "Iterator[tuple[int, int, bytes]]":
         """Yield kind, flags and content of the messages that answer our last one."""

@@ -8,10 +8,12 @@ The rules are given to `nft` as text, because it says what it does not like, and
 netlink says EINVAL.
 """
 
+import errno
 import posix
 
 from cfslib.isolation.network import programs
 from cfslib.kernel import libc
+from cfslib.kernel.netlink import NETFILTER, Netlink, attribute
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,6 +53,10 @@ table inet {name} {{
 """
 
 
+_INET = 1  # NFPROTO_INET
+_DEL_TABLE, _TABLE_NAME = 2, 1  # NFT_MSG_..., NFTA_... in <.../nf_tables.h>
+
+
 def make(name: str, net: "Net", net6: "Net | None") -> None:
     """Have the rules of a network: new ones, or the same again, in one step."""
     ping6 = out6 = ""
@@ -62,8 +68,14 @@ def make(name: str, net: "Net", net6: "Net | None") -> None:
 
 
 def remove(name: str) -> None:
-    """Have them no more; none is fine."""
-    _nft(f"table inet {name}\ndelete table inet {name}\n")
+    """Have them no more; none is fine.  To name a table takes no `nft`."""
+    body = bytes([_INET, 0, 0, 0]) + attribute(_TABLE_NAME, name)
+    with Netlink(NETFILTER) as socket:
+        try:
+            socket.change_rules(f"nft delete table inet {name}", _DEL_TABLE, body)
+        except OSError as error:
+            if error.errno != errno.ENOENT:
+                raise
 
 
 def _nft(text: str) -> None:
