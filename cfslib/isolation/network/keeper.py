@@ -37,7 +37,7 @@ NAME = b"cfs-network"
 _DNS = 53
 _READY, _FAILED = b"+", b"-"
 _KILL = 9
-_PATIENCE = 10_000  # ms, for the end of a container whose maker was killed
+_PATIENCE = 10_000  # ms, until all is ready, or until a container has ended
 
 
 class Keeper:
@@ -67,6 +67,8 @@ class Keeper:
 
     def wait(self) -> "list[str]":
         """Wait until all is ready; return the container's addresses."""
+        if not _is_ready(self._told, _PATIENCE):
+            raise TimeoutError("the network was not ready in time")
         told = b""
         while data := posix.read(self._told, 4096):
             told += data
@@ -265,6 +267,11 @@ def _pidfd(pid: int) -> int:
 
 def _has_ended(pidfd: int, patience: int) -> bool:
     """Say if a process has ended, or ends in so many milliseconds."""
+    return _is_ready(pidfd, patience)
+
+
+def _is_ready(fd: int, patience: int) -> bool:
+    """Wait for something to read, or an end, for so many milliseconds."""
     waiting = select.poll()
-    waiting.register(pidfd, select.POLLIN)
+    waiting.register(fd, select.POLLIN)
     return bool(waiting.poll(patience))
