@@ -18,6 +18,7 @@ kernel: what the kernel is asked, and what it says
     messages      data with file descriptors, over a socket
     program       find the file that a command names, and start it
     tracing       a record of what the kernel was asked, and what it answered
+    netlink       interfaces, addresses and routes: ask the kernel, and change them
     syscalls      the system calls that Python's standard library leaves out
 
 isolation: the walls of a container, one file a wall
@@ -32,7 +33,7 @@ isolation: the walls of a container, one file a wall
     keyring       a session of its own, without the keys of the host's
     users         who the command runs as
     seccomp       which calls the kernel answers, and which a filter does
-    network       what a container has that shares no network with anybody
+    network       how anything gets in or out of a container
     rootfs        what a container sees at /, and the two ways to get in
     cgroups       how much of the machine a group of processes may use: v1, v2
     limits        what a container may use, and who enforces it
@@ -142,9 +143,11 @@ cli: the `cfs` command
     limits        the options of `cfs run` that say how much of the machine it may use
     rights        those that say what the command may do
     life          those that say how long it lives, and who may know of it
+    network       those that say whom it may reach, and who reaches it
     values        what may stand after the others, and what it means
     options       what was typed after `cfs run`, as a `Spec`
     manual        what `--help` prints
+    network_commands  `cfs network`: make networks, and look at them
     failures      what `cfs` says if something goes wrong
     life_table    containers as a table, and one with all that is known
     life_logs     print what a container has printed

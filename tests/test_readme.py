@@ -24,7 +24,9 @@ from cfslib.cli import options
 from cfslib.isolation import limits
 from cfslib.isolation.cgroups.hierarchies import CannotLimit
 from tests.conftest import needs_namespaces
+from tests.isolation.network.host import Host, host, python_rootfs
 
+__all__ = ["host", "python_rootfs"]  # fixtures
 TOP = Path(__file__).parent.parent
 README = (TOP / "README.md").read_text()
 
@@ -101,11 +103,20 @@ def shell(tmp_path: Path) -> Generator[dict[str, str]]:
 @needs_namespaces
 @pytest.mark.parametrize("block", blocks("console"), ids=str)
 def test_a_transcript_is_real(
-    block: Block, shell: dict[str, str], tmp_path: Path
+    block: Block,
+    shell: dict[str, str],
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
 ) -> None:
+    begin: list[str] = []
+    if "--network bridge" in block.text or "cfs network" in block.text:
+        if missing := [name for name in ("nft", "nsenter") if not shutil.which(name)]:
+            pytest.skip(f"needs {' '.join(missing)}")
+        a_host: Host = request.getfixturevalue("host")  # not the machine's network
+        begin = a_host.enter()
     for command, expected in steps(block.text):
         done = subprocess.run(
-            ["sh", "-c", command],
+            [*begin, "sh", "-c", f"cd {tmp_path}/here; {command}"],
             env=shell,
             cwd=tmp_path / "here",
             stdin=subprocess.DEVNULL,

@@ -43,7 +43,8 @@ positional arguments:
     ns        show the namespaces of a process
     workshop  open the notebooks in JupyterLab, as a copy of your own
     check     run the checks of notebooks
-    rootfs    make a root filesystem""",
+    rootfs    make a root filesystem
+    network   make networks for containers""",
 )
 LIFE = frozenset(
     ["ps", "logs", "attach", "stop", "kill", "wait", "restart", "rm", "inspect", "port"]
@@ -109,6 +110,7 @@ def execute(line: Sequence[str]) -> int:
         "workshop": open_workshop,
         "check": check,
         "rootfs": lambda rest: _execute(_ROOTFS, {"build": build_rootfs}, rest),
+        "network": look_after_networks,
     }
     return _execute(_CFS, named, line)
 
@@ -161,6 +163,13 @@ def list_namespaces(line: Sequence[str]) -> int:
         mark = {True: "shared", False: "private", None: ""}[same[namespace]]
         print(f"{namespace!s:<8} {number or 'hidden':<12} {mark}".rstrip())
     return 0
+
+
+def look_after_networks(line: Sequence[str]) -> int:
+    """`cfs network ACTION`: make networks for containers, and look at them."""
+    from cfslib.cli import network_commands
+
+    return _execute(network_commands.NETWORK, network_commands.ACTIONS, line)
 
 
 def build_rootfs(line: Sequence[str]) -> int:

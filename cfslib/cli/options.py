@@ -12,7 +12,7 @@ that is no option belongs to the command.
 import posix
 import sys
 
-from cfslib.cli import life, limits, parser, rights, values
+from cfslib.cli import life, limits, network, parser, rights, values
 from cfslib.cli.parser import Command, Option, Usage
 from cfslib.isolation.limits import Limits
 from cfslib.runtime.spec import NAMESPACES, Spec
@@ -84,8 +84,7 @@ def command() -> Command:
         *limits.options(processes),
         Option("--storage-opt", "", "size=BYTES", values.storage, default="size=512m",
             help="memory at most for the files that are written (default: size=512m)"),
-        Option("--network", "", "{host,none}", values.network, default="host",
-            help="the host's, or none at all (default: host)"),
+        *network.options(),
         *rights.options(),
         *life.options(),
         Option("--read-only", help="let nothing be written to /"),
@@ -132,7 +131,8 @@ def spec_from(typed: "Values", argv: "list[str]", *, terminal: bool = False) -> 
         user=_user(typed),
         groups=typed["--group-add"],
         userns=typed["--userns"] or "",
-        namespaces=NAMESPACES | typed["--network"],
+        namespaces=NAMESPACES,
+        **network.parts(typed),
         limits=limits.limits(typed),
         volumes=typed["--volume"] + typed["--mount"],
         capabilities=left,

@@ -14,6 +14,7 @@ Documentation/filesystems/overlayfs.rst.
 
 import errno
 import posix
+import stat
 
 from cfslib.isolation import idmaps, mounts
 from cfslib.isolation.mounts import MountFlag, UmountFlag
@@ -21,6 +22,7 @@ from cfslib.kernel import syscalls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 MOUNT_POINTS = ("dev", "proc", "sys")
@@ -46,13 +48,17 @@ def check(root: "str | Path") -> None:
 
 
 def layer(
-    root: "str | Path", place: "str | Path | None" = None, size: int = LAYER
+    root: "str | Path",
+    place: "str | Path | None" = None,
+    size: int = LAYER,
+    ours: "Sequence[str]" = (),
 ) -> None:
     """Show `root` at `place`, under a layer in memory, in our mount namespace.
 
     `place` is `root` itself, if no other is given.  What is written goes into the
     layer, and is gone with the namespace: a container never changes the directory it
-    started from, and two may use one at the same time.
+    started from, and two may use one at the same time.  In directories that are to be
+    `ours` we can write even if they are somebody else's in `root`.
     """
     place = place or root
     below = syscalls.open_path(root)
@@ -65,12 +71,23 @@ def layer(
     syscalls.mkdir("upper")
     for name in MOUNT_POINTS:  # which cover what has this name in `root`, a link or so
         syscalls.mkdir(f"upper/{name}")
+    for name in ours:
+        if not _is_link(name, below):  # which would lead elsewhere no more
+            syscalls.mkdir(f"upper/{name}")
     layers = f"lowerdir=/proc/self/fd/{below},upperdir=upper,workdir=work"
     # The attributes that mark deleted files are root's, or under "user." anybody's.
     if not idmaps.in_initial_namespace():
         layers += ",userxattr"
     syscalls.mount("overlay", place, "overlay", MountFlag.NODEV, layers)
     syscalls.close(below)
+
+
+def _is_link(name: str, directory: int) -> bool:
+    try:
+        mode = posix.stat(name, dir_fd=directory, follow_symlinks=False).st_mode
+    except FileNotFoundError:
+        return False
+    return stat.S_ISLNK(mode)
 
 
 def pivot(root: "str | Path") -> None:

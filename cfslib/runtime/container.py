@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from cfslib.isolation.cgroups.janitor import Janitor
+    from cfslib.isolation.network.joined import Joined
     from cfslib.runtime.spec import Spec
 
 
@@ -61,6 +62,7 @@ class Created:
         whole = not spec.leave_out  # else there is an outer world around it
         guard = limits.plan(spec.limits, counted_alone=alone, everywhere=whole)
         groups = self._held.enter(guard.making(janitor))
+        network = self._network(kinds)
         clone = groups.clone if "join" not in spec.leave_out else syscalls.clone
         # One call for all namespaces but one: a cgroup namespace starts at the groups
         # that a process is in, so PID 1 joins them first and unshares it then.
@@ -75,6 +77,21 @@ class Created:
         channel.say(self._held.enter(rootfs()))
         groups.make_others()  # while PID 1 is busy
         channel.say(groups.doors, *guard.of_each)
+        if network:
+            channel.say(*network.attach(pid))
+
+    def _network(self, kinds: Namespace) -> "Joined | None":
+        """Take what a container's network needs of the host: a port may be taken."""
+        spec = self.spec
+        if not ownership.has_names_of_its_own(spec, kinds):
+            return None
+        from cfslib.isolation.network.joined import Joined
+
+        network = "none" if Namespace.NET in kinds else "host"
+        if spec.network != "host":
+            network = spec.network
+        wanted = {"publish": spec.publish, "dns": spec.dns, "hosts": spec.hosts}
+        return self._held.enter(Joined(network, spec.hostname, **wanted))
 
     def start(
         self,

@@ -20,7 +20,7 @@ from cfslib.isolation.capabilities import Capability
 from cfslib.isolation.namespaces import Namespace
 from cfslib.isolation.rootfs import PLACE
 from cfslib.kernel import syscalls
-from cfslib.runtime import init
+from cfslib.runtime import init, ownership
 from cfslib.runtime.steps import Steps
 
 TYPE_CHECKING = False
@@ -34,8 +34,10 @@ def become(spec: "Spec", kinds: Namespace, channel: "Channel") -> int:
     """Turn this process, PID 1 in its own world, into the container."""
     if spec.terminal:
         from cfslib.runtime import terminal
-    if Namespace.NET in kinds:
-        from cfslib.isolation import network
+    has_names = ownership.has_names_of_its_own(spec, kinds)
+    if has_names:
+        from cfslib.isolation.network import alone
+        from cfslib.isolation.network.inside import set_up_network
     if spec.filter:
         from cfslib.runtime import behind
     do = Steps(spec.leave_out)
@@ -46,7 +48,9 @@ def become(spec: "Spec", kinds: Namespace, channel: "Channel") -> int:
     do(mounts.keep_private)  # before any mount, or the host sees it
     do(syscalls.sethostname, spec.hostname)
     trees = do(volumes.detached, spec.volumes)
-    do(rootfs.layer, root, PLACE, spec.layer_max)
+    # There is a file to write, and of a root that is not ours /etc is not ours either.
+    ours = ("etc",) if has_names and Namespace.USER in kinds else ()
+    do(rootfs.layer, root, PLACE, spec.layer_max, ours)
     # A user namespace may mount /proc and bind devices only while it sees the host's.
     do(mounts.proc, f"{PLACE}/proc")
     do(mounts.sys, f"{PLACE}/sys")
@@ -57,6 +61,8 @@ def become(spec: "Spec", kinds: Namespace, channel: "Channel") -> int:
     do(syscalls.unshare, kinds & Namespace.CGROUP)  # which starts at our group
     do(rootfs.pivot, PLACE)  # from here on the host's files are gone
     do(init.import_nothing_more)
+    if has_names:
+        do(set_up_network, *channel.wait())
     do(masks.hide_the_machine)
     if Capability.MKNOD in spec.capabilities:
         do(devices.allow_no_others)
@@ -68,7 +74,7 @@ def become(spec: "Spec", kinds: Namespace, channel: "Channel") -> int:
     if spec.filter:  # of somebody's own, under which we may not be able to live
         behind.check(spec, user.uid, channel)
     if Namespace.NET in kinds:
-        do(network.be_alone)
+        do(alone.refuse_other_ways)
     master = do(terminal.make, owner=user.uid) if spec.terminal else None
     do(rootfs.start_in, spec.workdir)
     # Groups that were asked for are not left out: if they cannot be, nothing runs.

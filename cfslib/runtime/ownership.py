@@ -27,6 +27,8 @@ def namespaces(spec: "Spec") -> Namespace:
         if needed not in spec.namespaces:
             raise ValueError(f"without a {needed} namespace this would change the host")
     kinds = spec.namespaces
+    if spec.network != "host":
+        kinds |= Namespace.NET
     if _has_users_of_its_own(spec.userns):
         kinds |= Namespace.USER
     if spec.leave_out:
@@ -34,6 +36,11 @@ def namespaces(spec: "Spec") -> Namespace:
 
         kinds &= ~outer.namespaces_in(spec.leave_out)
     return kinds
+
+
+def has_names_of_its_own(spec: "Spec", kinds: Namespace) -> bool:
+    """Say if the maker has something to do about the network of a container."""
+    return bool(Namespace.NET in kinds or spec.dns or spec.hosts or spec.publish)
 
 
 def _has_users_of_its_own(userns: str) -> bool:

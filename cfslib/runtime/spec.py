@@ -79,6 +79,10 @@ class Spec(Record):
         no_new_privileges: bool = False,  # no program gives more rights, whatever it is
         filter: "bytes | None" = None,  # of calls, struct sock_filter; None: our own
         filter_flags: int = 0,  # of seccomp(2)
+        network: str = "host",  # or none, bridge, or one that was made by its name
+        publish: "Sequence[str]" = (),  # [IP:]PORT:PORT[/udp]
+        dns: "Sequence[str]" = (),  # addresses of nameservers
+        hosts: "Sequence[str]" = (),  # NAME:ADDRESS, for /etc/hosts
         read_only: bool = False,
         layer_max: int = LAYER,  # bytes of files that are written, and in memory
         terminal: bool = False,  # a pty of its own, joined to our terminal
@@ -101,6 +105,10 @@ class Spec(Record):
         self.no_new_privileges, self.read_only = no_new_privileges, read_only
         self.filter = None if filter is None else _one("filter", filter, bytes, _PACKED)
         self.filter_flags = _one("filter_flags", filter_flags, int, "a number")
+        self.network = _one("network", network, str, 'a name such as "bridge"')
+        self.publish = _each("publish", publish, str, 'a list such as ["8080:80"]')
+        self.dns = _each("dns", dns, str, 'a list such as ["192.0.2.1"]')
+        self.hosts = _each("hosts", hosts, str, 'a list such as ["db:192.0.2.1"]')
         self.layer_max = _one("layer_max", layer_max, int, "a number of bytes")
         self.terminal, self.interactive = terminal, interactive
         self.stop_signal = int(_one("stop_signal", stop_signal, int, "a number"))

@@ -93,7 +93,7 @@ WRONG_WORDS = {
     "cfs run --read-only=yes true": "--read-only: ignored explicit argument 'yes'",
     "cfs run -ix true": "-i/--interactive: ignored explicit argument 'x'",
     "cfs run -x -y true": "unrecognized arguments: -x -y",
-    "cfs run --network bridge true": "--network: invalid choice: 'bridge'",
+    "cfs run --network a.b true": "--network: a network has ...: 'a.b'",
     "cfs run --cap-add NO true": "--cap-add: no such capability: 'NO'; see ...",
     "cfs run --cap-drop KIL true": "--cap-drop: no such capability: 'KIL'; did you ...",
     "cfs run --security-opt no true": "--security-opt: not no-new-privileges...: 'no'",
