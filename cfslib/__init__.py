@@ -50,6 +50,17 @@ images: where the files at / come from
     notes         which build a search path leads to, and what that build came from
     builds        fill the cache with what containers need next
     cache         the rootfs that `cfs run` uses when none is named
+    reference     the name of an image, as people type it and in full
+    picked        what a container needs to know of an image
+    config        what an image says of itself: how to run it, and how it was made
+    manifests     what an image is made of, each part by its hash
+    locks         who waits for whom in a store of images
+    choice        which images of an archive are meant, and what they are called
+    blobs         files that are named by the hash of what is in them
+    trees         the root filesystem of an image, its layers merged
+    names         which images there are, each under the names that people gave it
+    loading       bring an image into a store, part by part, and merge its layers
+    store         the images of a user: what they are made of, what they are called
 
 children: a fresh process to try things in
 
@@ -128,8 +139,12 @@ cli: the `cfs` command
 
     parser        take a command line apart, by a table of the options there are
     values        what may stand after an option of `cfs run`, and what it means
+    from_image    what an image says of how to run it, and what is typed in its place
     options       what was typed after `cfs run`, as a `Spec`
     manual        what `--help` prints
+    with_ids      do something as who may give files to other users
+    image_tables  what `cfs image` prints of images
+    image_commands  `cfs image`: bring images here, look at them, take them away
     commands      those of `cfs` besides `run`
     failures      what `cfs` says if something goes wrong
     entry         where `cfs` begins
