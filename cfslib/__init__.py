@@ -50,6 +50,21 @@ images: where the files at / come from
     notes         which build a search path leads to, and what that build came from
     builds        fill the cache with what containers need next
     cache         the rootfs that `cfs run` uses when none is named
+    headers       the blocks of 512 bytes that say what follows in a tar archive
+    pax           what a header has no room for, as lines of text before it
+    sparse        files with holes, of which an archive has what lies between them
+    contents      the bytes of an archive, in the order in which a stream brings them
+    entry         what an archive says about one file
+    writer        files one after another, as an archive
+    tar           the files of an archive one after another, as a stream brings them
+    read_ahead    read a stream in a thread, while what it brought is being used
+    compression   what is in a blob, whatever it was packed with, and what its hash is
+    recorded      the owners of files where we can have but one, as an attribute
+    metadata      give a file the owner, attributes, mode and times an archive names
+    removal       remove what is in a directory, also what we closed to ourselves
+    copies        a tree like another one, which has its files in common with it
+    merged        where a name of a layer leads in the tree below it
+    layers        put an archive on top of a tree, as an image means it
     reference     the name of an image, as people type it and in full
     picked        what a container needs to know of an image
     config        what an image says of itself: how to run it, and how it was made
