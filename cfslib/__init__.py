@@ -69,8 +69,8 @@ images: where the files at / come from
     picked        what a container needs to know of an image
     config        what an image says of itself: how to run it, and how it was made
     manifests     what an image is made of, each part by its hash
-    locks         who waits for whom in a store of images
     choice        which images of an archive are meant, and what they are called
+    locks         who waits for whom in a store of images
     blobs         files that are named by the hash of what is in them
     trees         the root filesystem of an image, its layers merged
     names         which images there are, each under the names that people gave it

@@ -1,31 +1,8 @@
 """choice: which images of an archive are meant, and what they are to be called."""
 
-from typing import BinaryIO, Protocol
-
 from cfslib.images import manifests, reference
-from cfslib.images.manifests import Descriptor
-
-
-class Named(Protocol):
-    """An image in a layout or an archive."""
-
-    @property
-    def name(self) -> str | None:
-        """Return what it is called there."""
-
-    @property
-    def descriptor(self) -> Descriptor:
-        """Return its manifest, or a list of them."""
-
-
-class Source(Protocol):
-    """Where an image comes from: see `layout`."""
-
-    def manifests(self) -> list[Named]:
-        """Return the images that there are."""
-
-    def blob(self, digest: str) -> BinaryIO:
-        """Open a part of an image."""
+from cfslib.images.descriptor import Descriptor
+from cfslib.images.layout import Source
 
 
 class Unclear(ValueError):

@@ -8,17 +8,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from cfslib.images import config, layers, manifests, reference
+from cfslib.images import config, documents, layers, manifests, reference
 from cfslib.images.blobs import Blobs, verified
-from cfslib.images.choice import Source
 from cfslib.images.compression import Hashed, opened
 from cfslib.images.config import Config
+from cfslib.images.descriptor import Descriptor
 from cfslib.images.host_tools import Progress
-from cfslib.images.manifests import Descriptor, Manifest
+from cfslib.images.layout import Source
+from cfslib.images.manifests import Manifest
 from cfslib.images.picked import Picked
 from cfslib.images.trees import Trees
 from cfslib.images.trees import keys as tree_keys
 
+_MOST = documents.LIMIT
 _DEPTH = 4  # of indexes in indexes
 _BLOCK = 1 << 20
 
@@ -51,8 +53,8 @@ class Loading:
     def run(self, what: Descriptor, name: reference.Reference) -> Loaded:
         """Bring all parts, and merge the layers."""
         what, manifest = self._manifest(what)
-        self._bring(manifest.config, config.MOST)
-        about = config.read(self._blobs.read(manifest.config.digest, config.MOST))
+        self._bring(manifest.config, _MOST)
+        about = config.read(self._blobs.read(manifest.config.digest, _MOST))
         if len(about.diff_ids) != len(manifest.layers):
             raise ValueError(
                 f"the config speaks of {len(about.diff_ids)} layers, and the manifest"
@@ -76,11 +78,11 @@ class Loading:
         """Return the manifest for this machine, however many lists lead to it."""
         if depth > _DEPTH:
             raise ValueError("a list of images leads to a list, and so on")
-        data = self._small(what, manifests.MOST)
+        data = self._small(what, _MOST)
         found = manifests.read(data)
         if not isinstance(found, Manifest):
             return self._manifest(manifests.for_machine(found), depth + 1)
-        self._bring(what, manifests.MOST)
+        self._bring(what, _MOST)
         return what, found
 
     def _small(self, what: Descriptor, most: int) -> bytes:

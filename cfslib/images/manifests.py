@@ -10,17 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cfslib.images import config, reference
+from cfslib.images import config, descriptor, documents
+from cfslib.images.descriptor import Descriptor
+from cfslib.images.documents import BadDocument
 
-MOST = 4 << 20  # bytes of one: registries take no more
-MANIFESTS = (
-    "application/vnd.oci.image.manifest.v1+json",
-    "application/vnd.docker.distribution.manifest.v2+json",
-)
-INDEXES = (
-    "application/vnd.oci.image.index.v1+json",
-    "application/vnd.docker.distribution.manifest.list.v2+json",
-)
+_WHAT = "manifest"
 # The processor as Go calls it, by `uname -m`; and its variant, the best one.
 _PROCESSORS = {
     "x86_64": ("amd64", ""),
@@ -33,9 +27,6 @@ _PROCESSORS = {
     "armv5tel": ("arm", "v5"),
     "loongarch64": ("loong64", ""),
     "mips64": ("mips64le", ""),
-    "ppc64le": ("ppc64le", ""),
-    "riscv64": ("riscv64", ""),
-    "s390x": ("s390x", ""),
 }
 
 
@@ -52,17 +43,6 @@ class Platform:
 
 
 @dataclass(frozen=True)
-class Descriptor:
-    """A part of an image: what it is, and how to know that one has the right one."""
-
-    media_type: str
-    digest: str
-    size: int
-    platform: Platform | None = None
-    name: str = ""  # of an image, where an OCI layout gives it one
-
-
-@dataclass(frozen=True)
 class Manifest:
     """The parts of an image."""
 
@@ -73,39 +53,24 @@ class Manifest:
 def machine() -> Platform:
     """Return what kind of machine this is."""
     processor = os.uname().machine
-    architecture, variant = _PROCESSORS.get(processor, (processor, ""))
-    return Platform("linux", architecture, variant)
+    return Platform("linux", *_PROCESSORS.get(processor, (processor, "")))
 
 
 def read(data: bytes) -> Manifest | tuple[Descriptor, ...]:
-    """Read a manifest, or the entries of an index; raise `ValueError` for another."""
-    top = config.document(data, "manifest", MOST)
+    """Read a manifest, or the entries of an index; raise `BadDocument` for another."""
+    if len(data) > documents.LIMIT:
+        raise BadDocument(f"{_WHAT} is longer than {documents.LIMIT} bytes")
+    top = documents.parsed(data, _WHAT)
     if top.get("schemaVersion") != 2:
-        raise ValueError("manifest: schemaVersion is not 2; older ones are not read")
-    if "manifests" in top and "layers" not in top:
-        return tuple(map(descriptor, _objects(top, "manifests")))
-    parts = config.part(top, "config", dict)
-    if parts is None or "layers" not in top or "manifests" in top:
-        raise ValueError("manifest: it should have a config and layers")
-    layers = tuple(map(descriptor, _objects(top, "layers")))
+        raise BadDocument(f"{_WHAT}: schemaVersion is not 2; others are not read")
+    if ("manifests" in top) is ("layers" in top):
+        raise BadDocument(f"{_WHAT}: it should have layers or manifests, and not both")
+    if "manifests" in top:
+        return tuple(descriptor.blobs(top, _WHAT))
+    first, *layers = descriptor.blobs(top, _WHAT)
     if len(layers) > config.LAYERS:
-        raise ValueError(f"manifest: more than {config.LAYERS} layers")
-    return Manifest(descriptor(parts), layers)
-
-
-def descriptor(found: Mapping[str, Any]) -> Descriptor:
-    """Read one entry of a manifest or an index."""
-    digest = config.text(found, "digest")
-    if not reference.is_digest(digest):
-        raise ValueError(f"digest is {digest[:80]!r}, but should be a sha256")
-    notes = config.part(found, "annotations", dict) or {}
-    return Descriptor(
-        config.text(found, "mediaType"),
-        digest,
-        config.number(found, "size"),
-        _platform(config.part(found, "platform", dict)),
-        config.text(notes, "org.opencontainers.image.ref.name"),
-    )
+        raise BadDocument(f"{_WHAT}: more than {config.LAYERS} layers")
+    return Manifest(first, tuple(layers))
 
 
 def for_machine(
@@ -116,10 +81,11 @@ def for_machine(
     Raise `LookupError` that says which ones there are.
     """
     wanted = wanted or machine()
-    ranked = [(_rank(one.platform, wanted), one) for one in entries]
+    offers = [(_platform(one.platform), one) for one in entries]
+    ranked = [(_rank(offered, wanted), one) for offered, one in offers]
     fitting = [(rank, one) for rank, one in ranked if rank is not None]
     if not fitting:
-        kinds = sorted({str(one.platform) for one in entries if one.platform})
+        kinds = sorted({str(offered) for offered, _ in offers if offered})
         there = ", ".join(kinds[:8]) or "nothing"
         raise LookupError(f"no image for {wanted} in the list; there is {there}")
     return max(fitting, key=lambda pair: pair[0])[1]
@@ -146,16 +112,7 @@ def _version(variant: str) -> int:
     return int(digits) if digits.isascii() and digits.isdecimal() else 0
 
 
-def _platform(found: Mapping[str, Any] | None) -> Platform | None:
-    if found is None:
-        return None
+def _platform(found: Mapping[str, Any]) -> Platform | None:
     names = ("os", "architecture", "variant")
-    return Platform(*(config.text(found, name) for name in names))
-
-
-def _objects(of: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
-    found = config.part(of, name, list) or []
-    for one in found:
-        if not isinstance(one, dict):
-            raise ValueError(f"{name} has something in it that is no object")
-    return list(found)
+    texts = (documents.part(found, name, str, _WHAT, "") for name in names)
+    return Platform(*texts) if found else None

@@ -10,11 +10,12 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 
-from cfslib.images import locks, ours, picked
-from cfslib.images.manifests import MANIFESTS
+from cfslib.images import descriptor, documents, locks, ours, picked
+from cfslib.images.descriptor import Descriptor
 from cfslib.images.picked import Picked
 from cfslib.images.reference import Reference
 
+_NAME = "org.opencontainers.image.ref.name"
 _LAYOUT = {"imageLayoutVersion": "1.0.0"}
 
 
@@ -69,19 +70,23 @@ class Names:
                 ours.write(f"{self._place}/{name}", data, self._draft)
 
     def _entry(self, image: Picked) -> dict[str, object]:
-        blob = f"{self._place}/blobs/{image.manifest.replace(':', '/')}"
         try:
-            with open(blob, "rb") as file:
-                data = file.read()
-            kind = json.loads(data).get("mediaType") or MANIFESTS[0]
-        except (OSError, ValueError, AttributeError):
-            return {}
-        return {
-            "mediaType": kind,
-            "digest": image.manifest,
-            "size": len(data),
-            "annotations": {"org.opencontainers.image.ref.name": image.name},
-        }
+            size = os.stat(self._manifest(image)).st_size
+            what = Descriptor(
+                self.media_type(image), image.manifest, size, {_NAME: image.name}
+            )
+        except (OSError, ValueError):
+            return {}  # it has lost its manifest
+        return what.as_json()
+
+    def media_type(self, image: Picked) -> str:
+        """Return the type of the manifest of an image; where none is said, OCI's."""
+        with open(self._manifest(image), "rb") as file:
+            found = documents.parsed(file.read(), image.manifest)
+        return str(found.get("mediaType") or descriptor.MANIFEST)
+
+    def _manifest(self, image: Picked) -> str:
+        return f"{self._place}/blobs/{image.manifest.replace(':', '/')}"
 
 
 def as_text(image: Picked) -> bytes:

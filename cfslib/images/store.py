@@ -15,13 +15,24 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from cfslib.images import choice, config, locks, manifests, ours, picked, reference
+from cfslib.images import (
+    choice,
+    config,
+    documents,
+    layout,
+    locks,
+    manifests,
+    ours,
+    picked,
+    reference,
+)
 from cfslib.images.blobs import Blobs
-from cfslib.images.choice import Source
 from cfslib.images.config import Config
+from cfslib.images.descriptor import Descriptor, Named
 from cfslib.images.host_tools import Progress, unseen
+from cfslib.images.layout import Source
 from cfslib.images.loading import Loaded, Loading
-from cfslib.images.manifests import Descriptor, Manifest
+from cfslib.images.manifests import Manifest
 from cfslib.images.names import Names
 from cfslib.images.picked import Picked
 from cfslib.images.trees import Trees
@@ -71,14 +82,14 @@ class Store:
 
     def manifest(self, image: Picked) -> Manifest:
         """Return what an image is made of."""
-        found = manifests.read(self.blobs.read(image.manifest, manifests.MOST))
+        found = manifests.read(self.blobs.read(image.manifest, documents.LIMIT))
         if not isinstance(found, Manifest):
             raise ValueError(f"{image.name}: its manifest is a list")
         return found
 
     def config(self, image: Picked) -> Config:
         """Return what an image says of itself."""
-        return config.read(self.blobs.read(image.config, config.MOST))
+        return config.read(self.blobs.read(image.config, documents.LIMIT))
 
     def load(
         self,
@@ -150,8 +161,15 @@ class Store:
             return None
 
     def save(self, image: Picked, place: str, *, docker: bool = False) -> None:
-        """Write an image to a directory or an archive."""
-        raise NotImplementedError
+        """Write an image to a directory or a file: an OCI layout, or for Docker."""
+        size = self.blobs.size(image.manifest)
+        kind = self.names.media_type(image)
+        named = Named(image.familiar, Descriptor(kind, image.manifest, size))
+        if docker:
+            layout.write_docker(place, [named], self.blob)
+        else:
+            is_directory = place.endswith("/") or os.path.isdir(place)
+            layout.write_oci(place, [named], self.blob, archive=not is_directory)
 
     def prune(self) -> Cleared:
         """Clear away all that no image needs."""

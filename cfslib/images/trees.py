@@ -131,9 +131,7 @@ class Trees:
                 ours.remove(f"{self._directory}/{name}")
 
     def _names(self) -> list[str]:
-        with suppress(FileNotFoundError):
-            return os.listdir(self._directory)
-        return []
+        return os.listdir(self._directory) if os.path.isdir(self._directory) else []
 
 
 def keys(diff_ids: Sequence[str], owners: str) -> list[str]:

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from cfslib.images import manifests
-from cfslib.images.manifests import Descriptor, Manifest, Platform
+from cfslib.images.descriptor import Descriptor
+from cfslib.images.manifests import Manifest, Platform
 
 DIGEST = f"sha256:{'a' * 64}"
 PART = {"mediaType": "x", "digest": DIGEST, "size": 3}
@@ -16,7 +17,9 @@ def read(**top: Any) -> object:
 
 
 def entry(text: str) -> Descriptor:
-    return Descriptor("", DIGEST, 1, Platform(*text.split("/")) if text else None, text)
+    names = ("os", "architecture", "variant")
+    platform = dict(zip(names, text.split("/"), strict=False)) if text else {}
+    return Descriptor(text, DIGEST, 1, {}, platform)
 
 
 def test_a_manifest_names_a_config_and_layers() -> None:
@@ -35,7 +38,7 @@ def test_an_index_names_manifests() -> None:
     found = read(manifests=[PART | {"platform": platform}])
 
     assert isinstance(found, tuple)
-    assert [str(one.platform) for one in found] == ["linux/arm/v7"]
+    assert [one.platform for one in found] == [platform]
 
 
 @pytest.mark.parametrize(
@@ -43,19 +46,21 @@ def test_an_index_names_manifests() -> None:
     [
         ({"schemaVersion": 1}, "schemaVersion is not 2"),
         ({"schemaVersion": None}, "schemaVersion is not 2"),
-        ({}, "a config and layers"),
-        ({"config": PART}, "a config and layers"),
-        ({"layers": []}, "a config and layers"),
-        ({"config": PART, "layers": [], "manifests": []}, "a config and layers"),
-        ({"config": PART, "layers": [1]}, "layers has something in it"),
+        ({}, "layers or manifests"),
+        ({"config": PART}, "layers or manifests"),
+        ({"layers": []}, "a descriptor is not an object"),
+        ({"config": PART, "layers": [], "manifests": []}, "layers or manifests"),
+        ({"config": PART, "layers": [1]}, "a descriptor is not an object"),
         ({"config": PART, "layers": [PART] * 1001}, "more than 1000 layers"),
-        ({"config": PART | {"digest": "sha256:../../x"}, "layers": []}, "digest is"),
-        ({"config": PART | {"digest": "sha512:aa"}, "layers": []}, "digest is"),
-        ({"config": PART | {"size": -1}, "layers": []}, "size is -1"),
-        ({"config": PART | {"size": True}, "layers": []}, "size is True"),
-        ({"config": PART | {"size": 1e3}, "layers": []}, "size is 1000.0"),
-        ({"config": PART | {"size": 1 << 70}, "layers": []}, "size is"),
-        ({"manifests": [{"size": 1}]}, "digest is ''"),
+        ({"config": PART | {"digest": "sha256:../../x"}, "layers": []}, "no digest"),
+        ({"config": PART | {"digest": "sha512:aa"}, "layers": []}, "no digest"),
+        ({"config": PART | {"size": -1}, "layers": []}, "has the size -1"),
+        ({"config": PART | {"size": 1e3}, "layers": []}, "size should be int"),
+        (
+            {"config": PART | {"size": 1 << 70}, "layers": []},
+            "has the size 1180591620717411303424",
+        ),
+        ({"manifests": [{"size": 1}]}, "no digest"),
     ],
 )
 def test_what_is_wrong_is_named(top: dict[str, Any], why: str) -> None:
@@ -85,7 +90,7 @@ def test_of_a_list_it_is_the_one_for_this_machine(
     entries = [entry(text) for text in offered.split(" ")]
     platform = Platform(*wanted.split("/"))
 
-    assert manifests.for_machine(entries, platform).name == found
+    assert manifests.for_machine(entries, platform).media_type == found
 
 
 @pytest.mark.parametrize("offered", ["windows/amd64", "linux/amd64/v3", "linux/s390x"])
