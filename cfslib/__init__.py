@@ -65,6 +65,13 @@ images: where the files at / come from
     copies        a tree like another one, which has its files in common with it
     merged        where a name of a layer leads in the tree below it
     layers        put an archive on top of a tree, as an image means it
+    diff          what was changed in an overlay, as a layer
+    documents     JSON that came from elsewhere, bounded before it is parsed
+    descriptor    what names a blob: what it is, its digest, how long it is
+    tar_index     where in an archive its files are, to read each by its name
+    docker_archive  the archives that `docker save` writes
+    layout_writer   write images so that other tools can read them
+    layout        images as other tools leave them, in a directory or in one file
 
 children: a fresh process to try things in
 
