@@ -42,10 +42,10 @@ images: where the files at / come from
     search        where programs of this machine are looked for
     elf           what a program file says about itself
     below         write below a directory, and nowhere else
+    progress      how far long work has come, on one line of a terminal
     host_tools    a rootfs made of this machine's own programs
     needs         what a program needs to run, and whether a rootfs has it
     inventory     what is in a rootfs, and what programs will look for in vain
-    progress      how far long work has come, on one line of a terminal
     ours          files that nobody else could have made, in directories of ours alone
     notes         which build a search path leads to, and what that build came from
     builds        fill the cache with what containers need next
@@ -65,6 +65,13 @@ images: where the files at / come from
     copies        a tree like another one, which has its files in common with it
     merged        where a name of a layer leads in the tree below it
     layers        put an archive on top of a tree, as an image means it
+    diff          what was changed in an overlay, as a layer
+    documents     JSON that came from elsewhere, bounded before it is parsed
+    descriptor    what names a blob: what it is, its digest, how long it is
+    tar_index     where in an archive its files are, to read each by its name
+    docker_archive  the archives that `docker save` writes
+    layout_writer   write images so that other tools can read them
+    layout        images as other tools leave them, in a directory or in one file
     reference     the name of an image, as people type it and in full
     picked        what a container needs to know of an image
     config        what an image says of itself: how to run it, and how it was made

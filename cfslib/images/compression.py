@@ -49,10 +49,14 @@ class Hashed:
         self.length += len(block)
         return block
 
-    def check(self, digest: str, what: str = "a blob") -> None:
-        """Read what is left, and raise if all of it does not have this digest."""
+    def read_all(self) -> None:
+        """Read what is left."""
         while self.read1(_READ):
             pass
+
+    def check(self, digest: str, what: str = "a blob") -> None:
+        """Read what is left, and raise if all of it does not have this digest."""
+        self.read_all()
         if self.digest != digest:
             raise BadDigest(f"{what} should be {digest} and is {self.digest}")
 
@@ -67,6 +71,13 @@ def opened(stream: Stream) -> Generator[Stream]:
         return
     with Ahead(_Joined(_not_a_bomb(unpack, _Counted(start, stream)))) as ahead:
         yield ahead
+
+
+def suffix(stream: Stream) -> str:
+    """Return what a media type says of how a stream is packed: +gzip, or nothing."""
+    start = _start(stream)
+    names = {_GZIP: "+gzip", _ZSTD: "+zstd"}
+    return next((names[magic] for magic in names if start.startswith(magic)), "")
 
 
 def _start(stream: Stream) -> bytes:
