@@ -23,10 +23,11 @@ _DATE = 10  # characters of a time
 
 def size(count: float) -> str:
     """Return a number of bytes in three digits, as Docker writes it."""
-    unit = 0
-    while count >= 1000 and unit < len(_UNITS) - 1:
-        count, unit = count / 1000, unit + 1
-    return f"{count:.3g}{_UNITS[unit]}"
+    units = iter(_UNITS)
+    unit = next(units)
+    while count >= 999.5 and (larger := next(units, "")):
+        count, unit = count / 1000, larger
+    return f"{count:.3g}{unit}" if count < 1000 else f"{count:.0f}{unit}"
 
 
 def images(found: Iterable[Picked]) -> Iterator[str]:

@@ -41,7 +41,7 @@ class Blobs:
 
     def open(self, digest: str) -> BinaryIO:
         """Open a blob for reading."""
-        return open(self.path(digest), "rb", buffering=0)
+        return open(self.path(digest), "rb")
 
     def read(self, digest: str, most: int) -> bytes:
         """Return a small blob, and verify it once more."""

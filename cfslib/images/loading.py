@@ -13,10 +13,10 @@ from cfslib.images.blobs import Blobs, verified
 from cfslib.images.compression import Hashed, opened
 from cfslib.images.config import Config
 from cfslib.images.descriptor import Descriptor
-from cfslib.images.host_tools import Progress
 from cfslib.images.layout import Source
 from cfslib.images.manifests import Manifest
 from cfslib.images.picked import Picked
+from cfslib.images.progress import Progress
 from cfslib.images.trees import Trees
 from cfslib.images.trees import keys as tree_keys
 

@@ -29,12 +29,12 @@ from cfslib.images import (
 from cfslib.images.blobs import Blobs
 from cfslib.images.config import Config
 from cfslib.images.descriptor import Descriptor, Named
-from cfslib.images.host_tools import Progress, unseen
 from cfslib.images.layout import Source
 from cfslib.images.loading import Loaded, Loading
 from cfslib.images.manifests import Manifest
 from cfslib.images.names import Names
 from cfslib.images.picked import Picked
+from cfslib.images.progress import Progress, unseen
 from cfslib.images.trees import Trees
 
 _PATIENCE = 10.0  # seconds to wait for who brings an image
@@ -165,10 +165,12 @@ class Store:
         size = self.blobs.size(image.manifest)
         kind = self.names.media_type(image)
         named = Named(image.familiar, Descriptor(kind, image.manifest, size))
+        is_directory = place.endswith("/") or os.path.isdir(place)
+        if os.listdir(place) if os.path.isdir(place) else os.path.lexists(place):
+            raise FileExistsError(f"{place} is there, and stays as it is")
         if docker:
             layout.write_docker(place, [named], self.blob)
         else:
-            is_directory = place.endswith("/") or os.path.isdir(place)
             layout.write_oci(place, [named], self.blob, archive=not is_directory)
 
     def prune(self) -> Cleared:

@@ -18,7 +18,6 @@ import os
 import shutil
 import stat
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 
 from cfslib.images import layers, locks, ours
 from cfslib.images.picked import RECORDED
@@ -95,7 +94,7 @@ class Trees:
                 yield name
 
     def users(self, key: str) -> list[int] | None:
-        """Return the processes that use a tree, if the kernel tells; None if none do."""
+        """Return the processes that use a tree, if the kernel tells; None if none."""
         place = f"{self._directory}/{key}"
         try:
             with locks.held(place, patience=0):
