@@ -64,6 +64,7 @@ images: where the files at / come from
     removal       remove what is in a directory, also what we closed to ourselves
     copies        a tree like another one, which has its files in common with it
     merged        where a name of a layer leads in the tree below it
+    files         make what the entries of a layer stand for
     layers        put an archive on top of a tree, as an image means it
     diff          what was changed in an overlay, as a layer
     documents     JSON that came from elsewhere, bounded before it is parsed

@@ -36,6 +36,7 @@ class Hashed:
         self._stream = stream
         self._hash: _Hash = hashlib.sha256()
         self.length = 0
+        self._is_over = False
 
     @property
     def digest(self) -> str:
@@ -44,7 +45,8 @@ class Hashed:
 
     def read1(self, size: int, /) -> bytes:
         """Return the next bytes, at most so many; none at the end."""
-        block = self._stream.read1(size)
+        block = b"" if self._is_over else self._stream.read1(size)
+        self._is_over = not block
         self._hash.update(block)
         self.length += len(block)
         return block

@@ -10,6 +10,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import BinaryIO
 
 from cfslib.images import metadata, recorded, removal
@@ -64,9 +65,10 @@ class _Diff:
         try:
             marks = _marks(fd, place)
             self._writer.add(_entry(f"{place}/" if place else "./", status, fd))
-            if "opaque" in marks and marks["opaque"] == b"y" and below != "":
+            if marks.get("opaque") == b"y" and below != "":
                 self._writer.add(Entry(_in(place, _OPAQUE), Kind.FILE))
-                below = below and ""
+            if marks.get("opaque") == b"y":
+                below = ""
             self._add_contents(fd, place, below)
             if os.fstat(fd).st_mode != status.st_mode:
                 os.fchmod(fd, stat.S_IMODE(status.st_mode))
@@ -96,7 +98,9 @@ class _Diff:
         if stat.S_ISDIR(status.st_mode):
             self.add_directory(name, parent, place, _within(below, name))
         elif first := self._first_name(place, status):
-            self._writer.add(Entry(place, Kind.HARD_LINK, link=first))
+            # Some tools give the file what the entry of its last name says.
+            found = _entry(place, status, None, link=first)
+            self._writer.add(replace(found, kind=Kind.HARD_LINK, size=0))
         elif stat.S_ISREG(status.st_mode):
             self._add_file(name, parent, place, status)
         elif stat.S_IFMT(status.st_mode) in _KINDS:  # all but sockets

@@ -29,6 +29,8 @@ class Merged:
         self._may_make = may_make
         self.before: dict[str, os.stat_result | None] = {"": os.fstat(self._root)}
         self.followed: set[str] = set()  # links that names have gone through
+        self.made: set[str] = set()  # what the layer has brought, by its real name
+        self.holds = {""}  # directories in which there is something of that
         if not _is_open_to_us(os.fstat(self._root)):
             os.chmod(tree, _OPEN)
 
@@ -49,6 +51,15 @@ class Merged:
         if len(self._open) > _KEPT:
             self._close_all()
         return self._walk(name, make)
+
+    def add(self, place: str, directory: str) -> None:
+        """Take note of what is made, and of the directories around it."""
+        if place in self.made:
+            raise BadArchive("this path is in the layer twice")
+        self.made.add(place)
+        while directory not in self.holds:
+            self.holds.add(directory)
+            directory = directory.rpartition("/")[0]
 
     def forget(self, place: str) -> None:
         """Take note that what was at a place is no more."""
@@ -117,7 +128,7 @@ class Merged:
         except NotADirectoryError:
             if _is_link(name, parent):
                 return None
-            if not may_make:
+            if not may_make or place in self.made:
                 raise BadArchive(f"{place} is not a directory") from None
             os.unlink(name, dir_fd=parent)
             fd = self._make(name, parent, place, may_make)

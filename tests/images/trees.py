@@ -40,8 +40,8 @@ def symlink(name: str, target: str, **other: Any) -> Entry:
     return Entry(name, Kind.SYMLINK, 0o777, link=target, **other)
 
 
-def hard_link(name: str, target: str) -> Entry:
-    return Entry(name, Kind.HARD_LINK, link=target)
+def hard_link(name: str, target: str, **other: Any) -> Entry:
+    return Entry(name, Kind.HARD_LINK, link=target, **other)
 
 
 def whiteout(name: str) -> tuple[Entry, bytes]:
