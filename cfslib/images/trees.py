@@ -19,7 +19,7 @@ import shutil
 import stat
 from collections.abc import Callable, Iterator, Sequence
 
-from cfslib.images import layers, locks, ours
+from cfslib.images import locks, ours
 from cfslib.images.picked import RECORDED
 
 _PART = ".part"
@@ -73,6 +73,8 @@ class Trees:
                 ours.remove(f"{part}/{name}")
             root = f"{part}/root"
             if base:
+                from cfslib.images import layers  # here, because most trees are there
+
                 layers.copy_linked(self.path(base), root)
             else:
                 os.mkdir(root)

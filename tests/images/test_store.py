@@ -45,9 +45,11 @@ def place(tmp_path: Path) -> Path:
 
 
 def load(made: Layout, place: Path, name: str | None = None) -> list[Loaded]:
+    owners = with_ids.owners()  # who we are in there says less
+
     def bring() -> list[Loaded]:
         with layout.opened(made.place) as source:
-            return Store(place).load(source, name, owners=with_ids.owners())
+            return Store(place).load(source, name, owners=owners)
 
     return with_ids.call(bring)
 
@@ -539,9 +541,10 @@ def test_a_store_is_an_oci_layout_itself(
 ) -> None:
     made.image("tool:1", [BASE, ABOVE])
     load(made, place)
+    owners = with_ids.owners()
     with layout.opened(place) as source:
         loaded = with_ids.call(
-            lambda: Store(tmp_path / "other").load(source, owners=with_ids.owners())
+            lambda: Store(tmp_path / "other").load(source, owners=owners)
         )
 
     assert [one.image.familiar for one in loaded] == ["tool:1"]
@@ -566,13 +569,14 @@ def test_the_store_is_where_xdg_data_home_says() -> None:
 def test_progress_is_told_in_bytes_up_to_all_of_them(made: Layout, place: Path) -> None:
     made.image("tool:1", [BASE, many_files(5)])
     told: list[tuple[int, int]] = []
+    owners = with_ids.owners()
 
     def bring() -> list[tuple[int, int]]:
         with layout.opened(made.place) as source:
             Store(place).load(
                 source,
                 progress=lambda *both: told.append(both),
-                owners=with_ids.owners(),
+                owners=owners,
             )
         return told
 
