@@ -48,7 +48,7 @@ def load(made: Layout, place: Path, name: str | None = None) -> list[Loaded]:
     owners = with_ids.owners()  # who we are in there says less
 
     def bring() -> list[Loaded]:
-        with layout.opened(made.place) as source:
+        with layout.opened(str(made.place)) as source:
             return Store(place).load(source, name, owners=owners)
 
     return with_ids.call(bring)
@@ -417,6 +417,9 @@ def test_a_kill_at_any_moment_leaves_what_works(tmp_path: Path) -> None:
     made.image("base:1", [BASE])
     made.image("big:1", [BASE, many_files(3), many_files(4)])
     finish(start("load", made.place, "base:1", data=tmp_path))
+    began = time.monotonic()
+    finish(start("load", made.place, data=tmp_path / "other"))
+    took = time.monotonic() - began
     chance = random.Random(4)
     orders: list[tuple[str, ...]] = [
         ("load", str(made.place)),
@@ -426,7 +429,7 @@ def test_a_kill_at_any_moment_leaves_what_works(tmp_path: Path) -> None:
     ]
     for number in range(KILLS):
         process = start(*orders[number % len(orders)], data=tmp_path)
-        time.sleep(chance.uniform(0, 0.6 * SLOWNESS))
+        time.sleep(chance.uniform(0.2, 1.0) * took)
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
         # Whoever reads meanwhile sees whole images, and only such.
@@ -542,7 +545,7 @@ def test_a_store_is_an_oci_layout_itself(
     made.image("tool:1", [BASE, ABOVE])
     load(made, place)
     owners = with_ids.owners()
-    with layout.opened(place) as source:
+    with layout.opened(str(place)) as source:
         loaded = with_ids.call(
             lambda: Store(tmp_path / "other").load(source, owners=owners)
         )
@@ -572,7 +575,7 @@ def test_progress_is_told_in_bytes_up_to_all_of_them(made: Layout, place: Path) 
     owners = with_ids.owners()
 
     def bring() -> list[tuple[int, int]]:
-        with layout.opened(made.place) as source:
+        with layout.opened(str(made.place)) as source:
             Store(place).load(
                 source,
                 progress=lambda *both: told.append(both),
