@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -551,6 +552,26 @@ def test_a_store_is_an_oci_layout_itself(
         )
 
     assert [one.image.familiar for one in loaded] == ["tool:1"]
+
+
+@pytest.mark.skipif(not shutil.which("skopeo"), reason="needs skopeo")
+def test_skopeo_reads_a_store(made: Layout, place: Path, tmp_path: Path) -> None:
+    made.image("tool:1", [BASE, ABOVE], Cmd=["sh"])
+    load(made, place)
+    name = f"oci:{place}:docker.io/library/tool:1"
+    copied = Layout(tmp_path / "copied")
+    command = [
+        "skopeo",
+        "--insecure-policy",
+        "copy",
+        name,
+        f"oci:{copied.place}:tool:1",
+    ]
+    subprocess.run(command, check=True, capture_output=True)
+    before = Store(place).find("tool:1")
+    load(copied, tmp_path / "again")
+
+    assert Store(tmp_path / "again").find("tool:1").manifest == before.manifest
 
 
 def test_a_store_that_others_could_change_is_not_used(tmp_path: Path) -> None:
