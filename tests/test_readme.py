@@ -21,9 +21,11 @@ from pathlib import Path
 import pytest
 
 from cfslib.cli import options
+from cfslib.images import host_tools
 from cfslib.isolation import limits
 from cfslib.isolation.cgroups.hierarchies import CannotLimit
 from tests.conftest import needs_namespaces
+from tests.images.handmade import Layout, layer, packed
 from tests.isolation.network.host import Host, host, python_rootfs
 
 __all__ = ["host", "python_rootfs"]  # fixtures
@@ -83,6 +85,23 @@ def _pattern_of_line(line: str) -> str:
     return ".*".join(pieces).replace("pts/0", r"(?:pts/0|\?)") + r"\n"
 
 
+@pytest.fixture(scope="session")
+def image(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Return an archive of an OCI layout, with the image that somebody gave us."""
+    place = tmp_path_factory.mktemp("image")
+    host_tools.build(place / "root", ["sh", "cat", "pwd"])
+    layers = [packed(place / "root"), layer({"srv/note": b"kept in a layer\n"})]
+    steps = ["ADD rootfs.tar /", "COPY note /srv/note"]
+    Layout(place / "layout").image(
+        "tool:1",
+        layers,
+        steps=steps,
+        Cmd=["sh", "-c", "echo Hello from an image, in $PWD"],
+        WorkingDir="/srv",
+    )
+    return packed(place / "layout")
+
+
 @pytest.fixture
 def shell(tmp_path: Path) -> Generator[dict[str, str]]:
     """Yield an environment in which `cfs` is the one of this checkout."""
@@ -105,6 +124,7 @@ def shell(tmp_path: Path) -> Generator[dict[str, str]]:
 def test_a_transcript_is_real(
     block: Block,
     shell: dict[str, str],
+    image: bytes,
     tmp_path: Path,
     request: pytest.FixtureRequest,
 ) -> None:
@@ -114,6 +134,7 @@ def test_a_transcript_is_real(
             pytest.skip(f"needs {' '.join(missing)}")
         a_host: Host = request.getfixturevalue("host")  # not the machine's network
         begin = a_host.enter()
+    (tmp_path / "here/tool.tar").write_bytes(image)
     for command, expected in steps(block.text):
         done = subprocess.run(
             [*begin, "sh", "-c", f"cd {tmp_path}/here; {command}"],

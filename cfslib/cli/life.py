@@ -5,6 +5,10 @@ import _signal
 from cfslib.cli.limits import is_digits
 from cfslib.cli.parser import Option, Usage
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cfslib.cli.parser import Values
+
 
 def options() -> "tuple[Option, ...]":
     """Return the options that say how long it lives, and who may know of it."""
@@ -17,10 +21,17 @@ def options() -> "tuple[Option, ...]":
             help="what `cfs ps` and others call it (default with -d: two words)"),
         Option("--rm",
             help="forget it when it has ended; without -d or --name that is so anyway"),
-        Option("--stop-signal", "", "SIGNAL", signal, default="TERM",
-            help="what `cfs stop` sends, by name or number (default: TERM)"),
+        Option("--stop-signal", "", "SIGNAL", signal,
+            help="what `cfs stop` sends, by name or number (default: TERM, or what the"
+            " image says)"),
     )
     # fmt: on
+
+
+def parts(typed: "Values") -> "dict[str, int]":
+    """Return the parts of a `Spec` that were typed; an image may say the others."""
+    number = typed["--stop-signal"]
+    return {} if number is None else {"stop_signal": number}
 
 
 def signal(text: str) -> int:

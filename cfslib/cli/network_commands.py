@@ -3,7 +3,8 @@
 import json
 from collections.abc import Sequence
 
-from cfslib.cli import network
+from cfslib.cli.network import KNOWN
+from cfslib.cli.network import name as checked
 from cfslib.cli.parser import Command, Option, parse
 from cfslib.isolation.network import bridge, joined
 from cfslib.isolation.network.addresses import Net
@@ -58,8 +59,8 @@ _INSPECT = Command(
 def create(line: Sequence[str]) -> int:
     """`cfs network create NAME`: make a network, and say its name."""
     typed, (name,) = parse(_CREATE, line)
-    network.name(name)
-    if name in network.KNOWN:
+    checked(name)
+    if name in KNOWN:
         raise _CREATE.wrong(f"NAME: {name} is there already")
     _refuse_users()
     bridge.create(name, _subnet(typed["--subnet"]) if typed["--subnet"] else None)

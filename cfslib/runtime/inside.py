@@ -50,7 +50,8 @@ def become(spec: "Spec", kinds: Namespace, channel: "Channel") -> int:
     trees = do(volumes.detached, spec.volumes)
     # There is a file to write, and of a root that is not ours /etc is not ours either.
     ours = ("etc",) if has_names and Namespace.USER in kinds else ()
-    do(rootfs.layer, root, PLACE, spec.layer_max, ours)
+    as_root = bool(spec.image)
+    do(rootfs.layer, root, PLACE, spec.layer_max, ours=ours, as_root=as_root)
     # A user namespace may mount /proc and bind devices only while it sees the host's.
     do(mounts.proc, f"{PLACE}/proc")
     do(mounts.sys, f"{PLACE}/sys")
@@ -68,6 +69,8 @@ def become(spec: "Spec", kinds: Namespace, channel: "Channel") -> int:
         do(devices.allow_no_others)
     # From here on, no file decides what the container may do: others may change it.
     do(volumes.attach, trees, spec.volumes)
+    if spec.image:
+        do(volumes.make_place, spec.workdir)
     if spec.read_only:  # after the last directory was made in it
         do(mounts.make_read_only, "/", mounts.MountFlag.NODEV)
     user = users.look_up(spec.user, spec.groups)

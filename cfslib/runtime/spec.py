@@ -88,6 +88,8 @@ class Spec(Record):
         terminal: bool = False,  # a pty of its own, joined to our terminal
         interactive: bool = False,  # without one, it still gets what is typed into ours
         stop_signal: int = signal.SIGTERM,  # what asks the command to end
+        image: str = "",  # the name of what `rootfs` is the tree of
+        many_owners: bool = False,  # its files belong to more users than us
         leave_out: "Collection[str]" = (),  # steps not to take, to see what comes of it
     ) -> None:
         self.argv = _each("argv", argv, str, 'a list such as ["hostname"]')
@@ -112,6 +114,8 @@ class Spec(Record):
         self.layer_max = _one("layer_max", layer_max, int, "a number of bytes")
         self.terminal, self.interactive = terminal, interactive
         self.stop_signal = int(_one("stop_signal", stop_signal, int, "a number"))
+        self.image = _one("image", image, str, 'a name such as "busybox:1"')
+        self.many_owners = many_owners
         self.leave_out = _set("leave_out", leave_out, str, 'a set such as {"pivot"}')
 
     def environment(self, term: str = "dumb", home: str = "/root") -> "dict[str, str]":

@@ -137,6 +137,8 @@ EVERYTHING = Spec(
     terminal=True,
     interactive=True,
     stop_signal=3,
+    image="busybox:1",
+    many_owners=True,
     leave_out={"pivot", "keep_private"},
 )
 
