@@ -17,7 +17,7 @@ pytestmark = [
     pytest.mark.long,
     pytest.mark.alone("its time is compared with that of others"),
 ]
-FILES, SIZE, LAYERS = 4000, 22_500, 4  # a fifth of an image of 450 MB and 20,000 files
+FILES, SIZE, LAYERS = 2000, 22_500, 4  # a tenth of 450 MB and 20,000 files
 MEMORY = 64 << 10  # KB
 UNPACK = ("-m", "tests.images.unpacking")
 
