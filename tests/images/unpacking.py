@@ -1,13 +1,13 @@
 """Unpack an image, as a program too: then it prints its peak of memory, in KB."""
 
 import os
-import resource
 import sys
 from pathlib import Path
 
 from cfslib.images import compression, descriptor, documents, layers, layout
 from cfslib.images.layout import Source
 from cfslib.images.tar_index import readable
+from cfslib.kernel import procfs
 
 
 def unpack(source: Source, tree: Path, *, owners: str = "") -> str:
@@ -45,4 +45,5 @@ def unpack_at(path: Path, tree: Path, **options: str) -> str:
 
 if __name__ == "__main__":
     unpack_at(Path(sys.argv[1]), Path(sys.argv[2]))
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    # Not getrusage(2): what it says of a child begins with the size of its parent.
+    print(procfs.status("self")["VmHWM"].split()[0])
