@@ -42,14 +42,48 @@ images: where the files at / come from
     search        where programs of this machine are looked for
     elf           what a program file says about itself
     below         write below a directory, and nowhere else
+    progress      how far long work has come, on one line of a terminal
     host_tools    a rootfs made of this machine's own programs
     needs         what a program needs to run, and whether a rootfs has it
     inventory     what is in a rootfs, and what programs will look for in vain
-    progress      how far long work has come, on one line of a terminal
     ours          files that nobody else could have made, in directories of ours alone
     notes         which build a search path leads to, and what that build came from
     builds        fill the cache with what containers need next
     cache         the rootfs that `cfs run` uses when none is named
+    headers       the blocks of 512 bytes that say what follows in a tar archive
+    pax           what a header has no room for, as lines of text before it
+    sparse        files with holes, of which an archive has what lies between them
+    contents      the bytes of an archive, in the order in which a stream brings them
+    entry         what an archive says about one file
+    writer        files one after another, as an archive
+    tar           the files of an archive one after another, as a stream brings them
+    read_ahead    read a stream in a thread, while what it brought is being used
+    compression   what is in a blob, whatever it was packed with, and what its hash is
+    recorded      the owners of files where we can have but one, as an attribute
+    metadata      give a file the owner, attributes, mode and times an archive names
+    removal       remove what is in a directory, also what we closed to ourselves
+    copies        a tree like another one, which has its files in common with it
+    merged        where a name of a layer leads in the tree below it
+    files         make what the entries of a layer stand for
+    layers        put an archive on top of a tree, as an image means it
+    diff          what was changed in an overlay, as a layer
+    documents     JSON that came from elsewhere, bounded before it is parsed
+    descriptor    what names a blob: what it is, its digest, how long it is
+    tar_index     where in an archive its files are, to read each by its name
+    docker_archive  the archives that `docker save` writes
+    layout_writer   write images so that other tools can read them
+    layout        images as other tools leave them, in a directory or in one file
+    reference     the name of an image, as people type it and in full
+    picked        what a container needs to know of an image
+    config        what an image says of itself: how to run it, and how it was made
+    manifests     what an image is made of, each part by its hash
+    choice        which images of an archive are meant, and what they are called
+    locks         who waits for whom in a store of images
+    blobs         files that are named by the hash of what is in them
+    trees         the root filesystem of an image, its layers merged
+    names         which images there are, each under the names that people gave it
+    loading       bring an image into a store, part by part, and merge its layers
+    store         the images of a user: what they are made of, what they are called
 
 children: a fresh process to try things in
 
@@ -131,8 +165,12 @@ cli: the `cfs` command
     limits        the options of `cfs run` that say how much of the machine it may use
     rights        those that say what the command may do
     values        what may stand after the others, and what it means
+    from_image    what an image says of how to run it, and what is typed in its place
     options       what was typed after `cfs run`, as a `Spec`
     manual        what `--help` prints
+    with_ids      do something as who may give files to other users
+    image_tables  what `cfs image` prints of images
+    image_commands  `cfs image`: bring images here, look at them, take them away
     commands      those of `cfs` besides `run`
     failures      what `cfs` says if something goes wrong
     entry         where `cfs` begins

@@ -33,7 +33,8 @@ positional arguments:
     ns        show the namespaces of a process
     workshop  open the notebooks in JupyterLab, as a copy of your own
     check     run the checks of notebooks
-    rootfs    make a root filesystem""",
+    rootfs    make a root filesystem
+    image     bring images here, look at them, and take them away""",
 )
 _ROOTFS = Command(
     "cfs rootfs",
@@ -92,6 +93,7 @@ def execute(line: Sequence[str]) -> int:
         "workshop": open_workshop,
         "check": check,
         "rootfs": lambda rest: _execute(_ROOTFS, {"build": build_rootfs}, rest),
+        "image": manage_images,
     }
     return _execute(_CFS, named, line)
 
@@ -214,6 +216,13 @@ def _say_what_is_missing(programs: "Sequence[Path]", root: "Path") -> bool:
 
 def _warn(cause: str, advice: str) -> None:
     print(f"cfs: {cause}\n  Hint: {advice}", file=sys.stderr)
+
+
+def manage_images(line: Sequence[str]) -> int:
+    """`cfs image ACTION`: bring images here, look at them, and take them away."""
+    from cfslib.cli import image_commands
+
+    return _execute(image_commands.IMAGE, image_commands.ACTIONS, line)
 
 
 def open_workshop(line: Sequence[str]) -> int:

@@ -46,7 +46,11 @@ def check(root: "str | Path") -> None:
 
 
 def layer(
-    root: "str | Path", place: "str | Path | None" = None, size: int = LAYER
+    root: "str | Path",
+    place: "str | Path | None" = None,
+    size: int = LAYER,
+    *,
+    as_root: bool = False,  # what is seen at / has the owner and the mode of `root`
 ) -> None:
     """Show `root` at `place`, under a layer in memory, in our mount namespace.
 
@@ -63,6 +67,8 @@ def layer(
     syscalls.chdir(place)
     syscalls.mkdir("work")
     syscalls.mkdir("upper")
+    if as_root:  # else they are ours, because an overlay takes them from above
+        _make_alike(below, "upper")
     for name in MOUNT_POINTS:  # which cover what has this name in `root`, a link or so
         syscalls.mkdir(f"upper/{name}")
     layers = f"lowerdir=/proc/self/fd/{below},upperdir=upper,workdir=work"
@@ -71,6 +77,15 @@ def layer(
         layers += ",userxattr"
     syscalls.mount("overlay", place, "overlay", MountFlag.NODEV, layers)
     syscalls.close(below)
+
+
+def _make_alike(root: int, directory: str) -> None:
+    status = posix.fstat(root)
+    try:
+        posix.chown(directory, status.st_uid, status.st_gid)
+    except OSError:
+        pass  # who it belongs to has no number in here
+    posix.chmod(directory, status.st_mode & 0o7777)
 
 
 def pivot(root: "str | Path") -> None:

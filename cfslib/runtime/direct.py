@@ -62,11 +62,11 @@ def rootfs_for(spec: "Spec", environ: "Mapping[bytes, bytes]") -> "InUse":
     """Return the rootfs of a container; raise an `OSError` if it cannot be one."""
     from cfslib.images.cache import InUse  # here, because PID 1 needs none of it
 
-    if spec.rootfs:
+    if spec.rootfs and not spec.image:  # of which nobody could put in anything
         from cfslib.isolation import rootfs  # here, because most name none
 
         rootfs.check(spec.rootfs)
-    return InUse(spec.rootfs, environ)
+    return InUse(spec.rootfs, environ, of_image=bool(spec.image))
 
 
 def term_in(environ: "Mapping[bytes, bytes]") -> str:

@@ -46,7 +46,7 @@ def become(spec: "Spec", kinds: Namespace, channel: "Channel") -> int:
     do(mounts.keep_private)  # before any mount, or the host sees it
     do(syscalls.sethostname, spec.hostname)
     trees = do(volumes.detached, spec.volumes)
-    do(rootfs.layer, root, PLACE, spec.layer_max)
+    do(rootfs.layer, root, PLACE, spec.layer_max, as_root=bool(spec.image))
     # A user namespace may mount /proc and bind devices only while it sees the host's.
     do(mounts.proc, f"{PLACE}/proc")
     do(mounts.sys, f"{PLACE}/sys")
@@ -62,6 +62,8 @@ def become(spec: "Spec", kinds: Namespace, channel: "Channel") -> int:
         do(devices.allow_no_others)
     # From here on, no file decides what the container may do: others may change it.
     do(volumes.attach, trees, spec.volumes)
+    if spec.image:
+        do(volumes.make_place, spec.workdir)
     if spec.read_only:  # after the last directory was made in it
         do(mounts.make_read_only, "/", mounts.MountFlag.NODEV)
     user = users.look_up(spec.user, spec.groups)

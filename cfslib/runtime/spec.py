@@ -82,6 +82,9 @@ class Spec(Record):
         layer_max: int = LAYER,  # bytes of files that are written, and in memory
         terminal: bool = False,  # a pty of its own, joined to our terminal
         interactive: bool = False,  # without one, it still gets what is typed into ours
+        image: str = "",  # the name of what `rootfs` is the tree of
+        many_owners: bool = False,  # its files belong to more users than us
+        stop_signal: str = "",  # what asks it to end, by name or number; "": SIGTERM
         leave_out: "Collection[str]" = (),  # steps not to take, to see what comes of it
     ) -> None:
         self.argv = _each("argv", argv, str, 'a list such as ["hostname"]')
@@ -101,6 +104,8 @@ class Spec(Record):
         self.filter_flags = _one("filter_flags", filter_flags, int, "a number")
         self.layer_max = _one("layer_max", layer_max, int, "a number of bytes")
         self.terminal, self.interactive = terminal, interactive
+        self.image = _one("image", image, str, 'a name such as "busybox:1"')
+        self.many_owners, self.stop_signal = many_owners, stop_signal
         self.leave_out = _set("leave_out", leave_out, str, 'a set such as {"pivot"}')
 
     def environment(self, term: str = "dumb", home: str = "/root") -> "dict[str, str]":

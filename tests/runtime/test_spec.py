@@ -132,6 +132,9 @@ EVERYTHING = Spec(
     layer_max=1 << 20,
     terminal=True,
     interactive=True,
+    image="busybox:1",
+    many_owners=True,
+    stop_signal="SIGQUIT",
     leave_out={"pivot", "keep_private"},
 )
 
