@@ -35,6 +35,7 @@ from cfslib.images.manifests import Manifest
 from cfslib.images.names import Names
 from cfslib.images.picked import Picked
 from cfslib.images.progress import Progress, unseen
+from cfslib.images.repacked import Repacked
 from cfslib.images.trees import Trees
 
 _PATIENCE = 10.0  # seconds to wait for who brings an image
@@ -63,6 +64,7 @@ class Store:
         self.blobs = Blobs(f"{self.directory}/blobs/sha256")
         self.trees = Trees(f"{self.directory}/trees")
         self.names = Names(self.directory)
+        self.repacked = Repacked(f"{self.directory}/repacked")
 
     def find(self, name: str) -> Picked:
         """Return the image that a name, or the beginning of an id, stands for."""
@@ -120,7 +122,8 @@ class Store:
     ) -> Loaded:
         """Take in one image; of a list, the one for this machine.
 
-        If it cannot be, the store is as it was.
+        If it cannot be, the store is as it was; but what a far source has brought
+        before it was interrupted stays, until the image is brought again or `prune`.
         """
         called = reference.parse(name)
         ours.make(self.directory)
@@ -129,9 +132,10 @@ class Store:
             with locks.held(self.directory, shared=True):
                 loaded = load.run(what, called)
                 self.names.give(called, loaded.image)
-        except BaseException:
-            with suppress(OSError):  # somebody else works here: `prune` will do it
-                self._clear(set(load.added), patience=0)
+        except BaseException as error:
+            if not load.goes_on(error):
+                with suppress(OSError):  # somebody else works here: `prune` will do it
+                    self._clear(set(load.added), patience=0)
             raise
         return loaded
 
@@ -187,6 +191,8 @@ class Store:
                 self.trees.clear_parts()
                 self.names.clear_parts()
             needed = {part for image in self.names for part in self._parts(image)}
+            if parts is None:
+                self.repacked.clear(needed)
             gone = {*self.blobs, *self.trees} - needed
             gone = gone if parts is None else gone & parts
             blobs = [one for one in gone if one.startswith("sha256:")]
