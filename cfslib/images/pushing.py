@@ -54,6 +54,7 @@ class _Push:
         self._progress = progress
         self._done = self._total = 0
         self._pushed = Pushed("")
+        self._there: set[str] = set()  # blobs
 
     def run(self) -> Pushed:
         data = self._store.blobs.read(self._image.manifest, documents.LIMIT)
@@ -101,7 +102,8 @@ class _Push:
 
     def _is_there(self, what: Descriptor) -> bool:
         """Say if the repository has a blob, or can have it from another one."""
-        if self._registry.has(what.digest) is not None:
+        if what.digest in self._there or self._registry.has(what.digest) is not None:
+            self._there.add(what.digest)
             return True
         for other in _other_repositories(self._store, what.digest, self._where):
             if self._registry.mount(what.digest, other):
