@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     from cfslib.images.loading import Loaded
 
 _EPILOG = """\
-A name without a registry is one of Docker Hub's.  Names and passwords are those that
-`docker login` wrote to ~/.docker/config.json; REGISTRY_AUTH_FILE names another file.
-TLS is verified, SSL_CERT_FILE may name certificates to trust; without TLS we speak to
-registries of this machine alone, such as localhost:5000."""
+A name without a registry is one of Docker Hub's.  Names and passwords are those
+that `docker login` wrote to ~/.docker/config.json; REGISTRY_AUTH_FILE names
+another file.  TLS is verified, and SSL_CERT_FILE may name what to trust;
+without TLS we speak to registries of this machine alone, as localhost:5000."""
 _PULL = Command(
     "cfs image pull",
     "[-h] REF",

@@ -17,9 +17,9 @@ from cfslib.images.reference import HUB, Reference
 from cfslib.images.web import Refused, Web, shown
 
 _TOKEN = 1 << 20  # bytes of an answer with a token
-# A scheme, or a parameter of the one before it.
+# A scheme, or a parameter of the one before it; no text takes long to search.
 _PIECE = re.compile(
-    r'[\s,]*([A-Za-z0-9._~+/-]+)(\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*)))?', re.ASCII
+    r'([A-Za-z0-9._~+/-]+)(\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*)))?', re.ASCII
 )
 
 

@@ -20,6 +20,7 @@ from cfslib.images import pulling, web
 from cfslib.images.blobs import CutOff
 from cfslib.images.compression import BadDigest
 from cfslib.images.documents import BadDocument
+from cfslib.images.reference import Reference
 from cfslib.images.store import Store
 from cfslib.images.web import Refused
 from tests.conftest import needs_user_namespaces, wait_until
@@ -395,7 +396,7 @@ def test_a_token_that_is_none_is_one_line(
 
 def test_a_blob_can_be_sought_in(registry: tuple[Registry, Server]) -> None:
     registry[0].instead[LAYER_PATH] = broken_after(len(DATA), ranges=True)
-    source = pulling.Remote(pulling.Reference(registry[1].address, "tool", "1"))
+    source = pulling.Remote(Reference(registry[1].address, "tool", "1"))
 
     with source.blob(LAYER_PATH) as blob:
         assert blob.seekable()
