@@ -89,6 +89,7 @@ images: where the files at / come from
     trees         the root filesystem of an image, its layers merged
     names         which images there are, each under the names that people gave it
     loading       bring an image into a store, part by part, and merge its layers
+    clearing      take away what no image needs, and nothing that one does
     store         the images of a user: what they are made of, what they are called
     pushing       bring an image from a store to a registry, without what is there
 

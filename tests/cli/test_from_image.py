@@ -38,7 +38,7 @@ def image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None
         owners = with_ids.owners()
 
         def bring() -> None:
-            with layout.opened(made.place) as source:
+            with layout.opened(str(made.place)) as source:
                 Store().load(source, owners=owners)
 
         with_ids.call(bring)

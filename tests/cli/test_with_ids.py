@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -53,7 +54,6 @@ def at_home(func: Callable[[], T], tmp_path: Path, *, owned: bool) -> T:
 
 def load() -> str:
     """Load the image; return whose the owners are."""
-
     owners = with_ids.owners()
 
     def bring() -> str:
@@ -139,7 +139,7 @@ def test_a_directory_that_is_closed_to_its_owner_comes_and_goes(
         there = Store()
         for name in ("closed:1", "more:1"):
             image = there.find(name)
-            assert with_ids.call(lambda image=image: there.remove(image))
+            assert with_ids.call(partial(there.remove, image))
         return os.listdir(there.trees._directory)
 
     assert at_home(func, tmp_path, owned=False) == []
