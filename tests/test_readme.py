@@ -14,6 +14,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,8 +23,10 @@ import pytest
 from cfslib.images import host_tools
 from tests.conftest import needs_namespaces
 from tests.images.handmade import Layout, layer, packed
+from tests.images.registries import running
 
 TOP = Path(__file__).parent.parent
+REGISTRY = "localhost:5000"  # in README.md; here it has another port
 README = (TOP / "README.md").read_text()
 
 
@@ -108,13 +111,29 @@ def shell(tmp_path: Path) -> dict[str, str]:
     return {**os.environ, "PATH": path, "PYTHONPATH": str(TOP)}
 
 
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Return the address of a registry that runs here."""
+    if not shutil.which("docker-registry"):
+        pytest.skip("needs docker-registry")
+    with running(tmp_path_factory.mktemp("registry")) as started:
+        yield started.address.replace("127.0.0.1", "localhost")
+
+
 @needs_namespaces
 @pytest.mark.parametrize("block", blocks("console"), ids=str)
 def test_a_transcript_is_real(
-    block: Block, shell: dict[str, str], image: bytes, tmp_path: Path
+    block: Block,
+    shell: dict[str, str],
+    image: bytes,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
 ) -> None:
     (tmp_path / "here/tool.tar").write_bytes(image)
-    for command, expected in steps(block.text):
+    text = block.text
+    if REGISTRY in text:
+        text = text.replace(REGISTRY, request.getfixturevalue("registry"))
+    for command, expected in steps(text):
         done = subprocess.run(
             ["sh", "-c", command],
             env=shell,

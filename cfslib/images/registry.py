@@ -6,11 +6,11 @@ address by its digest, and some have one by a tag; every blob has one by its dig
     GET /v2/NAME/manifests/TAG      GET /v2/NAME/blobs/DIGEST
     PUT /v2/NAME/manifests/TAG      POST /v2/NAME/blobs/uploads/, then PUT what it says
 
-`urllib` was chosen over oras, a client on PyPI, after both were tried on the same
-registry.  That one returns nothing for an index, and no error either; it checks no
-digest, resumes nothing, waits for no Retry-After, and takes whatever size comes.  It
-brings requests and five packages more, and what is left of the work when it has done
-its part, to say what may be sent where, is most of these modules.
+`urllib` was chosen over oras, a client on PyPI, after both were tried with one registry.
+oras 0.2.43 answers an index with nothing, and without an error.  It takes a blob of any
+content and any length for the one it asked for, does not go on where a line was cut, and
+gives up on a registry that says when to come again.  It brings ten packages along; and
+who may be shown a password, and where a redirect may lead, would still be ours to say.
 """
 
 import time
