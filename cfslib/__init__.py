@@ -80,6 +80,7 @@ images: where the files at / come from
     choice        which images of an archive are meant, and what they are called
     locks         who waits for whom in a store of images
     blobs         files that are named by the hash of what is in them
+    urls          where a URL leads, and whether we go there
     web           ask a server over HTTP, and again if it is busy or the line is cut
     credentials   who we are at a registry, as `docker login` wrote it down
     challenges    what a registry asks of who comes to it, and how that is answered

@@ -14,7 +14,8 @@ from urllib.parse import urlencode, urlsplit
 from cfslib.images import credentials, documents
 from cfslib.images.credentials import Login
 from cfslib.images.reference import HUB, Reference
-from cfslib.images.web import Refused, Web, shown
+from cfslib.images.urls import Refused, shown
+from cfslib.images.web import Web
 
 _TOKEN = 1 << 20  # bytes of an answer with a token
 # A scheme, or a parameter of the one before it; no text takes long to search.

@@ -11,7 +11,8 @@ from cfslib.images.compression import BadDigest
 from cfslib.images.descriptor import Descriptor, Named
 from cfslib.images.reference import Reference
 from cfslib.images.registry import Registry, first_byte
-from cfslib.images.web import TRIES, Answer, Refused, pause
+from cfslib.images.urls import Refused
+from cfslib.images.web import TRIES, Answer, pause
 
 _A_LOT = 1 << 20  # bytes: after so many, the line is as good as new
 

@@ -19,7 +19,7 @@ from cfslib.images.progress import Progress, unseen
 from cfslib.images.reference import Reference, parse
 from cfslib.images.registry import Registry
 from cfslib.images.store import Store
-from cfslib.images.web import shown
+from cfslib.images.urls import shown
 
 _BLOCK = 1 << 18
 _MOUNTS = 4  # repositories that are asked for a blob

@@ -6,11 +6,11 @@ address by its digest, and some have one by a tag; every blob has one by its dig
     GET /v2/NAME/manifests/TAG      GET /v2/NAME/blobs/DIGEST
     PUT /v2/NAME/manifests/TAG      POST /v2/NAME/blobs/uploads/, then PUT what it says
 
-`urllib` was chosen over oras, a client on PyPI, after both were tried with one registry.
-oras 0.2.43 answers an index with nothing, and without an error.  It takes a blob of any
-content and any length for the one it asked for, does not go on where a line was cut, and
-gives up on a registry that says when to come again.  It brings ten packages along; and
-who may be shown a password, and where a redirect may lead, would still be ours to say.
+`urllib` was chosen over oras, a client on PyPI, after both were tried with the same
+registries.  oras 0.2.43 answers an index with nothing, and without an error.  It takes
+a blob of any content and any length for the one that it asked for, does not go on where
+a line was cut, and gives up on a registry that says when to come again.  It brings ten
+packages along; and whom to show a password would still be ours to say.
 """
 
 import time
@@ -22,20 +22,8 @@ from cfslib.images import descriptor, documents
 from cfslib.images.blobs import CutOff
 from cfslib.images.challenges import Door, refused
 from cfslib.images.reference import HUB, Reference
-from cfslib.images.web import (
-    TRIES,
-    Answer,
-    Body,
-    NoTls,
-    Refused,
-    Web,
-    again,
-    is_loopback,
-    joined,
-    origin,
-    pause,
-    shown,
-)
+from cfslib.images.urls import Refused, is_loopback, joined, origin, shown
+from cfslib.images.web import TRIES, Answer, Body, NoTls, Web, again, pause
 
 _HUB_HOST = f"registry-1.{HUB}"  # where Docker Hub's registry really is
 # Who does not say what can be read gets a manifest of the first kind, made for him.

@@ -1,14 +1,11 @@
 """web: ask a server over HTTP, and again if it is busy or the line is cut.
 
-TLS is verified; without TLS we speak to this machine alone, and only if the registry is
-one of this machine's, so that nobody else can send us there.  What lets us in at one
-server is not shown to another, wherever a redirect leads.  Whom to trust is OpenSSL's
-to say: SSL_CERT_FILE and SSL_CERT_DIR name certificates.
+What lets us in at one server is not shown to another, wherever a redirect leads.  TLS
+is verified; whom to trust is OpenSSL's to say: SSL_CERT_FILE and SSL_CERT_DIR name it.
 """
 
 import http.client
 import random
-import re
 import ssl
 import time
 import urllib.error
@@ -16,10 +13,11 @@ import urllib.request
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import SplitResult, urlsplit
 
-from cfslib.images import documents
+from cfslib.images import documents, urls
 from cfslib.images.blobs import CutOff
+from cfslib.images.urls import Refused, is_loopback, joined, shown
 
 TIMEOUT = 30.0  # seconds without a byte
 TRIES = 5
@@ -29,15 +27,9 @@ _BUSY = (429, 500, 502, 503, 504)
 _MOVED = (301, 302, 303, 307, 308)
 _CUTS = (ConnectionError, TimeoutError, ssl.SSLEOFError, http.client.HTTPException)
 _NO_CUTS = (ConnectionRefusedError, http.client.InvalidURL)
-_HOST = re.compile(r"(?:[a-zA-Z0-9._-]+|\[[0-9a-fA-F:.]+\])(?::[0-9]{1,5})?", re.ASCII)
 _AGENT = "cfs"
 
 Body = Callable[[], bytes | Iterable[bytes]]  # is called for each attempt
-Origin = tuple[str, str, int]  # scheme, host, port
-
-
-class Refused(OSError):
-    """A server said no, or is none that we speak with."""
 
 
 class NoTls(Refused):
@@ -112,10 +104,10 @@ class Web:
         secret: str = "",
     ) -> Answer:
         """Ask, and go where a server sends us, without what is for it alone."""
-        first = origin(self._checked(url))
+        first = urls.origin(self._checked(url))
         for _ in range(_REDIRECTS):
             asked = dict(headers)
-            if secret and origin(self._checked(url)) == first:
+            if secret and urls.origin(self._checked(url)) == first:
                 asked["Authorization"] = secret
             else:
                 secret = ""  # it does not come back either
@@ -130,22 +122,7 @@ class Web:
         raise Refused(f"{urlsplit(url).netloc} sends us on and on")
 
     def _checked(self, url: str) -> SplitResult:
-        """Return a URL in parts; raise `Refused` if we do not go there."""
-        try:
-            parts = urlsplit(url)
-            is_one = _HOST.fullmatch(parts.netloc) and (parts.port or 1) > 0
-        except ValueError:
-            is_one = False
-        if not is_one or parts.scheme not in ("http", "https"):
-            raise Refused(f"we do not go to {shown(url)}")
-        may_hear = self._is_local and is_loopback(parts.hostname or "")
-        if parts.scheme == "http" and not may_hear:
-            error = Refused(f"{parts.netloc} would have us speak without TLS")
-            error.add_note(
-                "Hint: that is for registries of this machine: localhost, 127.0.0.1."
-            )
-            raise error
-        return parts
+        return urls.checked(url, is_local=self._is_local)
 
     def _once(
         self, method: str, url: str, headers: Mapping[str, str], body: Body | None
@@ -195,33 +172,6 @@ def again(ask: Callable[[], Answer]) -> Answer:
 def pause(number: int) -> float:
     """Return how many seconds to wait after so many attempts; not all at once."""
     return _FIRST_PAUSE * (1 << number) * random.uniform(0.8, 1.2)
-
-
-def origin(parts: SplitResult) -> Origin:
-    """Return whom a URL leads to."""
-    usual = 443 if parts.scheme == "https" else 80
-    return parts.scheme, (parts.hostname or "").lower(), parts.port or usual
-
-
-def is_loopback(host: str) -> bool:
-    """Say if this is this machine, as it calls itself."""
-    numbers = host.split(".")
-    is_v4 = len(numbers) == 4 and all(one.isdecimal() for one in numbers)
-    return host in ("localhost", "::1") or (is_v4 and numbers[0] == "127")
-
-
-def joined(url: str, target: str) -> str:
-    """Return where a server sends us."""
-    try:
-        return urljoin(url, target)
-    except ValueError:
-        raise Refused(f"we do not go to {shown(target)}") from None
-
-
-def shown(text: str) -> str:
-    """Return what somebody else wrote, short and without signs that do something."""
-    plain = "".join(sign if sign.isprintable() else "?" for sign in text)
-    return plain if len(plain) <= 120 else f"{plain[:120]}..."
 
 
 def _asked_to_wait(answer: Answer, at_least: float) -> float:

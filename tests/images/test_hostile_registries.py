@@ -22,7 +22,7 @@ from cfslib.images.compression import BadDigest
 from cfslib.images.documents import BadDocument
 from cfslib.images.reference import Reference
 from cfslib.images.store import Store
-from cfslib.images.web import Refused
+from cfslib.images.urls import Refused
 from tests.conftest import needs_user_namespaces, wait_until
 from tests.images.handmade import CONFIG, LAYER, MANIFEST, digest, layer
 from tests.images.registries import Handler, Server, pull, serving

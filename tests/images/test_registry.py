@@ -20,7 +20,7 @@ from cfslib.images.blobs import CutOff
 from cfslib.images.reference import parse
 from cfslib.images.registry import Registry
 from cfslib.images.store import Store
-from cfslib.images.web import Refused
+from cfslib.images.urls import Refused
 from tests.conftest import needs_root, needs_user_namespaces
 from tests.images import registries
 from tests.images.handmade import HERE, Layout, digest, layer
