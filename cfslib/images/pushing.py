@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, Any
 
-from cfslib.images import documents, repacked
+from cfslib.images import documents, locks, repacked
 from cfslib.images.compression import BadDigest
 from cfslib.images.descriptor import Descriptor
 from cfslib.images.manifests import Manifest
@@ -40,7 +40,8 @@ def push(
     """Bring an image to a registry, under a tag there."""
     if where.digest or not where.tag:
         raise ValueError(f"{where.familiar}: an image is pushed under a tag")
-    return _Push(store, image, where, progress).run()
+    with locks.held(store.directory, shared=True):  # nobody clears it away meanwhile
+        return _Push(store, image, where, progress).run()
 
 
 class _Push:

@@ -315,8 +315,9 @@ def test_what_a_cut_line_brought_is_kept_and_prune_clears_it(
     assert not list((place / "blobs/sha256").iterdir())
 
 
-def test_ctrl_c_leaves_what_was_fetched(
-    registry: tuple[Registry, Server], tmp_path: Path
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL], ids=["^C", "kill"])
+def test_ctrl_c_or_a_kill_leaves_what_was_fetched(
+    sent: signal.Signals, registry: tuple[Registry, Server], tmp_path: Path
 ) -> None:
     def slow(request: Handler) -> None:
         request.say(200, DATA[: 2 << 20], Content_Length=len(DATA))
@@ -333,9 +334,9 @@ def test_ctrl_c_leaves_what_was_fetched(
     assert wait_until(
         lambda: any(x.stat().st_size >= 2 << 20 for x in tmp_path.rglob("*.part"))
     )
-    os.killpg(started.pid, signal.SIGINT)
+    os.killpg(started.pid, sent)
     assert started.communicate()[1] == b""
-    assert started.returncode == 130
+    assert started.returncode == (130 if sent == signal.SIGINT else -sent)
     del answers.instead[LAYER_PATH]
     answers.instead[LAYER_PATH] = broken_after(len(DATA), ranges=True)
 

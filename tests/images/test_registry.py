@@ -509,3 +509,20 @@ def test_a_push_whose_line_is_cut_begins_again(
     name = f"{registry.address}/{repository}:1"
     assert push("tool:1", place, name).sent
     assert not cuts
+
+
+def test_what_is_pushed_is_not_cleared_away_meanwhile(
+    registry: Running, repository: str, place: Path
+) -> None:
+    cleared: list[object] = []
+
+    def clear(*_: int) -> None:
+        if not cleared:
+            there = Store(place)
+            image = there.find("tool:1")
+            cleared.append(with_ids.call(lambda: there.remove(image)) or "later")
+
+    name = f"{registry.address}/{repository}:1"
+    assert push("tool:1", place, name, progress=clear).sent
+    assert cleared == ["later"]
+    assert with_ids.call(Store(place).prune).blobs
