@@ -1,16 +1,11 @@
 """Other tools for images, each with a store of its own that is gone afterwards."""
 
-import os
 import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 
 import pytest
-
-from cfslib.images import compression, descriptor, documents, layers, layout
-from cfslib.images.layout import Source
-from cfslib.images.tar_index import readable
 
 
 def needs(*tools: str) -> pytest.MarkDecorator:
@@ -45,36 +40,3 @@ class Engine:
     def __call__(self, *argv: str | Path) -> str:
         """Have the engine do something, and return what it prints."""
         return call(*self._call, *argv)
-
-
-def unpack(source: Source, tree: Path, *, owners: str = "") -> str:
-    """Put the first image of a source on a tree, and return its name."""
-    owners = owners or ("recorded" if os.geteuid() else "real")
-    tree.mkdir()
-    named = source.manifests()[0]
-    config, *blobs = descriptor.blobs(_document(source, named.descriptor.digest), "")
-    diff_ids = _document(source, config.digest)["rootfs"]["diff_ids"]
-    for blob, diff_id in zip(blobs, diff_ids, strict=True):
-        with source.blob(blob.digest) as file:
-            packed = compression.Hashed(readable(file))
-            with compression.opened(packed) as stream:
-                plain = compression.Hashed(stream)
-                layers.apply(plain, str(tree), owners=owners)
-            plain.check(diff_id)
-            packed.check(blob.digest)
-    return named.name or ""
-
-
-def _document(source: Source, digest: str) -> dict[str, dict[str, list[str]]]:
-    with source.blob(digest) as file:
-        hashed = compression.Hashed(readable(file))
-        data = documents.read(hashed, digest)
-    hashed.check(digest)
-    found: dict[str, dict[str, list[str]]] = documents.parsed(data, digest)
-    return found
-
-
-def unpack_at(path: Path, tree: Path, **options: str) -> str:
-    """Do the same with what lies at a path."""
-    with layout.opened(str(path)) as source:
-        return unpack(source, tree, **options)

@@ -16,9 +16,9 @@ from cfslib.images.compression import BadDigest
 from cfslib.images.documents import BadDocument
 from cfslib.images.headers import BadArchive
 from cfslib.images.tar_index import TarIndex
-from tests.images.peers import unpack_at
 from tests.images.trees import archive, file, hard_link, names, symlink
 from tests.images.trees import layout as layout_of
+from tests.images.unpacking import unpack_at
 
 BASE, TOP = archive(file("a", b"1")), archive(file("b", b"2"))
 

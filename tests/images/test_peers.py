@@ -8,7 +8,7 @@ import pytest
 from cfslib.images import layout
 from cfslib.images.tar import Entry, Kind
 from tests.conftest import ROOT, needs_root
-from tests.images.peers import Engine, call, needs, unpack_at
+from tests.images.peers import Engine, call, needs
 from tests.images.trees import (
     archive,
     differences,
@@ -20,6 +20,7 @@ from tests.images.trees import (
     whiteout,
 )
 from tests.images.trees import layout as layout_of
+from tests.images.unpacking import unpack_at
 
 TIME = 1_600_000_000_123_456_789
 OWNER = {"uid": 1000, "gid": 50} if ROOT else {}

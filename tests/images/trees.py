@@ -131,7 +131,7 @@ def layout(
 
     kind = "application/vnd.oci.image"
     parts = [
-        put(gzip.compress(each, mtime=0), f"{kind}.layer.v1.tar+gzip")
+        put(gzip.compress(each, 1, mtime=0), f"{kind}.layer.v1.tar+gzip")
         if packed
         else put(each, f"{kind}.layer.v1.tar")
         for each in archives
