@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,15 @@ from cfslib.images.reference import Reference
 from cfslib.images.store import Store
 from cfslib.images.urls import Refused
 from tests.conftest import needs_user_namespaces, wait_until
+from tests.images import registries
 from tests.images.handmade import CONFIG, LAYER, MANIFEST, digest, layer
-from tests.images.registries import Handler, Server, pull, serving
+from tests.images.registries import Handler, Server, serving
 
 PLAIN = layer({"./": b"", "x": os.urandom(3 << 20)})
 DATA = gzip.compress(PLAIN, 1, mtime=0)
 NAME = "tool:1"
+# In this process, where nobody waits as long as a person would.
+pull = partial(registries.pull, alone=True)
 Answer = Callable[[Handler], None]
 
 pytestmark = needs_user_namespaces
