@@ -45,7 +45,8 @@ def complaint(*words: str) -> tuple[str, list[str]]:
     cause, *advice = done.stderr.splitlines()
 
     assert (done.stdout, done.returncode) == ("", 125)
-    return cause, advice
+    # Where a user's child failed is no advice.
+    return cause, [line for line in advice if "In the child" not in line]
 
 
 @needs_registry

@@ -51,7 +51,7 @@ def test_a_long_one_that_makes_no_sense_takes_no_time() -> None:
     for text in (" " * 60_000, "a " * 30_000, "a = " * 20_000, "a" + " " * 60_000):
         challenges.read([text])
 
-    in_time(time.monotonic() - began, 1)
+    in_time(time.monotonic() - began, 10)  # what goes over it twice takes minutes
 
 
 @pytest.mark.parametrize(
