@@ -81,11 +81,19 @@ images: where the files at / come from
     choice        which images of an archive are meant, and what they are called
     locks         who waits for whom in a store of images
     blobs         files that are named by the hash of what is in them
+    urls          where a URL leads, and whether we go there
+    web           ask a server over HTTP, and again if it is busy or the line is cut
+    credentials   who we are at a registry, as `docker login` wrote it down
+    challenges    what a registry asks of who comes to it, and how that is answered
+    registry      ask a registry for parts of images, and give it some
+    pulling       an image of a registry, as something that a store can load
+    repacked      layers as they travel: compressed, and which digest each has then
     trees         the root filesystem of an image, its layers merged
     names         which images there are, each under the names that people gave it
     loading       bring an image into a store, part by part, and merge its layers
     clearing      take away what no image needs, and nothing that one does
     store         the images of a user: what they are made of, what they are called
+    pushing       bring an image from a store to a registry, without what is there
 
 children: a fresh process to try things in
 
@@ -185,6 +193,7 @@ cli: the `cfs` command
     manual        what `--help` prints
     network_commands  `cfs network`: make networks, and look at them
     with_ids      do something as who may give files to other users
+    registry_commands  `cfs image pull` and `push`: from and to a registry
     image_tables  what `cfs image` prints of images
     image_commands  `cfs image`: bring images here, look at them, take them away
     failures      what `cfs` says if something goes wrong

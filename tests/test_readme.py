@@ -26,10 +26,12 @@ from cfslib.isolation import limits
 from cfslib.isolation.cgroups.hierarchies import CannotLimit
 from tests.conftest import needs_namespaces
 from tests.images.handmade import Layout, layer, packed
+from tests.images.registries import running
 from tests.isolation.network.host import Host, host, python_rootfs
 
 __all__ = ["host", "python_rootfs"]  # fixtures
 TOP = Path(__file__).parent.parent
+REGISTRY = "localhost:5000"  # in README.md; here it has another port
 README = (TOP / "README.md").read_text()
 
 
@@ -119,6 +121,15 @@ def shell(tmp_path: Path) -> Generator[dict[str, str]]:
     subprocess.run(["sh", "-c", left], env=env, check=True)
 
 
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
+    """Return the address of a registry that runs here."""
+    if not shutil.which("docker-registry"):
+        pytest.skip("needs docker-registry")
+    with running(tmp_path_factory.mktemp("registry")) as started:
+        yield started.address.replace("127.0.0.1", "localhost")
+
+
 @needs_namespaces
 @pytest.mark.parametrize("block", blocks("console"), ids=str)
 def test_a_transcript_is_real(
@@ -135,7 +146,10 @@ def test_a_transcript_is_real(
         a_host: Host = request.getfixturevalue("host")  # not the machine's network
         begin = a_host.enter()
     (tmp_path / "here/tool.tar").write_bytes(image)
-    for command, expected in steps(block.text):
+    text = block.text
+    if REGISTRY in text:
+        text = text.replace(REGISTRY, request.getfixturevalue("registry"))
+    for command, expected in steps(text):
         done = subprocess.run(
             [*begin, "sh", "-c", f"cd {tmp_path}/here; {command}"],
             env=shell,

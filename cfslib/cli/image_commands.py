@@ -4,11 +4,12 @@ The names and the words are those of `docker image`.
 """
 
 import os
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
+from cfslib.cli import registry_commands
 from cfslib.cli.parser import Command, Option, parse
+from cfslib.cli.registry_commands import note, say_what_came
 
 IMAGE = Command(
     "cfs image",
@@ -19,6 +20,8 @@ IMAGE = Command(
 positional arguments:
   ACTION
     load      bring images from an archive or an OCI layout
+    pull      bring an image from a registry
+    push      bring an image to a registry
     ls        list the images that are here
     inspect   print all that an image says of itself, as JSON
     history   print how an image was made, the last step first
@@ -109,20 +112,6 @@ def load(line: Sequence[str]) -> int:
     for loaded in with_ids.call(bring):
         say_what_came(loaded)
     return 0
-
-
-def say_what_came(loaded: "Loaded") -> None:
-    """Say that an image is here, and what of it could not be as it should."""
-    from cfslib.images.picked import RECORDED
-
-    if loaded.is_new and loaded.image.owners == RECORDED:
-        _note(
-            "all files are yours, and whose they should be is recorded: a user"
-            " without a line in /etc/subuid can give nothing to others"
-        )
-    for what in loaded.left_out:
-        _note(f"left out: {what}")
-    print(f"Loaded image: {loaded.image.familiar}")
 
 
 def list_images(line: Sequence[str]) -> int:
@@ -227,6 +216,8 @@ def save(line: Sequence[str]) -> int:
 
 ACTIONS: dict[str, Callable[[Sequence[str]], int]] = {
     "load": load,
+    "pull": registry_commands.pull,
+    "push": registry_commands.push,
     "ls": list_images,
     "inspect": inspect,
     "history": history,
@@ -245,13 +236,9 @@ if TYPE_CHECKING:
 
 def _say_what_went(cleared: "Cleared | None") -> None:
     if cleared is None:
-        _note("the rest goes with `cfs image prune`, when nobody brings an image")
+        note("the rest goes with `cfs image prune`, when nobody brings an image")
         return
     for digest in cleared.blobs:
         print(f"Deleted: {digest}")
     if cleared.in_use:
-        _note("a container uses its files: they go with a later `cfs image prune`")
-
-
-def _note(text: str) -> None:
-    print(f"cfs: {text}", file=sys.stderr)
+        note("a container uses its files: they go with a later `cfs image prune`")

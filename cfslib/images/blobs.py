@@ -10,15 +10,22 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from cfslib.images import locks, ours
 from cfslib.images.compression import BadDigest
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
 
 Seen = Callable[[int], None]  # is told of bytes that are done
 _BLOCK = 1 << 20
 _SHA256 = "sha256:"
 _PART = ".part"  # ends the name of what is not finished
+
+
+class CutOff(ConnectionError):
+    """A stream ended too early; what it brought is good, and more can be had."""
 
 
 class Blobs:
@@ -56,11 +63,18 @@ class Blobs:
         return 0
 
     def add(
-        self, digest: str, size: int, stream: BinaryIO, seen: Seen = lambda _: None
+        self,
+        digest: str,
+        size: int,
+        stream: BinaryIO,
+        seen: Seen = lambda _: None,
+        *,
+        resumes: bool = False,
     ) -> None:
         """Take in a blob; raise `BadDigest` if it is another one than it should be.
 
-        Who brings the same one at the same time waits, and finds it there.
+        Who brings the same one at the same time waits, and finds it there.  If it
+        `resumes`, what was brought before an interruption stays, and counts.
         """
         ours.make(self._directory)
         part = f"{self.path(digest)}{_PART}"
@@ -69,7 +83,7 @@ class Blobs:
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX)
                 if locks.is_at(part, fd):  # else somebody has finished it meanwhile
-                    self._fill(fd, part, digest, size, stream, seen)
+                    self._fill(fd, part, digest, size, stream, seen, resumes)
             finally:
                 os.close(fd)
 
@@ -81,14 +95,22 @@ class Blobs:
         size: int,
         stream: BinaryIO,
         seen: Seen,
+        resumes: bool,
     ) -> None:
         try:
+            have = os.fstat(fd).st_size if resumes else 0
+            if 0 < have <= size and _is_completed(fd, digest, size, stream, seen):
+                os.rename(part, self.path(digest))
+                return
+            os.lseek(fd, 0, os.SEEK_SET)
             os.ftruncate(fd, 0)  # somebody was killed before it was whole
-            _verify(digest, _copied(stream, fd, size, seen))
+            _verify(digest, _copied(stream, fd, size, seen, hashlib.sha256()))
             os.rename(part, self.path(digest))
         except BaseException as error:
-            os.unlink(part)
-            if isinstance(error, OSError):
+            is_interrupted = isinstance(error, CutOff | KeyboardInterrupt)
+            if not (resumes and is_interrupted and os.fstat(fd).st_size):
+                os.unlink(part)
+            if isinstance(error, OSError) and error.errno:
                 error.filename = error.filename or self._directory
             raise
 
@@ -124,9 +146,28 @@ def verified(data: bytes, digest: str) -> bytes:
     return data
 
 
-def _copied(stream: BinaryIO, fd: int, size: int, seen: Seen) -> str:
+def _is_completed(
+    fd: int, digest: str, size: int, stream: BinaryIO, seen: Seen
+) -> bool:
+    """Bring what a part lacks; say if it was a part of this blob."""
+    hashed, have = hashlib.sha256(), 0
+    while data := os.read(fd, _BLOCK):
+        hashed.update(data)
+        have += len(data)
+    stream.seek(have)
+    seen(have)
+    try:
+        _verify(digest, _copied(stream, fd, size - have, seen, hashed))
+    except BadDigest:
+        seen(-os.fstat(fd).st_size)
+        stream.seek(0)
+        return False
+    return True
+
+
+def _copied(stream: BinaryIO, fd: int, size: int, seen: Seen, hashed: "_Hash") -> str:
     """Copy a stream, and return its hash; it must not be longer than was said."""
-    hashed, left = hashlib.sha256(), size
+    left = size
     while data := stream.read(min(_BLOCK, left + 1)):
         left -= len(data)
         if left < 0:

@@ -22,6 +22,8 @@ _MANIFEST = "manifest.json"
 class DockerArchive:
     """The images of an archive."""
 
+    resumes = False
+
     def __init__(self, files: TarIndex, path: str) -> None:
         self._files, self._path = files, path
         self._names: dict[str, str] = {}  # of blobs: where they are in the archive

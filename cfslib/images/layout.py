@@ -32,6 +32,8 @@ _COPY = 1 << 18
 class Source(Protocol):
     """Where images come from."""
 
+    resumes: bool  # its blobs can be had from any byte on: they can be sought in
+
     def manifests(self) -> list[Named]:
         """Return what is there: manifests, and lists of them for several platforms."""
 
@@ -91,6 +93,8 @@ class _Directory:
 
 class _Layout:
     """An image layout."""
+
+    resumes = False
 
     def __init__(self, files: "_Directory | TarIndex", path: str) -> None:
         self._files, self._path = files, path

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from cfslib.images import config, documents, manifests, reference
-from cfslib.images.blobs import Blobs, verified
+from cfslib.images.blobs import Blobs, CutOff, verified
 from cfslib.images.compression import Hashed, opened
 from cfslib.images.config import Config
 from cfslib.images.descriptor import Descriptor
@@ -72,6 +72,11 @@ class Loading:
         loaded.image = loaded.image.changed(size=size)
         return loaded
 
+    def goes_on(self, error: BaseException) -> bool:
+        """Say if a later load is to go on where an error stopped this one."""
+        is_interrupted = isinstance(error, CutOff | KeyboardInterrupt)
+        return self._source.resumes and is_interrupted
+
     def _manifest(
         self, what: Descriptor, depth: int = 0
     ) -> tuple[Descriptor, Manifest]:
@@ -103,7 +108,8 @@ class Loading:
         self.added.append(what.digest)
         seen = self._seen if most is None else lambda _: None
         with self._source.blob(what.digest) as stream:
-            self._blobs.add(what.digest, what.size, stream, seen)
+            resumes = self._source.resumes and most is None
+            self._blobs.add(what.digest, what.size, stream, seen, resumes=resumes)
 
     def _plan(self, manifest: Manifest, start: int) -> None:
         """Find out how many bytes there are to bring and to merge."""

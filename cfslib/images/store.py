@@ -36,6 +36,7 @@ from cfslib.images.manifests import Manifest
 from cfslib.images.names import Names
 from cfslib.images.picked import Picked
 from cfslib.images.progress import Progress, unseen
+from cfslib.images.repacked import Repacked
 from cfslib.images.trees import Trees
 
 _PATIENCE = 10.0  # seconds to wait for who brings an image
@@ -54,6 +55,7 @@ class Store:
         self.blobs = Blobs(f"{self.directory}/blobs/sha256")
         self.trees = Trees(f"{self.directory}/trees")
         self.names = Names(self.directory)
+        self.repacked = Repacked(f"{self.directory}/repacked")
 
     def find(self, name: str) -> Picked:
         """Return the image that a name, or the beginning of an id, stands for."""
@@ -111,7 +113,8 @@ class Store:
     ) -> Loaded:
         """Take in one image; of a list, the one for this machine.
 
-        If it cannot be, the store is as it was.
+        If it cannot be, the store is as it was; but what a far source has brought
+        before it was interrupted stays, until the image is brought again or `prune`.
         """
         called = reference.parse(name)
         ours.make(self.directory)
@@ -120,9 +123,10 @@ class Store:
             with locks.held(self.directory, shared=True):
                 loaded = load.run(what, called)
                 self.names.give(called, loaded.image)
-        except BaseException:
-            with suppress(OSError):  # somebody else works here: `prune` will do it
-                self._clear(set(load.added))
+        except BaseException as error:
+            if not load.goes_on(error):
+                with suppress(OSError):  # somebody else works here: `prune` will do it
+                    self._clear(set(load.added))
             raise
         return loaded
 
@@ -173,7 +177,9 @@ class Store:
         if not os.path.isdir(self.directory):
             return Cleared([], [], [], 0)
         with locks.held(self.directory, patience=_PATIENCE):
-            return clearing.clear_all(self.blobs, self.trees, self.names)
+            cleared = clearing.clear_all(self.blobs, self.trees, self.names)
+            self.repacked.clear(set(self.blobs))
+        return cleared
 
     def _clear(self, parts: set[str]) -> Cleared:
         """Clear away these parts now, or raise `Busy`."""
