@@ -82,6 +82,17 @@ runtime: the life of one container
     inside        the story goes on in PID 1, which turns itself into the container
     container     all of it, in order, as it is seen outside
     direct        run a container to its end, from a process with one thread
+    places        where is written down which containers there are
+    names         what containers are called, by people and by us
+    processes     know a process again, though its pid may be another's by now
+    state         what is written down about one container, and who may read it when
+    register      which containers there are: how they get their names, and are found
+    logbook       what a container printed, and when, in a file read while it grows
+    door          where those come in who join a container that its monitor keeps
+    keep          stand outside of a container at which nobody looks
+    monitor       the maker of a container that stays, when whoever asked has gone
+    ending        send a container a signal, make it end, and hear how it did
+    attached      join our streams to a container that a monitor keeps
     scope         a part of the cgroup tree that systemd gives to an ordinary user
     request       what a program with threads asks the server for
     job           a container that runs for a client, and what the client is told
@@ -133,8 +144,12 @@ cli: the `cfs` command
     values        what may stand after the others, and what it means
     options       what was typed after `cfs run`, as a `Spec`
     manual        what `--help` prints
-    commands      those of `cfs` besides `run`
     failures      what `cfs` says if something goes wrong
+    life_table    containers as a table, and one with all that is known
+    life_logs     print what a container has printed
+    life_commands look at containers that go on by themselves, and end them
+    commands      those of `cfs` besides `run` and these
+    naming        what `cfs run` does for a container that goes on, or has a name
     entry         where `cfs` begins
     finder        find the modules of this package without looking around
     launcher      write a `cfs` that starts as fast as Python can

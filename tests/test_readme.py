@@ -14,6 +14,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,15 +79,20 @@ def _pattern_of_line(line: str) -> str:
 
 
 @pytest.fixture
-def shell(tmp_path: Path) -> dict[str, str]:
-    """Return an environment in which `cfs` is the one of this checkout."""
+def shell(tmp_path: Path) -> Generator[dict[str, str]]:
+    """Yield an environment in which `cfs` is the one of this checkout."""
     (tmp_path / "bin").mkdir()
     cfs = tmp_path / "bin/cfs"
     cfs.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m cfslib.cli.entry "$@"\n')
     cfs.chmod(0o755)
     (tmp_path / "here").mkdir()
     path = f"{tmp_path}/bin:{os.environ['PATH']}"
-    return {**os.environ, "PATH": path, "PYTHONPATH": str(TOP)}
+    (tmp_path / "run").mkdir(mode=0o700)
+    env = {**os.environ, "PATH": path, "PYTHONPATH": str(TOP)}
+    env["XDG_RUNTIME_DIR"] = str(tmp_path / "run")
+    yield env
+    left = "for each in $(cfs ps -aq); do cfs rm -f $each; done"  # by one that failed
+    subprocess.run(["sh", "-c", left], env=env, check=True)
 
 
 @needs_namespaces

@@ -29,12 +29,25 @@ Containers from scratch.
 positional arguments:
   COMMAND
     run       run a command in a container
+    ps        list containers that have a name, or go on by themselves
+    logs      print what one has printed
+    attach    join one
+    stop      end some
+    kill      send some a signal
+    wait      wait for the end of some
+    restart   end some, and start them anew
+    rm        forget some
+    inspect   print all that is known of some
+    port      print at which addresses one listens
     doctor    say what this machine allows
     ns        show the namespaces of a process
     workshop  open the notebooks in JupyterLab, as a copy of your own
     check     run the checks of notebooks
     rootfs    make a root filesystem""",
 )
+LIFE = frozenset(
+    ["ps", "logs", "attach", "stop", "kill", "wait", "restart", "rm", "inspect", "port"]
+)  # see `life_commands`
 _ROOTFS = Command(
     "cfs rootfs",
     "[-h] ACTION ...",
@@ -86,6 +99,10 @@ Libraries come along.  The exit status is 1 if a program needs what is not here.
 
 def execute(line: Sequence[str]) -> int:
     """Do what one of the commands does, and return its exit status."""
+    if line and line[0] in LIFE:
+        from cfslib.cli import life_commands
+
+        return life_commands.COMMANDS[line[0]](line[1:])
     named = {
         "doctor": diagnose,
         "ns": list_namespaces,

@@ -87,6 +87,7 @@ def command() -> Command:
         Option("--network", "", "{host,none}", values.network, default="host",
             help="the host's, or none at all (default: host)"),
         *rights.options(),
+        *_of_life(),
         Option("--read-only", help="let nothing be written to /"),
         Option("--interactive", "-i", help="read what is typed without a terminal too"),
         Option("--tty", "-t",
@@ -96,6 +97,23 @@ def command() -> Command:
     # fmt: on
     usage = "[OPTION...] COMMAND [ARG...]"
     return Command("cfs run", usage, options, stops=True, about=ABOUT, epilog=EPILOG)
+
+
+def _of_life() -> "tuple[Option, ...]":
+    """Return the options that say how long it lives, and who may know of it."""
+    # fmt: off
+    return (
+        Option("--detach", "-d",
+            help="let it go on without us, and print its id; `cfs logs` shows what it"
+            " prints"),
+        Option("--name", "", "NAME", values.container,
+            help="what `cfs ps` and others call it (default with -d: two words)"),
+        Option("--rm",
+            help="forget it when it has ended; without -d or --name that is so anyway"),
+        Option("--stop-signal", "", "SIGNAL", values.signal, default="TERM",
+            help="what `cfs stop` sends, by name or number (default: TERM)"),
+    )
+    # fmt: on
 
 
 def _variable(name: str) -> "str | None":
@@ -142,6 +160,7 @@ def spec_from(typed: "Values", argv: "list[str]", *, terminal: bool = False) -> 
         layer_max=typed["--storage-opt"],
         terminal=terminal,
         interactive=bool(typed["--interactive"]),
+        stop_signal=typed["--stop-signal"],
     )
 
 

@@ -4,12 +4,14 @@ Each function turns the text of one option into a value, or raises `Usage` with 
 that shows what was expected.
 """
 
+import _signal
 import posix
 
 from cfslib.cli.limits import size
 from cfslib.cli.parser import TRUTHS, Usage
 from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel.tracing import encoded
+from cfslib.runtime import names
 from cfslib.runtime.spec import SCRATCH, USERNS, Volume
 
 _NETWORKS = {"host": Namespace(0), "none": Namespace.NET}  # to be made
@@ -114,6 +116,36 @@ def storage(text: str) -> int:
     if name != "size":
         raise Usage(f"not size=BYTES: {text!r}")
     return size(number)
+
+
+def _is_digits(text: str, most: int) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= most
+
+
+def signal(text: str) -> int:
+    """Read a signal, by its number or its name, with or without SIG before it.
+
+    >>> signal("TERM"), signal("sigkill"), signal("9"), signal("RTMIN+1")
+    (15, 9, 9, 35)
+    """
+    name, sign, offset = text.upper().removeprefix("SIG").partition("+")
+    if not sign:
+        name, sign, offset = name.partition("-")
+    number = int(name) if _is_digits(name, 2) else getattr(_signal, f"SIG{name}", None)
+    if sign and name in ("RTMIN", "RTMAX") and _is_digits(offset, 2):
+        number = int(f"{sign}{offset}") + getattr(_signal, f"SIG{name}")
+    elif sign:
+        number = None
+    if not isinstance(number, int) or number not in _signal.valid_signals():
+        raise Usage(f"no such signal: {text!r}; `kill -l` of a shell lists them")
+    return number
+
+
+def container(text: str) -> str:
+    """Check a name for a container."""
+    if not names.is_one(text):
+        raise Usage(f"not a name of letters, digits, and `_`, `.` or `-`: {text!r}")
+    return text
 
 
 def network(text: str) -> Namespace:

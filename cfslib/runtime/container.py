@@ -68,6 +68,7 @@ class Created:
         if pid == 0:
             channel.live(lambda: _become(spec, kinds, channel))
         self.pid1, self.channel = self._held.enter(Child(pid)), channel
+        self.groups = groups.inner  # the cgroups that it is in
         libc.move_elsewhere(pid)  # on our processor it would wait until we do
         if Namespace.USER in kinds:
             do(idmaps.write, pid, *ownership.id_maps(spec))  # until then it is nobody

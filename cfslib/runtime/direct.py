@@ -12,18 +12,26 @@ from cfslib.runtime.lifeline import SignalsPassedOn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from cfslib.children.pipes import Pipes
     from cfslib.images.cache import InUse
+    from cfslib.runtime.keep import Keep
     from cfslib.runtime.relay import InsteadOfTerminals
     from cfslib.runtime.spec import Spec
 
+    Caught = Pipes | Keep
 
-def run(spec: "Spec", caught: "Pipes | None" = None) -> int:
+
+def run(
+    spec: "Spec",
+    caught: "Caught | None" = None,
+    runs: "Callable[[Created, int | None], None] | None" = None,
+) -> int:
     """Run a container; return its exit code as a shell would show it.
 
-    It has our standard streams, or what it prints is `caught`.
+    It has our standard streams, or what it prints is `caught`.  As soon as the command
+    runs, `runs` is called, with the master of its terminal if that is `caught` too.
     """
     streams.flush()
     environ = _environ()
@@ -40,10 +48,12 @@ def run(spec: "Spec", caught: "Pipes | None" = None) -> int:
         if spec.terminal:
             from cfslib.runtime import terminal  # while PID 1 gets ready
         master = made.channel.hear()  # or raise what went wrong inside
+        if runs:
+            runs(made, master)
         with SignalsPassedOn(made.pid1.pid):
             if pipes:
                 pipes.join(made.pid1.pid, kept)
-            if master is not None:
+            if master is not None and not caught:
                 terminal.relay(master, made.pid1.pid, kept)
             kept.wait(made.pid1.see_its_end)
             return init.shell_code(made.pid1.wait())

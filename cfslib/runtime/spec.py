@@ -9,6 +9,7 @@ Data, no behaviour: `container` is what acts on it.
     TypeError: argv is 'hostname', but should be a list such as ["hostname"]
 """
 
+import _signal as signal
 import posix
 
 from cfslib.images.search import PATH
@@ -82,6 +83,7 @@ class Spec(Record):
         layer_max: int = LAYER,  # bytes of files that are written, and in memory
         terminal: bool = False,  # a pty of its own, joined to our terminal
         interactive: bool = False,  # without one, it still gets what is typed into ours
+        stop_signal: int = signal.SIGTERM,  # what asks the command to end
         leave_out: "Collection[str]" = (),  # steps not to take, to see what comes of it
     ) -> None:
         self.argv = _each("argv", argv, str, 'a list such as ["hostname"]')
@@ -101,6 +103,7 @@ class Spec(Record):
         self.filter_flags = _one("filter_flags", filter_flags, int, "a number")
         self.layer_max = _one("layer_max", layer_max, int, "a number of bytes")
         self.terminal, self.interactive = terminal, interactive
+        self.stop_signal = int(_one("stop_signal", stop_signal, int, "a number"))
         self.leave_out = _set("leave_out", leave_out, str, 'a set such as {"pivot"}')
 
     def environment(self, term: str = "dumb", home: str = "/root") -> "dict[str, str]":

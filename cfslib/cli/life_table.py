@@ -1,0 +1,99 @@
+"""life_table: containers as a table, and one of them with all there is to know."""
+
+import os
+import time
+
+from cfslib.runtime import state
+from cfslib.runtime.names import SHOWN
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from cfslib.runtime.state import State
+
+HEAD = ("CONTAINER ID", "COMMAND", "CREATED", "STATUS", "NAMES")
+_COMMAND = 20  # characters of it
+_UNITS = ((604_800, "week"), (86_400, "day"), (3_600, "hour"), (60, "minute"))
+
+
+def table(containers: "Sequence[State]") -> str:
+    """Return a row for each container that is still there."""
+    rows = [HEAD, *(row for one in containers if (row := _row(one)))]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join("   ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+
+
+def _row(container: "State") -> "tuple[str, ...]":
+    try:
+        facts = container.facts()
+        status = _status(container)
+    except FileNotFoundError:
+        return ()  # somebody has removed it just now
+    command = " ".join(facts["spec"]["argv"])
+    if len(command) > _COMMAND:
+        command = f"{command[: _COMMAND - 1]}…"
+    created = f"{age(time.time() - facts['created'])} ago"
+    shown = ascii(command)[1:-1] if not command.isprintable() else command
+    return container.id[:SHOWN], f'"{shown}"', created, status, facts["name"]
+
+
+def _status(container: "State") -> str:
+    kind = container.status()
+    if kind == state.ENDED:
+        code, when, _ = container.end()
+        since = f" {age(time.time() - when)} ago" if when else ""
+        return f"Exited ({code}){since}"
+    started = container.started()
+    return f"Up {age(time.time() - started)}" if started else "Created"
+
+
+def age(seconds: float) -> str:
+    """Return a time as people say it.
+
+    >>> age(0.5), age(59), age(60), age(7200)
+    ('Less than a second', '59 seconds', '1 minute', '2 hours')
+    """
+    for length, unit in (*_UNITS, (1, "second")):
+        if seconds >= length:
+            number = int(seconds // length)
+            return f"{number} {unit}{'s' if number > 1 else ''}"
+    return "Less than a second"
+
+
+def everything(container: "State") -> "dict[str, Any]":
+    """Return all that is known of a container, as numbers and text."""
+    facts, kind, pid1 = container.facts(), container.status(), container.pid1()
+    is_over = kind == state.ENDED
+    code, ended, why = container.end() if is_over else (None, None, "")
+    maker, log = container.maker(), f"{container.path}/log"
+    return {
+        "id": container.id,
+        "name": facts["name"],
+        "created": _moment(facts["created"]),
+        "status": kind,
+        "pid": pid1.pid if pid1 and not is_over else None,
+        "started": _moment(container.started()),
+        "monitor": None if is_over else maker.pid,
+        "exit_code": code,
+        "ended": _moment(ended),
+        "error": why,
+        "remove": facts["remove"],
+        "cgroups": [] if is_over else container.groups(),
+        "log": log if os.path.exists(log) else None,
+        "spec": {name: _plain(part) for name, part in facts["spec"].items()},
+    }
+
+
+def _moment(when: "float | None") -> "str | None":
+    """Return a time as in RFC 3339."""
+    if when is None:
+        return None
+    text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(when))
+    return f"{text}.{int(when % 1 * 1_000_000):06d}Z"
+
+
+def _plain(part: object) -> object:
+    """Return what JSON has a word for: a filter is bytes."""
+    return part.hex() if isinstance(part, bytes) else part
