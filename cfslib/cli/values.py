@@ -11,7 +11,6 @@ from cfslib.cli.limits import size
 from cfslib.cli.parser import TRUTHS, Usage
 from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel.tracing import encoded
-from cfslib.runtime import names
 from cfslib.runtime.spec import SCRATCH, USERNS, Volume
 
 _NETWORKS = {"host": Namespace(0), "none": Namespace.NET}  # to be made
@@ -143,6 +142,8 @@ def signal(text: str) -> int:
 
 def container(text: str) -> str:
     """Check a name for a container."""
+    from cfslib.runtime import names  # here, because most have none
+
     if not names.is_one(text):
         raise Usage(f"not a name of letters, digits, and `_`, `.` or `-`: {text!r}")
     return text

@@ -15,6 +15,7 @@ from cfslib.kernel import procfs
 from cfslib.runtime import ending, register, state
 from cfslib.runtime.state import State
 from tests.conftest import (
+    ROOT,
     groups_of,
     is_alive,
     needs_namespaces,
@@ -143,6 +144,37 @@ def test_what_cannot_run_is_said_as_without_d_and_leaves_nothing(
     assert (done.returncode, done.stdout) == (code, "")
     if words[0] not in ("--trace",):
         assert done.stderr == here.stderr
+    assert lives.every() == []
+
+
+@pytest.mark.skipif(ROOT, reason="root may set every limit")
+def test_a_limit_that_cannot_be_set_is_said_as_without_d(lives: Life) -> None:
+    line = ["--memory", "64m", "true"]
+    done, here = lives.cfs("run", "-d", *line), lives.cfs("run", *line)
+
+    assert (done.returncode, done.stderr) == (here.returncode, here.stderr)
+
+
+@pytest.mark.skipif(ROOT, reason="root needs no systemd")
+def test_where_systemd_may_help_it_is_asked_for_the_monitor_too(
+    lives: Life, tmp_path: Path
+) -> None:
+    """One that starts what it is told to, and shows that it was asked."""
+    if lives.cfs("run", "--memory", "64m", "true").returncode == 0:
+        pytest.skip("limits can be set here")
+    (tmp_path / "bin").mkdir()
+    fake = tmp_path / "bin/systemd-run"
+    fake.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/asked\nexit 7\n')
+    fake.chmod(0o755)
+    (Path(lives.env["XDG_RUNTIME_DIR"]) / "systemd").mkdir()
+    (Path(lives.env["XDG_RUNTIME_DIR"]) / "systemd/private").touch()
+    env = {**lives.env, "PATH": f"{tmp_path}/bin:{lives.env['PATH']}"}
+    done = lives.cfs("run", "-d", "--memory", "64m", "true", env=env)
+
+    if not (tmp_path / "asked").exists():
+        pytest.skip("another systemd-run is found first")
+    assert done.returncode == 7
+    assert "run -d --memory 64m true" in (tmp_path / "asked").read_text()
     assert lives.every() == []
 
 

@@ -132,6 +132,7 @@ EVERYTHING = Spec(
     layer_max=1 << 20,
     terminal=True,
     interactive=True,
+    stop_signal=3,
     leave_out={"pivot", "keep_private"},
 )
 
