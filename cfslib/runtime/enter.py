@@ -92,9 +92,7 @@ class Entered:
         with Child(first) as child:
             pid = passage.hear_pid()
             child.wait()
-        self.process = Child(pid)
-        if not way.command.detached:
-            self._held.enter(self.process)
+        self.process = self._held.enter(Child(pid))
         self.master = passage.hear()
         if way.command.detached:
             self.process.wait()  # it has handed over to another one
