@@ -75,7 +75,8 @@ class Created:
         libc.move_elsewhere(pid)  # on our processor it would wait until we do
         if Namespace.USER in kinds:
             do(idmaps.write, pid, *ownership.id_maps(spec))  # until then it is nobody
-        channel.say(self._held.enter(rootfs()))
+        self.root = self._held.enter(rootfs())
+        channel.say(self.root)
         groups.make_others()  # while PID 1 is busy
         channel.say(groups.doors, *guard.of_each)
 

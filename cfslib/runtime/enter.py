@@ -105,13 +105,18 @@ class Entered:
 
 
 def check(container: "State") -> None:
-    """Raise `ProcessLookupError` if a container does not run, or is paused."""
-    if container.status() != state.RUNNING:
-        raise ended(container)
+    """Raise an `OSError` if a container does not run, or is paused."""
+    check_runs(container)
     if freezer.is_frozen(container.groups()):
         error = OSError(f"{container.name} is paused")
         error.add_note(f"Hint: `cfs unpause {container.name}` lets it go on.")
         raise error
+
+
+def check_runs(container: "State") -> None:
+    """Raise `ProcessLookupError` if a container does not run."""
+    if container.status() != state.RUNNING:
+        raise ended(container)
 
 
 def ended(container: "State") -> ProcessLookupError:

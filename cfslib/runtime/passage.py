@@ -44,6 +44,24 @@ class Passage(Channel):
             raise self._what_went_wrong(message)
         return master
 
+    def hear_end(self) -> None:
+        """Wait, however long it takes, for the end; raise what went wrong, if anything.
+
+        The others have ends of their own, so it is enough that one is closed.
+        """
+        self._close_inside()
+        told = b""
+        while True:
+            try:
+                message, _ = self._receive()
+            except TimeoutError:
+                continue
+            if not message:
+                break
+            told += message
+        if told and (error := errors.unpacked(told)):
+            raise error
+
     def _what_went_wrong(self, message: bytes) -> BaseException:
         told = message
         while message:

@@ -73,6 +73,10 @@ class State:
         """Return the directories of its cgroups."""
         return list(self._read("run")["groups"])
 
+    def root(self) -> str:
+        """Return the directory that its files come from."""
+        return str(self._read("run")["root"])
+
     def namespaces(self) -> "dict[int, int]":
         """Return its namespaces as its maker keeps them open: see `entrance`."""
         return dict(self._read("run")["namespaces"])
@@ -121,7 +125,7 @@ class State:
     def note_begin(self, maker: Process) -> None:
         """Write down who makes it now; how it ended before is forgotten."""
         self._write("reserve", " " * RESERVED)
-        self._note_run(maker, None, [], {}, None)
+        self._note_run(maker, None, [], {}, "", None)
         for file in ("end", "again"):
             ours.remove(f"{self.path}/{file}")
 
@@ -131,9 +135,10 @@ class State:
         pid1: Process,
         groups: "list[str]",
         namespaces: "dict[int, int]",
+        root: str,
     ) -> None:
         """Write down that its command runs."""
-        self._note_run(maker, pid1, groups, namespaces, time.time())
+        self._note_run(maker, pid1, groups, namespaces, root, time.time())
 
     def _note_run(
         self,
@@ -141,6 +146,7 @@ class State:
         pid1: "Process | None",
         groups: "list[str]",
         namespaces: "dict[int, int]",
+        root: str,
         started: "float | None",
     ) -> None:
         run = {
@@ -149,6 +155,7 @@ class State:
             "pid1": pid1 and (pid1.pid, pid1.start),
             "groups": groups,
             "namespaces": namespaces,
+            "root": root,
             "started": started,
         }
         self._write("run", repr(run))
