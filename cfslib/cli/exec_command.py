@@ -3,7 +3,6 @@
 import posix
 
 from cfslib.children import streams
-from cfslib.cli import values
 from cfslib.cli.parser import Command, Option, Usage, parse
 from cfslib.runtime import enter, places, register
 
@@ -11,10 +10,17 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+
+def _variable(text: str) -> "tuple[str, str]":
+    from cfslib.cli import values  # here, because it takes long to import
+
+    return values.variable(text)
+
+
 # fmt: off
 _EXEC = Command("cfs exec", "[OPTION...] CONTAINER COMMAND [ARG...]",
     [
-        Option("--env", "-e", "NAME=VALUE", values.variable, many=True,
+        Option("--env", "-e", "NAME=VALUE", _variable, many=True,
             help="set a variable beside those of the container; may be repeated"),
         Option("--user", "-u", "USER[:GROUP]",
             help="who to be inside (default: as the container)"),
@@ -57,4 +63,5 @@ def execute(line: "Sequence[str]") -> int:
         detached=detached,
     )
     container = register.find(places.directory(posix.environ), word)
-    return enter.run(container, command)
+    term = posix.environ.get(b"TERM", b"dumb").decode("utf-8", "surrogateescape")
+    return enter.run(container, command, term)

@@ -4,7 +4,7 @@ import sys
 
 from cfslib.cli.life_commands import WHICH, Each, place, several
 from cfslib.cli.parser import Command, Option, Usage, parse
-from cfslib.isolation.cgroups import freezer
+from cfslib.isolation import freezer
 from cfslib.runtime import enter, register
 
 TYPE_CHECKING = False

@@ -3,7 +3,7 @@
 import os
 import time
 
-from cfslib.isolation.cgroups import freezer
+from cfslib.isolation import freezer
 from cfslib.runtime import state
 from cfslib.runtime.names import SHOWN
 

@@ -8,6 +8,7 @@ another time than the one below, by the clock that nobody sets: ctime, see inode
 import os
 import stat
 
+from cfslib.isolation import rootfs
 from cfslib.kernel import procfs
 from cfslib.runtime.visit import Visit
 
@@ -25,6 +26,7 @@ def print_of(container: "State") -> None:
     """Print what was added, changed and deleted, a line for each path."""
     pid1 = container.pid1()
     mounted = {mount.target for mount in procfs.mounts(pid1.pid)} if pid1 else set()
+    mounted |= {f"/{name}" for name in rootfs.MOUNT_POINTS}  # made anew in the layer
     below = os.open(container.root(), _FLAGS)
     try:
         with Visit(container, lambda: _print(below, mounted - {"/"})) as visit:

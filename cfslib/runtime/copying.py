@@ -68,10 +68,12 @@ def _through_a_pipe(
             with open(ours, our_mode) as stream:
                 here(stream)
         except (OSError, ValueError) as error:
-            # The one who has failed first says why; for the other, a pipe has closed.
+            # The one who fails first says why; for the other, a pipe is closed.
+            first = inwards and not isinstance(error, BrokenPipeError)
             try:
                 visit.wait()
-            except BrokenPipeError:
-                raise error from None
-            raise
+            except (OSError, ValueError) as theirs_then:
+                if not first and not isinstance(theirs_then, BrokenPipeError):
+                    raise theirs_then from None
+            raise error from None
         visit.wait()

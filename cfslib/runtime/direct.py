@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from cfslib.children.pipes import Pipes
     from cfslib.images.cache import InUse
-    from cfslib.runtime.enter import Command
     from cfslib.runtime.keep import Keep
     from cfslib.runtime.relay import InsteadOfTerminals
     from cfslib.runtime.spec import Spec
@@ -35,8 +34,8 @@ def run(
     runs, `runs` is called, with the master of its terminal if that is `caught` too.
     """
     streams.flush()
-    variables = environ()
-    pipes = caught or instead_of_terminals(spec)
+    environ = _environ()
+    pipes = caught or _instead_of_terminals(spec)
     with KeptBack() as kept, Held() as held:  # signals wait until PID 1 can have them
         if pipes:
             held.enter(pipes)
@@ -44,12 +43,12 @@ def run(
         made = held.enter(
             Created(
                 spec,
-                lambda: rootfs_for(spec, variables),
+                lambda: rootfs_for(spec, environ),
                 streams_follow=pipes is not None,
                 can_be_entered=runs is not None,
             )
         )
-        made.start(term=term_in(variables), streams=inside)
+        made.start(term=term_in(environ), streams=inside)
         if spec.terminal:
             from cfslib.runtime import terminal  # while PID 1 gets ready
         master = made.channel.hear()  # or raise what went wrong inside
@@ -64,7 +63,7 @@ def run(
             return init.shell_code(made.pid1.wait())
 
 
-def instead_of_terminals(spec: "Spec | Command") -> "InsteadOfTerminals | None":
+def _instead_of_terminals(spec: "Spec") -> "InsteadOfTerminals | None":
     """Return pipes if one of our streams is a terminal, and the container has none."""
     if spec.terminal or not any(map(posix.isatty, range(3))):
         return None
@@ -89,7 +88,7 @@ def term_in(environ: "Mapping[bytes, bytes]") -> str:
     return environ.get(b"TERM", b"dumb").decode("utf-8", "surrogateescape")
 
 
-def environ() -> "Mapping[bytes, bytes]":
+def _environ() -> "Mapping[bytes, bytes]":
     """Return our environment, with what has been changed through `os`."""
     os = sys.modules.get("os")
     return os.environb if os else posix.environ

@@ -4,7 +4,7 @@ import _signal as signal
 import posix
 import time
 
-from cfslib.isolation.cgroups import freezer
+from cfslib.isolation import freezer
 from cfslib.kernel import procfs
 from cfslib.runtime import init, processes, register, state
 from cfslib.runtime.processes import Process

@@ -3,7 +3,6 @@
 import errno
 import posix
 
-from cfslib.isolation.cgroups.hierarchies import CannotLimit
 from cfslib.kernel import syscalls
 
 TYPE_CHECKING = False
@@ -23,6 +22,8 @@ class Joined:
             for group in groups:
                 self._join(group)
         except PermissionError as error:
+            from cfslib.isolation.cgroups.hierarchies import CannotLimit
+
             hint = "whoever joins has to come from a part of the tree that is his, too."
             raise CannotLimit(f"cannot join the container: {error}", hint) from None
 
