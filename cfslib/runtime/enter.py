@@ -94,10 +94,12 @@ class Entered:
         if first == 0:
             passage.live(lambda: way.go(passage, streams))
         with Child(first) as child:
-            pid = passage.hear_pid()
+            try:
+                self.master = passage.hear()
+            finally:
+                if passage.pid:
+                    self.process = self._held.enter(Child(passage.pid))
             child.wait()
-        self.process = self._held.enter(Child(pid))
-        self.master = passage.hear()
         if way.command.detached:
             self.process.wait()  # it has handed over to another one
 

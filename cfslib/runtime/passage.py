@@ -22,27 +22,31 @@ _PID = b"p"
 class Passage(Channel):
     """One end stays outside, the other goes in."""
 
-    def hear_pid(self) -> int:
-        """Wait until somebody is inside; return his pid out here."""
-        self._close_inside()
-        message, _ = self._receive()
-        if message[:1] == _PID:
-            return int(message[1:])
-        raise self._what_went_wrong(message)
+    pid: int | None = None  # of the one inside, out here, once we know
 
     def hear(self) -> "int | None":
-        """Wait until the command runs; return the master of its terminal, if any."""
-        master: int | None = None
-        starts = False
+        """Wait until the command runs; return the master of its terminal, if any.
+
+        The two who go in do not wait for each other: either may be heard first.
+        """
+        self._close_inside()
+        master, starts, told = None, False, b""
         message, descriptors = self._receive()
-        while message == STARTS:
-            starts, master = True, next(iter(descriptors), None)
+        while message:
+            if message[:1] == _PID and not told:
+                self.pid = int(message[1:])
+            elif message == STARTS:
+                starts, master = True, next(iter(descriptors), None)
+            else:
+                told += message
             message, descriptors = self._receive()
-        if message or not starts:
-            if master is not None:
-                posix.close(master)
-            raise self._what_went_wrong(message)
-        return master
+        if starts and not told:
+            return master
+        if master is not None:
+            posix.close(master)
+        raise (told and errors.unpacked(told)) or ChildProcessError(
+            "killed on the way into the container"
+        )
 
     def hear_end(self) -> None:
         """Wait, however long it takes, for the end; raise what went wrong, if anything.
@@ -61,15 +65,6 @@ class Passage(Channel):
             told += message
         if told and (error := errors.unpacked(told)):
             raise error
-
-    def _what_went_wrong(self, message: bytes) -> BaseException:
-        told = message
-        while message:
-            message, _ = self._receive()
-            told += message
-        return (told and errors.unpacked(told)) or ChildProcessError(
-            "killed on the way into the container"
-        )
 
     def say_pid(self, pid: int) -> None:
         """Say who is inside."""
