@@ -13,7 +13,7 @@ from cfslib.kernel.held import Held
 from cfslib.kernel.kept_back import KeptBack
 from cfslib.runtime import init, state
 from cfslib.runtime.lifeline import Child, SignalsPassedOn
-from cfslib.runtime.passage import Passage
+from cfslib.runtime.passage import GIVE_UP, Passage
 from cfslib.runtime.way_in import Command as Command
 from cfslib.runtime.way_in import Way
 
@@ -93,21 +93,30 @@ class Entered:
         first = libc.fork_quietly()
         if first == 0:
             passage.live(lambda: way.go(passage, streams))
-        with Child(first) as child:
-            try:
-                self.master = passage.hear()
-            finally:
-                if passage.pid:
-                    self.process = self._held.enter(Child(passage.pid))
-            child.wait()
+        self.process = self._held.enter(Sent(first))
+        self.master = passage.hear()
+        self.process.has_arrived = True
         if way.command.detached:
-            self.process.wait()  # it has handed over to another one
+            self.process.wait()  # who is inside now is another one
 
     def __enter__(self) -> "Self":
         return self
 
     def __exit__(self, *_: object) -> None:
         self._held.__exit__()
+
+
+class Sent(Child):
+    """The one who has gone in, and looks after the command."""
+
+    has_arrived = False
+
+    def kill(self) -> None:
+        """End it now, and let it end the command before."""
+        if self._status is None and self.has_arrived:
+            posix.kill(self.pid, GIVE_UP)
+        else:
+            super().kill()
 
 
 def check(container: "State") -> None:

@@ -1,45 +1,40 @@
 """passage: what one on the way into a container tells those who wait outside.
 
-The same sockets as a `channel`, with other words:
+The same sockets as a `channel`, with fewer words:
 
     outside                    on the way                 inside
     clone          ------->    joins, clones  ------->    begins
-                   <- PID ---  ends
-                   <------------------------- STARTS --   becomes the command
+                               closes its end
+                   <------------------------- STARTS --   becomes the command,
                                                           or says what went wrong
 
 Nobody says that the command runs: the last end of the socket inside is closed then.
 """
 
+import _signal as signal
 import posix
 
 from cfslib.runtime import errors
 from cfslib.runtime.channel import STARTS, Channel
 
-_PID = b"p"
+GIVE_UP = signal.SIGRTMAX  # to the one on the way: nobody waits outside any more
 
 
 class Passage(Channel):
     """One end stays outside, the other goes in."""
 
-    pid: int | None = None  # of the one inside, out here, once we know
-
     def hear(self) -> "int | None":
-        """Wait until the command runs; return the master of its terminal, if any.
-
-        The two who go in do not wait for each other: either may be heard first.
-        """
+        """Wait until the command runs; return the master of its terminal, if any."""
         self._close_inside()
-        master, starts, told = None, False, b""
+        master, told = None, b""
         message, descriptors = self._receive()
+        starts = message == STARTS
+        if starts:
+            master = next(iter(descriptors), None)
+            message, _ = self._receive()
         while message:
-            if message[:1] == _PID and not told:
-                self.pid = int(message[1:])
-            elif message == STARTS:
-                starts, master = True, next(iter(descriptors), None)
-            else:
-                told += message
-            message, descriptors = self._receive()
+            told += message
+            message, _ = self._receive()
         if starts and not told:
             return master
         if master is not None:
@@ -66,9 +61,11 @@ class Passage(Channel):
         if told and (error := errors.unpacked(told)):
             raise error
 
-    def say_pid(self, pid: int) -> None:
-        """Say who is inside."""
-        posix.write(self._inside, _PID + str(pid).encode())
+    def leave_it_to_the_other(self) -> None:
+        """Say nothing ourselves from now on; end if nobody listens."""
+        if not self._maker_lives():
+            posix.kill(posix.getpid(), GIVE_UP)
+        self._close_inside()
 
     def say_starts(self, master: "int | None" = None) -> None:
         """Say that from now on the command may run, and hand over its terminal."""

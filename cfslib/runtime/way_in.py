@@ -5,15 +5,18 @@ container but that of its pids, which begins with the next child.  That child ha
 nothing of the host's when it is born: no file is open, and no path leads out.
 
     outside         first                       second
-    clone  ---->    closes files, joins groups,
+    clone  ---->    closes files, joins
                     namespaces, and clones ---> can be seen from here on, but nobody
-                    ends                        may look into it; gives up rights,
+                    waits for its end           may look into it; gives up rights,
                                                 and becomes the command
 
+Whoever waits outside may be killed, and what he has left behind is waited for by
+somebody who may not do it; then a container could not end.  So the first one stays.
 All that holds the container holds it too: groups, limits, capabilities, filters.
 Manual pages: setns(2), pid_namespaces(7).
 """
 
+import _signal as signal
 import posix
 
 from cfslib.images.search import PATH
@@ -22,10 +25,12 @@ from cfslib.isolation.joining import Joined
 from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel import execute, libc, procfs, syscalls
 from cfslib.kernel.record import Record
+from cfslib.kernel.syscalls import Prctl
 from cfslib.runtime import init
 from cfslib.runtime.entrance import ORDER, Found
 from cfslib.runtime.errors import CannotExecute
 from cfslib.runtime.giving_up import give_up_rights
+from cfslib.runtime.passage import GIVE_UP
 from cfslib.runtime.steps import Steps
 
 TYPE_CHECKING = False
@@ -35,9 +40,6 @@ if TYPE_CHECKING:
 
     from cfslib.runtime.passage import Passage
     from cfslib.runtime.state import State
-
-# The child of a child, which our own parent waits for: CLONE_PARENT in <linux/sched.h>.
-_OF_OUR_PARENT = 0x8000
 
 
 class Command(Record):
@@ -77,21 +79,24 @@ class Way:
             streams = [posix.open("/dev/null", posix.O_RDWR)] * 3
         for number, stream in enumerate(streams):
             posix.dup2(stream, number)
+        self._note_how_it_is_held()
         init.let_nobody_look_into_us()
         init.let_go_of_the_maker(passage)
         found = Found(self.container)
-        self._note_how_it_is_held()
         groups = Joined(self.container.groups())
         rlimits.make_room(self._rlimits)  # which takes the rights that we have outside
         init.import_nothing_more()
         found.enter(Namespace(sum(ORDER)))
         found.close()
         init.let_nobody_look_into_us()  # once more: new rights have cleared it
-        pid = groups.clone(_OF_OUR_PARENT)
+        signal.pthread_sigmask(signal.SIG_BLOCK, init.WAITED_FOR)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        pid = groups.clone()
         if pid == 0:
             self._arrive(passage)
-        passage.say_pid(pid)
-        return 0
+        syscalls.prctl(Prctl.SET_PDEATHSIG, GIVE_UP)
+        passage.leave_it_to_the_other()
+        return _look_after(pid)
 
     def _note_how_it_is_held(self) -> None:
         """Read of PID 1 what every process of the container has."""
@@ -146,6 +151,18 @@ class Way:
             raise CannotExecute(
                 error.errno, f"{name}: {posix.strerror(error.errno or 0)}"
             ) from None
+
+
+def _look_after(pid: int) -> int:
+    """Be the first one, whom nobody inside can see: wait for the second one."""
+    while True:
+        received = signal.sigwaitinfo(init.WAITED_FOR).si_signo
+        if received == signal.SIGCHLD:
+            for ended, status in init.reap():
+                if ended == pid:
+                    return init.shell_code(status)
+        else:
+            posix.kill(pid, signal.SIGKILL if received == GIVE_UP else received)
 
 
 class _Facts:
