@@ -24,15 +24,20 @@ PATIENCE = 10  # seconds until all are held, which takes as long as their calls 
 def is_frozen(groups: "Sequence[str]") -> bool:
     """Say if what is in these groups is held, or about to be."""
     try:
-        file, kind = _switch(groups)
-        return procfs.read(file).strip() != _WORDS[kind][0]
+        return any(
+            procfs.read(file).strip() != _WORDS[kind][0]
+            for file, kind in _switches(groups)
+        )
     except OSError:
-        return False  # nobody can hold it, or it is gone
+        return False  # it is gone
 
 
 def freeze(groups: "Sequence[str]") -> None:
     """Hold all that is in these groups; return when nothing moves."""
-    file, kind = _switch(groups)
+    switches = _switches(groups)
+    if not switches:
+        raise PermissionError("no cgroup of it can be frozen")
+    file, kind = switches[0]
     end = time.monotonic() + PATIENCE
     syscalls.write(file, _WORDS[kind][1])
     while not _is_still(file, kind):
@@ -44,20 +49,18 @@ def freeze(groups: "Sequence[str]") -> None:
 
 def thaw(groups: "Sequence[str]") -> None:
     """Let it go on; it is no harm if it was not held."""
-    try:
-        file, kind = _switch(groups)
-    except OSError:
-        return
-    syscalls.write(file, _WORDS[kind][0])
+    for file, kind in _switches(groups):
+        syscalls.write(file, _WORDS[kind][0])
 
 
-def _switch(groups: "Sequence[str]") -> "tuple[str, str]":
-    """Return the file by which these groups are held, and its name."""
-    for kind in (V2, V1):
-        for group in groups:
-            if posix.access(f"{group}/{kind}", posix.W_OK):
-                return f"{group}/{kind}", kind
-    raise PermissionError("no cgroup of it can be frozen")
+def _switches(groups: "Sequence[str]") -> "list[tuple[str, str]]":
+    """Return the files by which these groups are held, and their names; v2 is first."""
+    return [
+        (f"{group}/{kind}", kind)
+        for kind in (V2, V1)
+        for group in groups
+        if posix.access(f"{group}/{kind}", posix.W_OK)
+    ]
 
 
 def _is_still(file: str, kind: str) -> bool:
