@@ -54,7 +54,9 @@ def pause(line: "Sequence[str]") -> int:
             freezer.freeze(container.groups())
         except PermissionError as error:
             error.args = (f"{container.name} cannot be paused: it has no cgroup",)
-            error.add_note("Hint: it has one if root starts it, or --memory is limited.")
+            error.add_note(
+                "Hint: it has one if root starts it, or --memory is limited."
+            )
             raise
 
     return Each(words).do(hold).name()

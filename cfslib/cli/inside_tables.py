@@ -24,7 +24,7 @@ def processes(container: State) -> str:
     assert pid1
     number = container.namespaces()[int(Namespace.PID)]
     namespace = os.stat(f"/proc/{container.maker().pid}/fd/{number}").st_ino
-    rows = [("PID", "INSIDE", "PPID", "UID", "TIME", "COMMAND")]
+    rows: list[tuple[str, ...]] = [("PID", "INSIDE", "PPID", "UID", "TIME", "COMMAND")]
     for one in inhabitants.of(pid1.pid, namespace):
         numbers = map(str, (one.pid, one.inside, one.parent, one.uid))
         rows.append((*numbers, f"{one.seconds:.2f}", plain(one.line)))
@@ -40,7 +40,7 @@ def show_figures(read: Callable[[], Sequence[State]], *, once: bool) -> None:
     """Print what the containers use that run, and if asked each second anew."""
     before: dict[str, tuple[float, Figures]] = {}
     while True:
-        rows = [_USED]
+        rows: list[tuple[str, ...]] = [_USED]
         for container in read():
             if row := _row(container, before):
                 rows.append(row)
@@ -103,11 +103,10 @@ def _size(size: float | None) -> str:
     """
     if size is None:
         return "--"
-    for unit in _UNITS:
-        if size < 1024:
-            break
-        size /= 1024
-    return f"{size:.4g}{unit}"
+    power = 0
+    while size >= 1024 and power < len(_UNITS) - 1:
+        size, power = size / 1024, power + 1
+    return f"{size:.4g}{_UNITS[power]}"
 
 
 def _table(rows: Sequence[Sequence[str]]) -> str:

@@ -20,8 +20,8 @@ from cfslib.kernel.ffi import (
     UnsignedLong,
     UnsignedLongs,
     declare,
-    texts,
     syscall,
+    texts,
 )
 
 # libc has no keyctl() or seccomp(), and its clone() wants a stack for the child, so we

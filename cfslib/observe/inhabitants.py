@@ -33,9 +33,13 @@ def of(pid1: int, namespace: int) -> list[Inhabitant]:
     level = len(procfs.pids_on_each_level(pid1)) - 1
     statuses = dict(_deeper_than(level))
     ours = {pid for pid in statuses if pid == pid1 or _is_in(pid, namespace)}
-    while more := {pid for pid in statuses if int(statuses[pid]["PPid"]) in ours} - ours:
+    while (
+        more := {pid for pid in statuses if int(statuses[pid]["PPid"]) in ours} - ours
+    ):
         ours |= more  # those in namespaces below it
-    found = (_inhabitant(pid, level, statuses[pid]) for pid in sorted(ours & {*statuses}))
+    found = (
+        _inhabitant(pid, level, statuses[pid]) for pid in sorted(ours & {*statuses})
+    )
     return [one for one in found if one]
 
 

@@ -1,7 +1,7 @@
 """copying: files into a container that runs, and out of it.
 
-    out of it    a visit packs them   ---->  we unpack, or pass the archive on
-    into it      we pack them         ---->  a visit unpacks
+out of it    a visit packs them   ---->  we unpack, or pass the archive on
+into it      we pack them         ---->  a visit unpacks
 """
 
 import os
@@ -12,11 +12,11 @@ from cfslib.runtime.visit import Visit
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import BinaryIO
+    from typing import IO, Any, BinaryIO
 
     from cfslib.runtime.state import State
 
-    End = Callable[[BinaryIO], object]
+    End = Callable[[IO[Any]], object]
 
 
 def out_of(container: "State", source: str, target: str) -> None:
@@ -35,7 +35,9 @@ def archive_of(container: "State", source: str, out: "BinaryIO") -> None:
 def into(container: "State", source: str, target: str) -> None:
     """Copy a file or a directory into a container; there it belongs to root."""
     there = Target(_inside(target), may_set_ids=True)
-    _through_a_pipe(container, there.unpack, lambda out: pack(source, out), inwards=True)
+    _through_a_pipe(
+        container, there.unpack, lambda out: pack(source, out), inwards=True
+    )
 
 
 def archive_into(container: "State", stream: "BinaryIO", target: str) -> None:

@@ -1,17 +1,19 @@
-"""giving_up: be who the command is to be, with no right but those that it is to have."""
+"""giving_up: be who the command is to be, with no right but those it is to have."""
 
 from cfslib.isolation import capabilities, seccomp, users
 from cfslib.runtime import init
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from cfslib.isolation.users import User
     from cfslib.runtime.spec import Spec
     from cfslib.runtime.steps import Steps
 
 
 def give_up_rights(
-    do: "Steps", spec: "Spec", user: "User", may_leave_groups: bool
+    do: "Steps", spec: "Spec | Any", user: "User", may_leave_groups: bool
 ) -> None:
     """Be who the command is to be, with no right but those that it is to have.
 

@@ -134,11 +134,11 @@ class State:
         maker: Process,
         pid1: Process,
         groups: "list[str]",
-        namespaces: "dict[int, int]",
-        root: str,
+        namespaces: "dict[int, int] | None" = None,
+        root: str = "",
     ) -> None:
         """Write down that its command runs."""
-        self._note_run(maker, pid1, groups, namespaces, root, time.time())
+        self._note_run(maker, pid1, groups, namespaces or {}, root, time.time())
 
     def _note_run(
         self,

@@ -13,7 +13,7 @@ from tarfile import TarFile, TarInfo
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import BinaryIO
+    from typing import IO, Any
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -23,7 +23,7 @@ for _codec in ("utf-8", "ascii", "iso8859-1"):  # now: inside, there are no modu
     codecs.lookup(_codec)
 
 
-def pack(source: str, out: "BinaryIO") -> None:
+def pack(source: str, out: "IO[Any]") -> None:
     """Write a file, or a directory with all that is in it, as an archive.
 
     It has its last name there, or "." if what is in it is meant.
@@ -107,7 +107,7 @@ class Target:
         self._mode = 0o7777 if may_set_ids else 0o1777
         self._later: list[tuple[list[str], TarInfo]] = []  # of directories
 
-    def unpack(self, stream: "BinaryIO") -> None:
+    def unpack(self, stream: "IO[Any]") -> None:
         """Write all that is in an archive."""
         self._base: int | None = None
         try:
@@ -216,9 +216,7 @@ class Target:
         if not self._owners:
             return
         try:
-            os.chown(
-                name, entry.uid, entry.gid, dir_fd=parent, follow_symlinks=False
-            )
+            os.chown(name, entry.uid, entry.gid, dir_fd=parent, follow_symlinks=False)
         except OSError:
             pass  # an id that is nobody's here: the file stays ours
 

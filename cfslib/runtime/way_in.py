@@ -178,4 +178,5 @@ class _Facts:
     def environment(self, term: str, home: str) -> "dict[str, str]":
         """Return what its command has found in its environment: see `Spec`."""
         ours = {"PATH": PATH, "HOME": home, "TERM": term, "HOSTNAME": self.hostname}
-        return ours | self.env
+        added: dict[str, str] = self.env
+        return ours | added

@@ -112,8 +112,10 @@ def test_pause_and_unpause_by_name(lives: Life, box: State) -> None:
     again = lives.cfs("pause", "box")
     assert (again.returncode, again.stdout) == (1, "")
     for done in (again, lives.cfs("exec", "box", "true")):
-        assert done.stderr == "cfs: box is paused\n  Hint: `cfs unpause box` " \
+        assert (
+            done.stderr == "cfs: box is paused\n  Hint: `cfs unpause box` "
             "lets it go on.\n"
+        )
     assert lives.did("unpause", "box") == "box\n"
     assert "(Paused)" not in lives.did("ps")
     assert lives.cfs("unpause", "box").stderr == "cfs: box is not paused\n"
@@ -231,8 +233,9 @@ with é"; chmod 500 /d/e"""
     lives.did("cp", "box:/d/.", tmp_path / "same")
 
     for top in ("d", "same"):
-        found = sorted(str(it.relative_to(tmp_path / top)) for it in
-                       (tmp_path / top).rglob("*"))
+        found = sorted(
+            str(it.relative_to(tmp_path / top)) for it in (tmp_path / top).rglob("*")
+        )
         names = ["a name\nwith é", "e", "e/empty", "e/f", "fifo", "hard", "link"]
         assert found == names
         assert os.readlink(tmp_path / top / "link") == "/etc/passwd"
@@ -253,8 +256,10 @@ def test_files_go_in_and_belong_to_root(
     lives.did("cp", f"{tree}/.", "box:/tmp/new")
     lives.did("cp", tree / "sub/script", "box:/bin/script")
 
-    assert sh(lives, "/tmp/tree/sub/script; /tmp/new/sub/script; script") == \
-        "it runs\n" * 3
+    assert (
+        sh(lives, "/tmp/tree/sub/script; /tmp/new/sub/script; script")
+        == "it runs\n" * 3
+    )
     assert sh(lives, "stat -c '%u %g %a' /tmp/tree/sub/script") == "0 0 755\n"
 
 
@@ -275,8 +280,13 @@ def test_no_link_in_the_container_leads_to_the_hosts_files(
     (tmp_path / "secret").write_text("of the host")
     up = "../" * 30
     sh(lives, f"ln -s {tmp_path} /out; ln -s {up}{tmp_path} /up; ln -s /tmp /in")
-    for path in ("/out/secret", "/up/secret", f"/{up}{tmp_path}/secret",
-                 f"/proc/self/root{tmp_path}/secret", "/proc/self/cwd/x"):
+    for path in (
+        "/out/secret",
+        "/up/secret",
+        f"/{up}{tmp_path}/secret",
+        f"/proc/self/root{tmp_path}/secret",
+        "/proc/self/cwd/x",
+    ):
         done = lives.cfs("cp", f"box:{path}", tmp_path / "got")
         assert done.returncode == 125
         assert "No such file" in done.stderr
@@ -342,9 +352,7 @@ def test_what_is_large_comes_through(lives: Life, box: State, tmp_path: Path) ->
 # diff:
 
 
-def test_diff_shows_what_was_added_changed_and_deleted(
-    lives: Life, box: State
-) -> None:
+def test_diff_shows_what_was_added_changed_and_deleted(lives: Life, box: State) -> None:
     assert lives.did("diff", "box") == ""
     make = """mkdir -p /new/dir; echo > /new/dir/f; echo x >> /etc/group
 rm /etc/passwd; chmod 700 /bin/true; mv /etc/hosts /moved 2>/dev/null || :"""

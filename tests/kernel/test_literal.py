@@ -4,8 +4,8 @@ import pytest
 
 from cfslib.kernel import literal
 
-VALUES = [
-    *("text", "it's \"both\"", "\udcff\n", "\0"),
+VALUES: list[object] = [
+    *("text", 'it\'s "both"', "\udcff\n", "\0"),
     *(b"\0\xff", -1, 1 << 70, 1796022676.18, -0.5, None, True),
     *((), (1,), [], {}, {"a": [1, (2, {"b": None})]}, {67108864: 13}),
 ]

@@ -35,7 +35,9 @@ def lives(
 
 def test_a_container_is_entered_stopped_and_forgotten(lives: Life) -> None:
     with running.start(Spec(["sh", "-c", SHELL]), name="box") as container:
-        done = container.exec(["sh", "-c", "echo $A; echo oh >&2; exit 3"], env={"A": "1"})
+        done = container.exec(
+            ["sh", "-c", "echo $A; echo oh >&2; exit 3"], env={"A": "1"}
+        )
         assert (done.code, done.stdout, done.stderr) == (3, "1\n", "oh\n")
         assert container.exec(["pwd"], workdir="/tmp").stdout == "/tmp\n"
         assert container.status == "running"

@@ -91,7 +91,9 @@ def test_no_descriptor_of_the_callers_comes_in(lives: Life, box: State) -> None:
     finally:
         os.close(fd)
 
-    assert {"0", "1", "2"} <= {*words} <= {"0", "1", "2", "3", "10"}  # some of the shell's
+    assert (
+        {"0", "1", "2"} <= {*words} <= {"0", "1", "2", "3", "10"}
+    )  # some of the shell's
 
 
 @pytest.mark.parametrize(
@@ -203,12 +205,12 @@ def test_after_the_root_has_changed_nothing_is_imported(box: State) -> None:
             )
             assert before == {*sys.modules}
 
-        def tell(*_: object) -> NoReturn:
+        def tell(*_: object, **named: object) -> NoReturn:
             raise OSError(f"imported: {seen}")
 
         from cfslib.kernel import execute
 
-        keyring.join_new_session, execute.become = listen, tell
+        keyring.join_new_session, execute.become = listen, tell  # type: ignore[assignment]
         try:
             enter.run(box, Command(["true"], user="root:root", workdir="/tmp"))
         except OSError as error:
