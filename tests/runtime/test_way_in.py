@@ -210,7 +210,7 @@ def test_after_the_root_has_changed_nothing_is_imported(box: State) -> None:
 
         from cfslib.kernel import execute
 
-        keyring.join_new_session, execute.become = listen, tell  # type: ignore[assignment]
+        keyring.join_new_session, execute.become = listen, tell
         try:
             enter.run(box, Command(["true"], user="root:root", workdir="/tmp"))
         except OSError as error:
