@@ -9,6 +9,7 @@ kernel: what the kernel is asked, and what it says
 
     flags         numbers of the kernel's that print as their names
     record        values with named parts
+    literal       read back a value that `repr` has written
     held          what has to be taken down again, the last of it first
     kept_back     signals that wait while something is made or taken down
     hints         what a refused call usually means, and what to do about it
@@ -19,6 +20,7 @@ kernel: what the kernel is asked, and what it says
     program       find the file that a command names, and start it
     tracing       a record of what the kernel was asked, and what it answered
     netlink       interfaces, addresses and routes: ask the kernel, and change them
+    execute       become a program of a container's, while others may swap its files
     syscalls      the system calls that Python's standard library leaves out
 
 isolation: the walls of a container, one file a wall
@@ -34,9 +36,13 @@ isolation: the walls of a container, one file a wall
     users         who the command runs as
     seccomp       which calls the kernel answers, and which a filter does
     network       how anything gets in or out of a container
+    workdir       where the relative paths of a process start, once its root changed
     rootfs        what a container sees at /, and the two ways to get in
     cgroups       how much of the machine a group of processes may use: v1, v2
     limits        what a container may use, and who enforces it
+    rlimits       what the kernel lets a process have, as another one has it
+    joining       come into the groups of somebody else, from anywhere in their trees
+    freezer       hold all processes of a group still, and let them go on
 
 images: where the files at / come from
 
@@ -122,7 +128,9 @@ runtime: the life of one container
     channel       what a container's PID 1 and its maker say to each other
     relay         stand between our terminal and a container, and copy
     terminal      a terminal for the container, joined to ours
+    giving_up     be who the command is to be, with no right but those it is to have
     behind        what PID 1 asks the kernel behind its filter, and has to
+    entrance      the namespaces of a container, which its maker keeps open
     inside        the story goes on in PID 1, which turns itself into the container
     container     all of it, in order, as it is seen outside
     direct        run a container to its end, from a process with one thread
@@ -137,6 +145,14 @@ runtime: the life of one container
     monitor       the maker of a container that stays, when whoever asked has gone
     ending        send a container a signal, make it end, and hear how it did
     attached      join our streams to a container that a monitor keeps
+    passage       what one on the way into a container tells those who wait outside
+    way_in        leave the host behind, and come into a container that runs
+    enter         run one more command in a container that runs
+    visit         do something with the files of a container, as its root, unseen
+    transfer      files as a tar archive, out of a directory and into one
+    copying       files into a container that runs, and out of it
+    changes       what has been changed of the files that a container started from
+    running       containers that go on, for a program or a notebook
     scope         a part of the cgroup tree that systemd gives to an ordinary user
     request       what a program with threads asks the server for
     job           a container that runs for a client, and what the client is told
@@ -162,6 +178,7 @@ observe: look at what runs, from outside
     meter         how much a running container uses, read from outside
     trees         directories of the kernel's in which groups can be made to try things
     figures       how much a group or a container uses, as `docker stats` shows it
+    inhabitants   the processes of a container, with the pids that they have inside
     pressure      press a container against its limits, and watch what comes of it
     groups        three groups side by side, a load in each, and what they use
     c_values      the argument of a call, written in C
@@ -200,6 +217,9 @@ cli: the `cfs` command
     life_table    containers as a table, and one with all that is known
     life_logs     print what a container has printed
     life_commands look at containers that go on by themselves, and end them
+    inside_tables the processes of a container, and what containers use, as tables
+    inside_commands look into containers that run, hold them still, copy files
+    exec_command  run one more command in a container that runs
     commands      those of `cfs` besides `run` and these
     naming        what `cfs run` does for a container that goes on, or has a name
     entry         where `cfs` begins

@@ -37,6 +37,13 @@ positional arguments:
     wait      wait for the end of some
     restart   end some, and start them anew
     rm        forget some
+    exec      run one more command in one
+    pause     hold some still
+    unpause   let some go on
+    top       list the processes of one
+    stats     show how much some use
+    cp        copy files into one, and out of it
+    diff      list what has been changed of the files of one
     inspect   print all that is known of some
     port      print at which addresses one listens
     doctor    say what this machine allows
@@ -50,6 +57,7 @@ positional arguments:
 LIFE = frozenset(
     ["ps", "logs", "attach", "stop", "kill", "wait", "restart", "rm", "inspect", "port"]
 )  # see `life_commands`
+INSIDE = frozenset(["pause", "unpause", "top", "stats", "cp", "diff"])
 _ROOTFS = Command(
     "cfs rootfs",
     "[-h] ACTION ...",
@@ -105,6 +113,10 @@ def execute(line: Sequence[str]) -> int:
         from cfslib.cli import life_commands
 
         return life_commands.COMMANDS[line[0]](line[1:])
+    if line and line[0] in INSIDE:
+        from cfslib.cli import inside_commands
+
+        return inside_commands.COMMANDS[line[0]](line[1:])
     named = {
         "doctor": diagnose,
         "ns": list_namespaces,

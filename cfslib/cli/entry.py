@@ -25,7 +25,7 @@ def main() -> int:
     streams.have_all_three()  # before we open a file, which would be one of them
     line = sys.argv[1:]
     code = execute(line)
-    if line[:1] == ["run"]:
+    if line[:1] in (["run"], ["exec"]):
         posix._exit(code)  # nothing is left to do, and Python takes long to end
     return code
 
@@ -47,6 +47,8 @@ def _tried(line: "Sequence[str]") -> int:
     try:
         if line[:1] == ["run"]:
             return _run(line[1:])
+        if line[:1] == ["exec"]:
+            return _exec(line[1:])
         from cfslib.cli import commands
 
         return commands.execute(line)
@@ -78,6 +80,19 @@ def _run(line: "Sequence[str]") -> int:
         from cfslib.runtime import scope  # here, because it is hardly ever needed
 
         scope.begin_anew(error, files=options.files(typed))
+        raise
+
+
+def _exec(line: "Sequence[str]") -> int:
+    """`cfs exec CONTAINER COMMAND`: run a command in a container that runs."""
+    from cfslib.cli import exec_command  # here, because the others need none of it
+
+    try:
+        return exec_command.execute(line)
+    except OSError as error:
+        from cfslib.runtime import scope
+
+        scope.begin_anew(error)
         raise
 
 

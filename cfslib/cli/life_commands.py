@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     U = TypeVar("U")
 
 PATIENCE = "10"  # seconds from the stop signal to SIGKILL
-_WHICH = "positional arguments:\n  CONTAINER  a name, an id, or how one id alone begins"
+WHICH = "positional arguments:\n  CONTAINER  a name, an id, or how one id alone begins"
 
 
 def seconds(text: str) -> "int | None":
@@ -65,14 +65,14 @@ _LOGS = Command(
     ],
     least=["CONTAINER"],
     most=1,
-    about=f"{_WHICH}\n\nThe last 4 to 8 MB of what it printed are kept.",
+    about=f"{WHICH}\n\nThe last 4 to 8 MB of what it printed are kept.",
 )
 _ATTACH = Command(
     "cfs attach",
     "[-h] CONTAINER",
     least=["CONTAINER"],
     most=1,
-    about=f"""{_WHICH}
+    about=f"""{WHICH}
 
 Shows what it prints from now on.  What is typed it reads if it was started with -t or
 -i.  If it has a terminal, Ctrl-P Ctrl-Q leaves it; else Ctrl-C is sent to it.  The exit
@@ -83,7 +83,7 @@ _RESTART = Command(
     "[-h] [-t SECONDS] CONTAINER [CONTAINER ...]",
     [_TIME],
     least=["CONTAINER"],
-    about=f"""{_WHICH}
+    about=f"""{WHICH}
 
 Stops it, if it runs, and starts it anew with the same options: its name, its id and its
 log stay.  What was written inside is gone, because it was in memory: what is to stay
@@ -91,23 +91,23 @@ belongs into a volume.""",
 )
 
 
-def _several(name: str, *options: Option, about: str = "") -> Command:
+def several(name: str, *options: Option, about: str = "") -> Command:
     """Return a command for one container or more."""
     usage = "[-h] [OPTION...] CONTAINER [CONTAINER ...]"
-    text = f"{_WHICH}\n\n{about}".strip()
+    text = f"{WHICH}\n\n{about}".strip()
     return Command(f"cfs {name}", usage, options, least=["CONTAINER"], about=text)
 
 
-_STOP = _several("stop", _TIME, about="Asks it to end, and then makes it end.")
+_STOP = several("stop", _TIME, about="Asks it to end, and then makes it end.")
 # fmt: off
-_KILL = _several("kill",
+_KILL = several("kill",
     Option("--signal", "-s", "SIGNAL", life.signal, default="KILL",
         help="what to send, by name or number (default: KILL)"))
-_RM = _several("rm", Option("--force", "-f", help="end it, if it runs"))
+_RM = several("rm", Option("--force", "-f", help="end it, if it runs"))
 # fmt: on
-_WAIT = _several("wait", about="Waits for its end, and prints its exit code.")
-_INSPECT = _several("inspect", about="Prints all that is known, as JSON.")
-_PORT = Command("cfs port", "[-h] CONTAINER", least=["CONTAINER"], most=1, about=_WHICH)
+_WAIT = several("wait", about="Waits for its end, and prints its exit code.")
+_INSPECT = several("inspect", about="Prints all that is known, as JSON.")
+_PORT = Command("cfs port", "[-h] CONTAINER", least=["CONTAINER"], most=1, about=WHICH)
 
 
 def place() -> str:
@@ -115,7 +115,7 @@ def place() -> str:
     return places.directory(os.environb)
 
 
-class _Each:
+class Each:
     """The containers that were named; those for which something fails are left out."""
 
     def __init__(self, words: "Sequence[str]") -> None:
@@ -135,7 +135,7 @@ class _Each:
             self.code = 1
             return None
 
-    def do(self, action: "Callable[[State], object]") -> "_Each":
+    def do(self, action: "Callable[[State], object]") -> "Each":
         """Do something for each of them."""
 
         def done(container: "State") -> bool:
@@ -204,10 +204,10 @@ def attach(line: "Sequence[str]") -> int:
 def stop(line: "Sequence[str]") -> int:
     """`cfs stop`: ask containers to end, then make them."""
     asked, words = parse(_STOP, line)
-    return _stopped(_Each(words), asked["--time"]).name()
+    return _stopped(Each(words), asked["--time"]).name()
 
 
-def _stopped(each: _Each, patience: "int | None") -> _Each:
+def _stopped(each: Each, patience: "int | None") -> Each:
     """Have containers end, all at the same time."""
     each.do(ending.ask)
     deadline = None if patience is None else time.monotonic() + patience
@@ -224,7 +224,7 @@ def kill(line: "Sequence[str]") -> int:
         if number == _signal.SIGKILL:
             ending.end(container)  # so that it is over when we say so
 
-    return _Each(words).do(send).name()
+    return Each(words).do(send).name()
 
 
 def wait(line: "Sequence[str]") -> int:
@@ -235,7 +235,7 @@ def wait(line: "Sequence[str]") -> int:
         with ending.LastWord(container) as last:
             print(last.code(), flush=True)
 
-    return _Each(words).do(tell).code
+    return Each(words).do(tell).code
 
 
 def remove(line: "Sequence[str]") -> int:
@@ -249,7 +249,7 @@ def remove(line: "Sequence[str]") -> int:
             ending.end(container)
         ending.clear_away(container)
 
-    return _Each(words).do(forget).name()
+    return Each(words).do(forget).name()
 
 
 def _still_runs(name: str) -> OSError:
@@ -266,7 +266,7 @@ def inspect(line: "Sequence[str]") -> int:
     from cfslib.cli import life_table
 
     found: list[object] = []
-    each = _Each(words).do(lambda one: found.append(life_table.everything(one)))
+    each = Each(words).do(lambda one: found.append(life_table.everything(one)))
     print(json.dumps(found, indent=4))
     return each.code
 
@@ -274,7 +274,7 @@ def inspect(line: "Sequence[str]") -> int:
 def restart(line: "Sequence[str]") -> int:
     """`cfs restart`: end containers, and start them anew."""
     asked, words = parse(_RESTART, line)
-    each = _Each(words).do(lambda one: one.want_again())
+    each = Each(words).do(lambda one: one.want_again())
     _stopped(each, asked["--time"])
     return each.do(lambda one: monitor.detached(monitor.AskedAgain(one))).name()
 

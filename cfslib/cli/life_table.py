@@ -3,6 +3,7 @@
 import os
 import time
 
+from cfslib.isolation import freezer
 from cfslib.runtime import state
 from cfslib.runtime.names import SHOWN
 
@@ -46,7 +47,10 @@ def _status(container: "State") -> str:
         since = f" {age(time.time() - when)} ago" if when else ""
         return f"Exited ({code}){since}"
     started = container.started()
-    return f"Up {age(time.time() - started)}" if started else "Created"
+    if not started:
+        return "Created"
+    paused = " (Paused)" if freezer.is_frozen(container.groups()) else ""
+    return f"Up {age(time.time() - started)}{paused}"
 
 
 def age(seconds: float) -> str:
@@ -73,6 +77,7 @@ def everything(container: "State") -> "dict[str, Any]":
         "name": facts["name"],
         "created": _moment(facts["created"]),
         "status": kind,
+        "paused": not is_over and freezer.is_frozen(container.groups()),
         "pid": pid1.pid if pid1 and not is_over else None,
         "started": _moment(container.started()),
         "monitor": None if is_over else maker.pid,

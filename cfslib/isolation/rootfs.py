@@ -12,12 +12,12 @@ pages: chroot(2), pivot_root(2), and for `layer` the kernel's
 Documentation/filesystems/overlayfs.rst.
 """
 
-import errno
 import posix
 import stat
 
 from cfslib.isolation import idmaps, mounts
 from cfslib.isolation.mounts import MountFlag, UmountFlag
+from cfslib.isolation.workdir import start_in as start_in  # a step like the others
 from cfslib.kernel import syscalls
 
 TYPE_CHECKING = False
@@ -114,20 +114,6 @@ def pivot(root: "str | Path") -> None:
     syscalls.pivot_root(".", ".")
     syscalls.umount2(".", UmountFlag.DETACH)
     syscalls.chdir("/")
-
-
-def start_in(directory: "str | Path") -> None:
-    """Start our relative paths at a directory of the new root.
-
-    Raise `PermissionError` if it is outside: where /proc/self/fd leads, for one.
-    """
-    syscalls.chdir(directory)
-    try:
-        is_inside = posix.getcwd().startswith("/")
-    except FileNotFoundError:  # from our root, no path leads there
-        is_inside = False
-    if not is_inside:
-        raise PermissionError(errno.EPERM, f"{directory} is not in the container")
 
 
 def enter(root: "str | Path") -> None:

@@ -39,8 +39,9 @@ class Created:
         *,
         streams_follow: bool = False,  # its standard streams come with the word
         janitor: "Callable[[], Janitor] | None" = None,  # of cgroups; or its own
+        can_be_entered: bool = False,  # by others, through us: see `entrance`
     ) -> None:
-        self.spec = spec
+        self.spec, self._can_be_entered = spec, can_be_entered
         self._held = Held()  # what is taken down at the end
         try:
             self._make(rootfs, streams_follow, janitor)
@@ -71,10 +72,13 @@ class Created:
             channel.live(lambda: _become(spec, kinds, channel))
         self.pid1, self.channel = self._held.enter(Child(pid)), channel
         self.groups = groups.inner  # the cgroups that it is in
+        if self._can_be_entered:
+            self._keep_open(kinds)
         libc.move_elsewhere(pid)  # on our processor it would wait until we do
         if Namespace.USER in kinds:
             do(idmaps.write, pid, *ownership.id_maps(spec))  # until then it is nobody
-        channel.say(self._held.enter(rootfs()))
+        self.root = self._held.enter(rootfs())
+        channel.say(self.root)
         groups.make_others()  # while PID 1 is busy
         channel.say(groups.doors, *guard.of_each)
         if network:
@@ -92,6 +96,12 @@ class Created:
             network = spec.network
         wanted = {"publish": spec.publish, "dns": spec.dns, "hosts": spec.hosts}
         return self._held.enter(Joined(network, spec.hostname, **wanted))
+
+    def _keep_open(self, kinds: Namespace) -> None:
+        """Keep the namespaces of PID 1 open, while we may still look into it."""
+        from cfslib.runtime.entrance import Entrance  # here, because most have none
+
+        self.entrance = self._held.enter(Entrance(self.pid1.pid, kinds))
 
     def start(
         self,

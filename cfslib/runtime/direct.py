@@ -40,9 +40,13 @@ def run(
         if pipes:
             held.enter(pipes)
         inside = pipes.inside() if pipes else ()
-        follow = pipes is not None
         made = held.enter(
-            Created(spec, lambda: rootfs_for(spec, environ), streams_follow=follow)
+            Created(
+                spec,
+                lambda: rootfs_for(spec, environ),
+                streams_follow=pipes is not None,
+                can_be_entered=runs is not None,
+            )
         )
         made.start(term=term_in(environ), streams=inside)
         if spec.terminal:

@@ -4,6 +4,7 @@ import _signal as signal
 import posix
 import time
 
+from cfslib.isolation import freezer
 from cfslib.kernel import procfs
 from cfslib.runtime import init, processes, register, state
 from cfslib.runtime.processes import Process
@@ -28,6 +29,8 @@ def send(container: "State", number: int) -> None:
     if target and number in NOT_PASSED_ON:
         target = main_of(target) or target
     (target or container.maker()).send(number)  # which keeps it back until it runs
+    if number in (signal.SIGKILL, container.spec().stop_signal):
+        freezer.thaw(container.groups())  # one that is paused would not end
 
 
 def main_of(pid1: Process) -> "Process | None":
@@ -53,13 +56,14 @@ def ask(container: "State") -> None:
 def end(container: "State", deadline: "float | None" = 0) -> None:
     """Wait for its end until a deadline of time.monotonic(); then make it end."""
     try:
-        maker = container.maker()
+        maker, groups = container.maker(), container.groups()
         last = container.pid1() or maker
     except FileNotFoundError:
         return  # it has ended, and is forgotten
     left = None if deadline is None else max(0, deadline - time.monotonic())
     if not last.wait(left):
         kill(last)
+        freezer.thaw(groups)
     if not maker.wait(CLEANING):  # it takes down what it made, and then it is gone
         kill(maker)
         maker.wait(CLEANING)

@@ -5,14 +5,12 @@ a command that sees what we made, and has the rights that we left it.
 """
 
 from cfslib.isolation import (
-    capabilities,
     devices,
     keyring,
     limits,
     masks,
     mounts,
     rootfs,
-    seccomp,
     users,
     volumes,
 )
@@ -21,11 +19,11 @@ from cfslib.isolation.namespaces import Namespace
 from cfslib.isolation.rootfs import PLACE
 from cfslib.kernel import syscalls
 from cfslib.runtime import init, ownership
+from cfslib.runtime.giving_up import give_up_rights as give_up_rights
 from cfslib.runtime.steps import Steps
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cfslib.isolation.users import User
     from cfslib.runtime.channel import Channel
     from cfslib.runtime.spec import Spec
 
@@ -83,29 +81,6 @@ def become(spec: "Spec", kinds: Namespace, channel: "Channel") -> int:
     # Groups that were asked for are not left out: if they cannot be, nothing runs.
     give_up_rights(do, spec, user, may_leave_groups or bool(spec.groups))
     return _be_init(spec, channel, user.home, master)
-
-
-def give_up_rights(
-    do: Steps, spec: "Spec", user: "User", may_leave_groups: bool
-) -> None:
-    """Be who the command is to be, with no right but those that it is to have.
-
-    Last, because all that comes before takes root's.
-    """
-    do(init.let_nobody_look_into_us)
-    do(capabilities.bound, spec.capabilities)
-    # Before the filter, which could say that it was done when it was not.
-    do(users.join_groups, user, leave_groups=may_leave_groups)
-    program = spec.filter
-    if program is None:
-        program = seccomp.default_filter(spec.capabilities)
-    if program:  # as late as the kernel allows it, because it is for us too
-        do(seccomp.filter_calls, program, spec.filter_flags)
-    do(users.become, user)
-    do(capabilities.have_only, () if user.uid else spec.capabilities)
-    if spec.no_new_privileges:
-        do(capabilities.gain_no_more)
-    do(init.end_with_the_maker)  # once more: a new uid has cleared it
 
 
 def _be_init(spec: "Spec", channel: "Channel", home: str, master: "int | None") -> int:

@@ -175,7 +175,8 @@ class _Kept:
     def _note(self, made: "Created", master: "int | None") -> None:
         """Write down that the command runs, and say so."""
         pid1 = processes.known(made.pid1.pid)
-        self._state.note_run(processes.ours(), pid1, made.groups)
+        ours, opened = processes.ours(), made.entrance.opened
+        self._state.note_run(ours, pid1, made.groups, opened, made.root)
         if self._keep:
             self._keep.take(master)
             posix.write(REPORT, RUNS + self._state.id.encode())  # if somebody listens

@@ -73,6 +73,14 @@ class State:
         """Return the directories of its cgroups."""
         return list(self._read("run")["groups"])
 
+    def root(self) -> str:
+        """Return the directory that its files come from."""
+        return str(self._read("run")["root"])
+
+    def namespaces(self) -> "dict[int, int]":
+        """Return its namespaces as its maker keeps them open: see `entrance`."""
+        return dict(self._read("run")["namespaces"])
+
     def started(self) -> "float | None":
         """Return when its command began to run, as in time(2)."""
         when = self._read("run")["started"]
@@ -117,19 +125,28 @@ class State:
     def note_begin(self, maker: Process) -> None:
         """Write down who makes it now; how it ended before is forgotten."""
         self._write("reserve", " " * RESERVED)
-        self._note_run(maker, None, [], None)
+        self._note_run(maker, None, [], {}, "", None)
         for file in ("end", "again"):
             ours.remove(f"{self.path}/{file}")
 
-    def note_run(self, maker: Process, pid1: Process, groups: "list[str]") -> None:
+    def note_run(
+        self,
+        maker: Process,
+        pid1: Process,
+        groups: "list[str]",
+        namespaces: "dict[int, int] | None" = None,
+        root: str = "",
+    ) -> None:
         """Write down that its command runs."""
-        self._note_run(maker, pid1, groups, time.time())
+        self._note_run(maker, pid1, groups, namespaces or {}, root, time.time())
 
     def _note_run(
         self,
         maker: Process,
         pid1: "Process | None",
         groups: "list[str]",
+        namespaces: "dict[int, int]",
+        root: str,
         started: "float | None",
     ) -> None:
         run = {
@@ -137,6 +154,8 @@ class State:
             "maker": (maker.pid, maker.start),
             "pid1": pid1 and (pid1.pid, pid1.start),
             "groups": groups,
+            "namespaces": namespaces,
+            "root": root,
             "started": started,
         }
         self._write("run", repr(run))
@@ -171,7 +190,7 @@ def end_in(data: bytes) -> "tuple[int, float | None, str]":
 
 def _value(data: bytes) -> "Any":
     """Read a value that `repr` has written; None if nothing was."""
-    from ast import literal_eval  # here, because who starts a container reads nothing
+    from cfslib.kernel import literal  # here, because who starts a container reads none
 
     text = data.decode("utf-8", "surrogateescape").strip()
-    return literal_eval(text) if text else None
+    return literal.read(text) if text else None
