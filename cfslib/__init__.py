@@ -82,6 +82,12 @@ images: where the files at / come from
     blobs         files that are named by the hash of what is in them
     trees         the root filesystem of an image, its layers merged
     names         which images there are, each under the names that people gave it
+    dockerfile    what a Dockerfile says, one instruction after the other
+    substitution  variables and quotes in a Dockerfile
+    patterns      names with * and ? in them
+    context       the files that a build may copy, and a hash that tells if they changed
+    recipe        what a Dockerfile changes in what an image says of itself
+    steps         what the steps of builds have made, so that none has to be taken twice
     loading       bring an image into a store, part by part, and merge its layers
     store         the images of a user: what they are made of, what they are called
 
@@ -122,6 +128,17 @@ runtime: the life of one container
     server        a small process that makes containers for a process with threads
     client        have the server make a container
     run           run a container to its end, from a program or a notebook
+
+builder: images made from a Dockerfile, each RUN in a container
+
+    stages        the parts of a Dockerfile, each of which begins with FROM
+    workplace     where the layers of a build are until they are finished
+    taking        make a layer of what a step has written
+    copying       put files into a root filesystem, as COPY and ADD do
+    running       take a RUN: a container whose layer stays when it has ended
+    placing       take a COPY, an ADD or a WORKDIR: files that come from elsewhere
+    bases         what a stage begins with, and what has become of it so far
+    build         an image from a Dockerfile, step by step
 
 observe: look at what runs, from outside
 
@@ -167,6 +184,7 @@ cli: the `cfs` command
     manual        what `--help` prints
     with_ids      do something as who may give files to other users
     image_tables  what `cfs image` prints of images
+    build_command  `cfs image build`: make an image from a Dockerfile
     image_commands  `cfs image`: bring images here, look at them, take them away
     commands      those of `cfs` besides `run`
     failures      what `cfs` says if something goes wrong

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
+from cfslib.cli import build_command
 from cfslib.cli.parser import Command, Option, parse
 
 IMAGE = Command(
@@ -23,7 +24,8 @@ positional arguments:
     history   print how an image was made, the last step first
     rm        take names away, and with the last one the image
     prune     clear away what no image needs
-    save      write an image to an archive or an OCI layout""",
+    save      write an image to an archive or an OCI layout
+    build     make an image from a Dockerfile""",
     epilog="""\
 Images are in ~/.local/share/cfs, or where XDG_DATA_HOME says.  To run one:
 cfs run --image NAME [COMMAND]""",
@@ -215,6 +217,7 @@ ACTIONS: dict[str, Callable[[Sequence[str]], int]] = {
     "rm": remove,
     "prune": prune,
     "save": save,
+    "build": build_command.build,
 }
 
 TYPE_CHECKING = False

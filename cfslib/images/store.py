@@ -3,6 +3,7 @@
     blobs/sha256/HEX     manifests, configs and layers, as they came
     trees/HEX/root       the root filesystem of an image, its layers merged
     names/NAME           what `cfs run --image NAME` has to know
+    steps/, builds/      what builds have made, and those that go on: see `steps`
 
 Nothing has its name before it is whole, and nothing that has one is written to; so two
 may work here at once, and each may be killed at any moment.  Who brings an image holds
@@ -35,6 +36,7 @@ from cfslib.images.manifests import Manifest
 from cfslib.images.names import Names
 from cfslib.images.picked import Picked
 from cfslib.images.progress import Progress, unseen
+from cfslib.images.steps import Steps
 from cfslib.images.trees import Trees
 
 _PATIENCE = 10.0  # seconds to wait for who brings an image
@@ -63,6 +65,7 @@ class Store:
         self.blobs = Blobs(f"{self.directory}/blobs/sha256")
         self.trees = Trees(f"{self.directory}/trees")
         self.names = Names(self.directory)
+        self.steps = Steps(self.directory, self.blobs)
 
     def find(self, name: str) -> Picked:
         """Return the image that a name, or the beginning of an id, stands for."""
@@ -192,6 +195,8 @@ class Store:
             blobs = [one for one in gone if one.startswith("sha256:")]
             sizes = {key: self.trees.remove(key) for key in gone.difference(blobs)}
             freed = sum(self.blobs.remove(digest) for digest in blobs)
+            if parts is None:
+                self.steps.clear()
             in_use = [key for key in sizes if sizes[key] is None]
             return Cleared(
                 sorted(blobs),

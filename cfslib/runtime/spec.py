@@ -80,6 +80,8 @@ class Spec(Record):
         filter_flags: int = 0,  # of seccomp(2)
         read_only: bool = False,
         layer_max: int = LAYER,  # bytes of files that are written, and in memory
+        kept: str = "",  # a directory in which these files stay: see `rootfs.layer`
+        between: "Sequence[str]" = (),  # layers on top of `rootfs`, the last one first
         terminal: bool = False,  # a pty of its own, joined to our terminal
         interactive: bool = False,  # without one, it still gets what is typed into ours
         image: str = "",  # the name of what `rootfs` is the tree of
@@ -103,6 +105,8 @@ class Spec(Record):
         self.filter = None if filter is None else _one("filter", filter, bytes, _PACKED)
         self.filter_flags = _one("filter_flags", filter_flags, int, "a number")
         self.layer_max = _one("layer_max", layer_max, int, "a number of bytes")
+        self.kept = _one("kept", kept, str, _PATH)
+        self.between = _each("between", between, str, "a list of paths")
         self.terminal, self.interactive = terminal, interactive
         self.image = _one("image", image, str, 'a name such as "busybox:1"')
         self.many_owners, self.stop_signal = many_owners, stop_signal
