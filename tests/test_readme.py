@@ -19,7 +19,9 @@ from pathlib import Path
 
 import pytest
 
+from cfslib.images import host_tools
 from tests.conftest import needs_namespaces
+from tests.images.handmade import Layout, layer, packed
 
 TOP = Path(__file__).parent.parent
 README = (TOP / "README.md").read_text()
@@ -77,14 +79,32 @@ def _pattern_of_line(line: str) -> str:
     return ".*".join(pieces).replace("pts/0", r"(?:pts/0|\?)") + r"\n"
 
 
+@pytest.fixture(scope="session")
+def image(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Return an archive of an OCI layout, with the image that somebody gave us."""
+    place = tmp_path_factory.mktemp("image")
+    host_tools.build(place / "root", ["sh", "cat", "pwd"])
+    layers = [packed(place / "root"), layer({"srv/note": b"kept in a layer\n"})]
+    steps = ["ADD rootfs.tar /", "COPY note /srv/note"]
+    Layout(place / "layout").image(
+        "tool:1",
+        layers,
+        steps=steps,
+        Cmd=["sh", "-c", "echo Hello from an image, in $PWD"],
+        WorkingDir="/srv",
+    )
+    return packed(place / "layout")
+
+
 @pytest.fixture
-def shell(tmp_path: Path) -> dict[str, str]:
+def shell(tmp_path: Path, image: bytes) -> dict[str, str]:
     """Return an environment in which `cfs` is the one of this checkout."""
     (tmp_path / "bin").mkdir()
     cfs = tmp_path / "bin/cfs"
     cfs.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m cfslib.cli.entry "$@"\n')
     cfs.chmod(0o755)
     (tmp_path / "here").mkdir()
+    (tmp_path / "here/tool.tar").write_bytes(image)
     path = f"{tmp_path}/bin:{os.environ['PATH']}"
     return {**os.environ, "PATH": path, "PYTHONPATH": str(TOP)}
 

@@ -6,6 +6,7 @@ The names and the words are those of `docker image`.
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from cfslib.cli import build_command
 from cfslib.cli.parser import Command, Option, parse
@@ -178,11 +179,28 @@ def remove(line: Sequence[str]) -> int:
     store = Store()
     force = bool(asked["--force"])
     for name in names:
-        image = store.find(name)
-        cleared = with_ids.call(partial(store.remove, image, force=force))
-        print(f"Untagged: {image.familiar}")
-        _say_what_went(cleared)
+        for image in _meant(store, name, all_names=force):
+            cleared = with_ids.call(partial(store.remove, image, force=force))
+            print(f"Untagged: {image.familiar}")
+            _say_what_went(cleared)
     return 0
+
+
+def _meant(store: "Store", name: str, *, all_names: bool) -> "list[Picked]":
+    """Return what to remove: by an id, an image under all of its names."""
+    from cfslib.images import reference
+
+    image = store.find(name)
+    same = store.names.of(image)
+    with suppress(reference.BadReference):
+        if str(reference.parse(name)) == image.name:
+            return [image]
+    if len(same) > 1 and not all_names:
+        error = ValueError(f"{name} has {len(same)} names")
+        known = ", ".join(one.familiar for one in same)
+        error.add_note(f"Hint: name one of {known}; or all with --force.")
+        raise error
+    return same
 
 
 def prune(line: Sequence[str]) -> int:
@@ -223,7 +241,8 @@ ACTIONS: dict[str, Callable[[Sequence[str]], int]] = {
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cfslib.images.loading import Loaded
-    from cfslib.images.store import Cleared
+    from cfslib.images.picked import Picked
+    from cfslib.images.store import Cleared, Store
 
 
 def _say_what_went(cleared: "Cleared | None") -> None:

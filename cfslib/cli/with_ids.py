@@ -5,7 +5,6 @@ Root may.  Everybody else is root of a user namespace for it, with as many ids a
 is recorded.
 """
 
-from cfslib.children.in_child import in_child
 from cfslib.images.picked import REAL, RECORDED
 from cfslib.isolation import idmaps
 from cfslib.isolation.namespaces import Namespace
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def owners() -> str:
-    """Say what the owners of files can be here: real, or recorded."""
+    """Say what the owners of files can be in `call`: real, or recorded."""
     return REAL if ownership.may_do_it_alone() or _many() else RECORDED
 
 
@@ -31,6 +30,8 @@ def call(func: "Callable[[], T]") -> "T":
     """Call a function where it may do to the files of images what root may."""
     if ownership.may_do_it_alone():
         return func()
+    from cfslib.children.in_child import in_child  # here, because root needs no child
+
     maps = _many()
     return in_child(lambda: _as_root(func, maps))
 

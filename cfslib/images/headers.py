@@ -9,6 +9,7 @@ they cannot say, binary.  See tar(5), and "ustar Interchange Format" in pax(1p).
     (b'etc/motd', 12)
 """
 
+import functools
 import struct
 from typing import NamedTuple
 
@@ -18,7 +19,8 @@ _FIELDS = struct.Struct("100s8s8s8s12s12s8s1s100s8s32s32s8s8s155s12x")
 _CHECKSUM = slice(148, 156)
 _USTAR = b"ustar\x0000"
 _STAR, _STAR_PREFIX = b"tar\0", 131  # a prefix of star(1) is shorter: times follow it
-_BINARY = 0x80  # in the first byte: the others are a number, and not digits
+_BINARY, _NEGATIVE = 0x80, 0x40  # in the first byte: what follows are not digits
+_DEVICES = (b"3", b"4")
 
 
 class BadArchive(ValueError):
@@ -41,39 +43,27 @@ class Header(NamedTuple):
 
 def unpacked(block: bytes) -> Header:
     """Return what a block says."""
-    (
-        name,
-        mode,
-        uid,
-        gid,
-        size,
-        mtime,
-        checksum,
-        kind,
-        link,
-        magic,
-        _,
-        _,
-        major,
-        minor,
-    ) = (fields := _FIELDS.unpack(block))[:14]
+    name, mode, uid, gid, size, mtime, checksum, kind, link, *rest = _FIELDS.unpack(
+        block
+    )
     if number(checksum) != sum(block) - sum(block[_CHECKSUM]) + 8 * 32:
         raise BadArchive(
             "this is no tar archive, or it is damaged: a checksum is wrong"
         )
     name = text(name)
-    if magic.startswith(b"ustar\0") and (prefix := _prefix(block, fields[14])):
-        name = prefix + b"/" + name
+    if rest[-1][0] and rest[0].startswith(b"ustar\0"):
+        name = _prefix(block, rest[-1]) + b"/" + name
+    device = (number(rest[3]), number(rest[4])) if kind in _DEVICES else (0, 0)
     return Header(
         name,
-        number(mode),
-        number(uid),
-        number(gid),
+        _repeated(mode),
+        _repeated(uid),
+        _repeated(gid),
         number(size),
-        number(mtime),
+        _repeated(mtime),
         kind,
         text(link),
-        (number(major), number(minor)) if kind in b"34" else (0, 0),
+        device,
     )
 
 
@@ -88,19 +78,26 @@ def text(field: bytes) -> bytes:
 
 def number(field: bytes) -> int:
     """Read a number: octal digits, or binary as GNU tar writes what is large."""
-    if field[0] & _BINARY:
-        value = int.from_bytes(field, "big", signed=True)
-        bits = 8 * len(field) - 1
-        return value if field[0] & 0x40 else value & ((1 << bits) - 1)
-    digits = text(field).strip(b" ")
-    if not digits:
-        return 0
+    digits = field.rstrip(b" \0")
+    if not digits.isdigit():
+        if field[0] & _BINARY:
+            return _binary(field)
+        digits = text(field).strip(b" ") or b"0"
     if not digits.isdigit():
         raise BadArchive(f"{digits!r} is not a number")
     try:
         return int(digits, 8)
     except ValueError:
         raise BadArchive(f"{digits!r} is not an octal number") from None
+
+
+_repeated = functools.lru_cache(256)(number)  # most files of an archive have the same
+
+
+def _binary(field: bytes) -> int:
+    if field[0] & _NEGATIVE:
+        return int.from_bytes(field, "big", signed=True)
+    return int.from_bytes(field[1:], "big") | (field[0] & 0x3F) << 8 * (len(field) - 1)
 
 
 def packed(

@@ -10,7 +10,6 @@ digests, and `index.json` with the names.  The same in an archive is an OCI arch
 """
 
 import os
-import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import BinaryIO, Protocol
@@ -62,6 +61,8 @@ def _unpacked(file: BinaryIO, path: str) -> Generator[BinaryIO]:
     if tar_index.is_tar(file):
         yield file
         return
+    import tempfile  # here, because most archives are as they should be
+
     with (
         tempfile.TemporaryFile() as copy,
         compression.opened(tar_index.readable(file)) as stream,

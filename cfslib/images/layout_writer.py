@@ -88,7 +88,7 @@ def _manifest(what: Descriptor, blob: Open) -> Any:
     with blob(what.digest) as file:
         hashed = compression.Hashed(tar_index.readable(file))
         data = documents.read(hashed, what.digest)
-    hashed.check(what.digest)
+        hashed.check(what.digest)
     return documents.parsed(data, what.digest)
 
 

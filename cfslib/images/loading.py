@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from cfslib.images import config, documents, layers, manifests, reference
+from cfslib.images import config, documents, manifests, reference
 from cfslib.images.blobs import Blobs, verified
 from cfslib.images.compression import Hashed, opened
 from cfslib.images.config import Config
@@ -136,6 +136,8 @@ class Loading:
 
     def _apply(self, layer: Descriptor, diff_id: str, root: str) -> list[str]:
         """Put a layer above what is there."""
+        from cfslib.images import layers  # here, because most trees are there
+
         with (
             self._blobs.open(layer.digest) as blob,
             opened(_Watched(blob, self._seen)) as unpacked,

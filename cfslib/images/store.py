@@ -152,16 +152,20 @@ class Store:
         Raise `InUse` if that is the last one and a container uses its files, unless it
         is forced.  None if somebody brings an image, and `prune` will have to do it.
         """
-        is_last = len(self.names.of(image)) == 1
-        users = self.trees.users(_key(image)) if is_last and not force else None
-        if users is not None:
-            raise _in_use(image, users)
+        if not force and not self._others_with_the_tree_of(image):
+            users = self.trees.users(_key(image))
+            if users is not None:
+                raise _in_use(image, users)
         parts = set(self._parts(image))
         self.names.take(image)
         try:
             return self._clear(parts, patience=0)
         except locks.Busy:
             return None
+
+    def _others_with_the_tree_of(self, image: Picked) -> bool:
+        others = (one for one in self.names if one.name != image.name)
+        return any(one.tree == image.tree for one in others)
 
     def save(self, image: Picked, place: str, *, docker: bool = False) -> None:
         """Write an image to a directory or a file: an OCI layout, or for Docker."""

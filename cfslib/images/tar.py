@@ -92,18 +92,19 @@ def _entry(reader: Reader, header: Header, records: pax.Records, block: bytes) -
     size, data = 0, None
     if kind is Kind.FILE:
         size, data = _data(reader, header, keys, records, block)
+    link = keys.get(b"linkpath") or header.link
     return Entry(
-        name=_text(name),
-        kind=kind,
-        mode=header.mode & 0o7777,
-        uid=_within(_number(keys, b"uid", header.uid), _IDS),
-        gid=_within(_number(keys, b"gid", header.gid), _IDS),
-        size=size,
-        mtime=_within(mtime, _TIMES),
-        link=_text(keys.get(b"linkpath") or header.link),
-        xattrs=_xattrs(keys) if keys else {},
-        device=header.device,
-        data=data,
+        _text(name),
+        kind,
+        header.mode & 0o7777,
+        _within(_number(keys, b"uid", header.uid), _IDS),
+        _within(_number(keys, b"gid", header.gid), _IDS),
+        size,
+        _within(mtime, _TIMES),
+        _text(link) if link else "",
+        _xattrs(keys) if keys else {},
+        header.device,
+        data,
     )
 
 
@@ -131,7 +132,7 @@ def _data(
 
 
 def _number(keys: Mapping[bytes, bytes], key: bytes, otherwise: int) -> int:
-    value = keys.get(key)
+    value = keys.get(key) if keys else None
     return pax.number(value) if value else otherwise
 
 

@@ -15,11 +15,11 @@ are recorded, and the tree has another name.
 import fcntl
 import hashlib
 import os
-import shutil
 import stat
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 
-from cfslib.images import layers, locks, ours
+from cfslib.images import locks, ours
 from cfslib.images.picked import RECORDED
 
 _PART = ".part"
@@ -73,6 +73,8 @@ class Trees:
                 ours.remove(f"{part}/{name}")
             root = f"{part}/root"
             if base:
+                from cfslib.images import layers  # here, because most trees are there
+
                 layers.copy_linked(self.path(base), root)
             else:
                 os.mkdir(root)
@@ -80,7 +82,8 @@ class Trees:
             complete(root)
             ours.write(f"{part}/{_SIZE}", str(_length(root)).encode())
         except BaseException:
-            shutil.rmtree(part, ignore_errors=True)
+            with suppress(OSError):  # if it cannot be, `prune` says why
+                ours.remove(part)
             raise
 
     def size(self, key: str) -> int:
@@ -116,7 +119,7 @@ class Trees:
                 ours.remove(gone)
                 os.rename(place, gone)  # if we are killed half way, it is not found
                 freed = _used(gone)
-                shutil.rmtree(gone)
+                ours.remove(gone)
         except FileNotFoundError:
             return 0
         except locks.Busy:

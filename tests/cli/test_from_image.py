@@ -35,9 +35,11 @@ def image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None
             "tool:1", [layer({"x": b""})] if layers is None else layers, **config
         )
 
+        owners = with_ids.owners()
+
         def bring() -> None:
-            with layout.opened(made.place) as source:
-                Store().load(source, owners=with_ids.owners())
+            with layout.opened(str(made.place)) as source:
+                Store().load(source, owners=owners)
 
         with_ids.call(bring)
 

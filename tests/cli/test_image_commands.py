@@ -73,6 +73,21 @@ def test_an_image_comes_is_looked_at_and_goes(made: Layout) -> None:
     assert printed("prune") == "Total reclaimed space: 0B\n"
 
 
+def test_an_id_stands_for_all_names_of_an_image(made: Layout) -> None:
+    made.image("tool:1", [BASE])
+    printed("load", made.place)
+    printed("load", made.place, "mine:2")
+    (about,) = json.loads(printed("inspect", "tool:1"))
+    id_ = about["Id"][7:19]
+
+    assert complaint("rm", id_) == f"cfs: {id_} has 2 names"
+    said = printed("rm", "--force", id_).splitlines()
+    assert said[:2] == ["Untagged: mine:2", "Untagged: tool:1"]
+    assert len(printed("ls").splitlines()) == 1
+    printed("load", made.place)
+    assert printed("rm", id_).startswith("Untagged: tool:1\nDeleted: ")
+
+
 def test_where_there_was_never_an_image_there_is_none(made: Layout) -> None:
     assert len(printed("ls").splitlines()) == 1
     assert printed("prune") == "Total reclaimed space: 0B\n"

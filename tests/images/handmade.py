@@ -44,10 +44,11 @@ class Layout:
         name: str | None,
         layers: Sequence[bytes],
         platform: Mapping[str, str] | None = None,
+        steps: Sequence[str] = (),
         **config: Any,
     ) -> dict[str, Any]:
         """Add an image of these layers, which are archives; return its descriptor."""
-        entry = self.manifest(layers, **config)
+        entry = self.manifest(layers, steps, **config)
         if name is not None:
             entry["annotations"] = {NAME: name}
         if platform:
@@ -56,14 +57,16 @@ class Layout:
         self._write()
         return entry
 
-    def manifest(self, layers: Sequence[bytes], **config: Any) -> dict[str, Any]:
+    def manifest(
+        self, layers: Sequence[bytes], steps: Sequence[str] = (), **config: Any
+    ) -> dict[str, Any]:
         """Add a manifest with its parts; return its descriptor."""
         top = {
             "architecture": HERE,
             "os": "linux",
             "config": config,
             "rootfs": {"type": "layers", "diff_ids": [*map(digest, layers)]},
-            "history": [{"created_by": f"step {n}"} for n in range(len(layers))],
+            "history": [{"created_by": step} for step in steps],
         }
         packed = [gzip.compress(layer, 1, mtime=0) for layer in layers]
         return self.json(
@@ -88,12 +91,20 @@ class Layout:
         (self.place / "index.json").write_text(json.dumps(index))
 
 
-def layer(files: Files, links: Mapping[str, str] | None = None) -> bytes:
+def layer(
+    files: Files,
+    links: Mapping[str, str] | None = None,
+    owner: tuple[int, int] = (0, 0),
+    mode: int = 0o755,
+) -> bytes:
     """Return an archive with these files."""
     data = io.BytesIO()
     with tarfile.open(fileobj=data, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for name, content in files.items():
-            archive.addfile(_member(name, content), io.BytesIO(content))
+            member = _member(name, content)
+            member.uid, member.gid = owner
+            member.mode = mode
+            archive.addfile(member, io.BytesIO(content))
         for name, target in (links or {}).items():
             member = tarfile.TarInfo(name)
             member.type, member.linkname = tarfile.SYMTYPE, target
@@ -103,7 +114,7 @@ def layer(files: Files, links: Mapping[str, str] | None = None) -> bytes:
 
 def _member(name: str, content: bytes) -> tarfile.TarInfo:
     member = tarfile.TarInfo(name.removesuffix("/"))
-    member.mtime, member.mode = 1_000_000_000, 0o755
+    member.mtime = 1_000_000_000
     member.size = len(content)
     if name.endswith("/"):
         member.type = tarfile.DIRTYPE

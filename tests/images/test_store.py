@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -45,9 +46,11 @@ def place(tmp_path: Path) -> Path:
 
 
 def load(made: Layout, place: Path, name: str | None = None) -> list[Loaded]:
+    owners = with_ids.owners()  # who we are in there says less
+
     def bring() -> list[Loaded]:
-        with layout.opened(made.place) as source:
-            return Store(place).load(source, name, owners=with_ids.owners())
+        with layout.opened(str(made.place)) as source:
+            return Store(place).load(source, name, owners=owners)
 
     return with_ids.call(bring)
 
@@ -415,6 +418,9 @@ def test_a_kill_at_any_moment_leaves_what_works(tmp_path: Path) -> None:
     made.image("base:1", [BASE])
     made.image("big:1", [BASE, many_files(3), many_files(4)])
     finish(start("load", made.place, "base:1", data=tmp_path))
+    began = time.monotonic()
+    finish(start("load", made.place, data=tmp_path / "other"))
+    took = time.monotonic() - began
     chance = random.Random(4)
     orders: list[tuple[str, ...]] = [
         ("load", str(made.place)),
@@ -424,7 +430,7 @@ def test_a_kill_at_any_moment_leaves_what_works(tmp_path: Path) -> None:
     ]
     for number in range(KILLS):
         process = start(*orders[number % len(orders)], data=tmp_path)
-        time.sleep(chance.uniform(0, 0.6 * SLOWNESS))
+        time.sleep(chance.uniform(0.2, 1.0) * took)
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
         # Whoever reads meanwhile sees whole images, and only such.
@@ -539,12 +545,33 @@ def test_a_store_is_an_oci_layout_itself(
 ) -> None:
     made.image("tool:1", [BASE, ABOVE])
     load(made, place)
-    with layout.opened(place) as source:
+    owners = with_ids.owners()
+    with layout.opened(str(place)) as source:
         loaded = with_ids.call(
-            lambda: Store(tmp_path / "other").load(source, owners=with_ids.owners())
+            lambda: Store(tmp_path / "other").load(source, owners=owners)
         )
 
     assert [one.image.familiar for one in loaded] == ["tool:1"]
+
+
+@pytest.mark.skipif(not shutil.which("skopeo"), reason="needs skopeo")
+def test_skopeo_reads_a_store(made: Layout, place: Path, tmp_path: Path) -> None:
+    made.image("tool:1", [BASE, ABOVE], Cmd=["sh"])
+    load(made, place)
+    name = f"oci:{place}:docker.io/library/tool:1"
+    copied = Layout(tmp_path / "copied")
+    command = [
+        "skopeo",
+        "--insecure-policy",
+        "copy",
+        name,
+        f"oci:{copied.place}:tool:1",
+    ]
+    subprocess.run(command, check=True, capture_output=True)
+    before = Store(place).find("tool:1")
+    load(copied, tmp_path / "again")
+
+    assert Store(tmp_path / "again").find("tool:1").manifest == before.manifest
 
 
 def test_a_store_that_others_could_change_is_not_used(tmp_path: Path) -> None:
@@ -566,13 +593,14 @@ def test_the_store_is_where_xdg_data_home_says() -> None:
 def test_progress_is_told_in_bytes_up_to_all_of_them(made: Layout, place: Path) -> None:
     made.image("tool:1", [BASE, many_files(5)])
     told: list[tuple[int, int]] = []
+    owners = with_ids.owners()
 
     def bring() -> list[tuple[int, int]]:
-        with layout.opened(made.place) as source:
+        with layout.opened(str(made.place)) as source:
             Store(place).load(
                 source,
                 progress=lambda *both: told.append(both),
-                owners=with_ids.owners(),
+                owners=owners,
             )
         return told
 

@@ -71,6 +71,8 @@ def contents(
     inodes: dict[int, str] = {}
     found = {}
     for path in [tree, *sorted(tree.rglob("*"))]:
+        if not os.path.lexists(path):
+            continue  # overlay lists whiteouts in directories that hide nothing
         name = str(path.relative_to(tree))
         facts = _facts(path)
         inode = path.lstat().st_ino
