@@ -11,8 +11,17 @@ from typing import Any
 from cfslib.builder import taking
 from cfslib.builder.stages import HOST_TOOLS, SCRATCH
 from cfslib.builder.workplace import Root, Workplace
-from cfslib.images import cache, compression, config, documents, layers, recipe
-from cfslib.images import manifests, tar_index, trees
+from cfslib.images import (
+    cache,
+    compression,
+    config,
+    documents,
+    layers,
+    manifests,
+    recipe,
+    tar_index,
+    trees,
+)
 from cfslib.images.descriptor import LAYER
 from cfslib.images.dockerfile import Instruction
 from cfslib.images.recipe import Recipe
@@ -86,14 +95,17 @@ class Bases:
             top = {"architecture": here.architecture, "os": here.os}
             if here.variant:
                 top["variant"] = here.variant
-            return Image(Recipe(), top, EMPTY)
+            return Image(recipe.of_nothing(), top, EMPTY)
         if name == HOST_TOOLS:
             return self._host_tools(step)
         try:
             return self._image(name)
         except LookupError as error:
-            raise step.wrong(str(error), f"`cfs image load` brings one, and {HOST_TOOLS}"
-                             " is made of this machine's programs") from None
+            raise step.wrong(
+                str(error),
+                f"`cfs image load` brings one, and {HOST_TOOLS}"
+                " is made of this machine's programs",
+            ) from None
         except ValueError as error:
             raise step.wrong(f"{name}: {error}") from None
 
@@ -113,7 +125,10 @@ class Bases:
             {key: top[key] for key in known if top.get(key)},
             key_of("image", found.config, self._owners),
             about.created,
-            [Layer(it.digest, it.size, diff, _kind(it.media_type)) for it, diff in both],
+            [
+                Layer(it.digest, it.size, diff, _kind(it.media_type))
+                for it, diff in both
+            ],
             [dict(one) for one in top.get("history") or []],
         )
 

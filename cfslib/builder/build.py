@@ -25,7 +25,7 @@ from cfslib.images.context import Files, NotThere
 from cfslib.images.descriptor import Descriptor, Named
 from cfslib.images.dockerfile import BadDockerfile, Dockerfile, Instruction
 from cfslib.images.loading import Loaded
-from cfslib.images.picked import REAL
+from cfslib.images.picked import REAL, RECORDED
 from cfslib.images.steps import Layer, Made
 from cfslib.images.store import Store
 from cfslib.runtime.errors import CannotExecute
@@ -35,6 +35,10 @@ __all__ = ["Builder", "Failed", "Options"]
 # Variables that may be given without an ARG, and change no key: how to reach a network.
 _PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy")
 _FREE = frozenset((*_PROXIES, *map(str.upper, _PROXIES)))
+_ALONE = (
+    "Hint: here all files are yours, so no command can give one to another user;"
+    " a line in /etc/subuid and one in /etc/subgid would change that."
+)
 _URLS = ("http://", "https://", "ftp://", "git://", "git@", "ssh://")
 
 
@@ -112,9 +116,7 @@ class _Build:
         self._escape = dockerfile.escape
         self._all, self._globals = stages.split(dockerfile, options.args)
         self._context, self._options = context, options
-        self._bases = Bases(
-            self._store, work, self._owners, builder._call, _now
-        )
+        self._bases = Bases(self._store, work, self._owners, builder._call, _now)
         self._done: dict[int, Image] = {}
         self._used = set(_FREE) | self._globals.keys()
         self._shown = None if options.alone else running.files_of_the_host(work)
@@ -279,11 +281,14 @@ class _Build:
         except CannotExecute as error:
             code = 127 if error.errno == errno.ENOENT else 126
             raise Failed(str(step.wrong(f"RUN: {error.strerror}")), code) from None
-        except LookupError as error:  # of USER
-            raise step.wrong(f"RUN: {error}") from None
+        except (LookupError, PermissionError) as error:  # of USER
+            raise _about(step, error) from None
         if code:
             said = f"RUN {' '.join(step.text.split())[:60]}: exit code {code}"
-            raise Failed(str(step.wrong(said)), code)
+            failed = Failed(str(step.wrong(said)), code)
+            if self._owners == RECORDED:
+                failed.add_note(_ALONE)
+            raise failed
 
     def _copy(
         self,
@@ -318,6 +323,15 @@ class _Build:
             return self._context
         stage = stages.found(name, before, numbers=True)
         return self._done[stage.number] if stage else self._bases.find(name, step)
+
+
+def _about(step: Instruction, error: Exception) -> BadDockerfile:
+    """Return an error that names the line, and has the advice of another."""
+    what = getattr(error, "strerror", None) or str(error)
+    about = step.wrong(f"{step.name}: {what}")
+    for note in getattr(error, "__notes__", ()):
+        about.add_note(note)
+    return about
 
 
 def _taken(place: str, root: Root) -> tuple[str, int] | None:

@@ -55,7 +55,9 @@ class Target:
         """Make a directory and those around it, unless they are there."""
         os.close(self._directory(path))
 
-    def put(self, files: Files, places: Sequence[str], to: str, *, inside: bool) -> None:
+    def put(
+        self, files: Files, places: Sequence[str], to: str, *, inside: bool
+    ) -> None:
         """Copy files to a path, or into the directory that it is."""
         for place in places:
             found = files.walk(place)
@@ -188,7 +190,9 @@ def _chown(fd: int, owner: Owner) -> None:
         if error.errno != errno.EINVAL:
             raise
         uid, gid = owner
-        raise NotThere(f"there is no user {uid} and group {gid} here to give to") from None
+        raise NotThere(
+            f"there is no user {uid} and group {gid} here to give to"
+        ) from None
 
 
 def removal_of(name: str, parent: int) -> None:

@@ -4,6 +4,7 @@ import bz2
 import lzma
 import os
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO, BinaryIO
 
@@ -17,7 +18,10 @@ from cfslib.images.picked import REAL
 from cfslib.isolation import users
 
 _PASSWD = 4 << 20  # bytes
-_MAGICS = {b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}
+_MAGICS: dict[bytes, Callable[[BinaryIO], IO[bytes]]] = {
+    b"BZh": bz2.BZ2File,
+    b"\xfd7zXZ\0": lzma.LZMAFile,
+}
 
 
 @dataclass(frozen=True)
@@ -143,13 +147,13 @@ def _unpack(
     """Unpack an archive beside the root, and copy what was in it."""
     os.mkdir(directory, 0o700)
     try:
-        with open(files.file(place, ""), "rb") as file:
-            with compression.opened(tar_index.readable(_plain(file))) as stream:
-                layers.apply(stream, directory, owners=owners)
+        with (
+            open(files.file(place, ""), "rb") as file,
+            compression.opened(tar_index.readable(_plain(file))) as stream,
+        ):
+            layers.apply(stream, directory, owners=owners)
     except (BadArchive, EOFError, lzma.LZMAError) as error:
         raise NotThere(f"{place}: {error}") from None
     real = owners == REAL
     with Files(directory) as found, Target(root, None, None, real=real) as target:
         target.put(found, [""], to, inside=True)
-
-

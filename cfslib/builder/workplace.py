@@ -11,7 +11,7 @@ and `prune` clears it away; its containers and its mounts end with it.
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from cfslib.children.in_child import in_child
 from cfslib.images import removal
@@ -37,7 +37,7 @@ class Root:
 class Workplace:
     """The directory of one build."""
 
-    def __init__(self, store: Store, call: Callable[[Callable[[], T]], T]) -> None:
+    def __init__(self, store: Store, call: Callable[[Callable[[], Any]], Any]) -> None:
         self._store, self._call = store, call
         self._number = 0
 
@@ -46,7 +46,13 @@ class Workplace:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._call(lambda: removal.remove_tree(self._directory))
+        def clear() -> None:
+            removal.remove_tree(self._directory)
+
+        try:
+            self._call(clear)
+        except OSError:
+            clear()  # who may not give files to others has none of theirs
 
     def file(self, name: str) -> str:
         """Return where a file of this build may be."""
@@ -71,7 +77,8 @@ class Workplace:
 
         if ownership.may_do_it_alone():
             return in_child(alone)
-        return self._call(alone)  # which is in a child
+        found: T = self._call(alone)  # which is in a child
+        return found
 
 
 def upper(place: str) -> str:

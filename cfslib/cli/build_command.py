@@ -129,7 +129,9 @@ def _dockerfile(files: "Files", named: str | None) -> "Dockerfile":
 def _stem(place: str) -> str:
     """Return what an image is called that was given no name."""
     name = os.path.basename(os.path.abspath(place)).lower()
-    letters = "".join(sign if sign.isascii() and sign.isalnum() else "" for sign in name)
+    letters = "".join(
+        sign if sign.isascii() and sign.isalnum() else "" for sign in name
+    )
     return letters or "image"
 
 

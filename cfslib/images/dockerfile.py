@@ -20,8 +20,9 @@ _FLAGS: Mapping[str, tuple[str, ...]] = {
     "ADD": ("chown", "chmod"),
 }
 _NAMES = frozenset(
-    ("FROM", "RUN", "COPY", "ADD", "ENV", "ARG", "WORKDIR", "USER", "CMD", "ENTRYPOINT")
-    + ("LABEL", "EXPOSE", "STOPSIGNAL", "SHELL")
+    """
+    FROM RUN COPY ADD ENV ARG WORKDIR USER CMD ENTRYPOINT LABEL EXPOSE STOPSIGNAL SHELL
+    """.split()  # noqa: SIM905  words in rows are read faster than a list
 )
 _WITH_LISTS = ("RUN", "CMD", "ENTRYPOINT", "SHELL", "COPY", "ADD")
 _DIRECTIVE = re.compile(r"#\s*([A-Za-z][A-Za-z0-9]*)\s*=\s*(.*?)\s*")
@@ -136,9 +137,7 @@ def _instruction(text: str, line: int, file: str) -> Instruction:
     return Instruction(file, line, name, rest, flags, words, bare)
 
 
-def _flags(
-    name: str, rest: str, line: int, file: str
-) -> tuple[dict[str, str], str]:
+def _flags(name: str, rest: str, line: int, file: str) -> tuple[dict[str, str], str]:
     """Return the flags at the beginning, and what comes after them."""
     flags: dict[str, str] = {}
     if name in ("CMD", "ENTRYPOINT", "SHELL", "ENV", "LABEL", "ARG"):

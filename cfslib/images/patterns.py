@@ -157,7 +157,9 @@ class Ignored:
 
 def _ways(names: list[str]) -> list[list[str]]:
     """Return a pattern with and without each ** that may stand for no directory."""
-    names = [one for one, after in pairwise([*names, ""]) if one != "**" or after != one]
+    names = [
+        one for one, after in pairwise([*names, ""]) if one != "**" or after != one
+    ]
     ways: list[list[str]] = [[]]
     for at, name in enumerate(names):
         longer = [[*way, name] for way in ways]

@@ -152,6 +152,11 @@ _FOLLOW: Mapping[str, Callable[[Recipe, Instruction, Mapping[str, str], str], st
 }
 
 
+def of_nothing() -> Recipe:
+    """Return what an empty image says of itself, as other builders have it."""
+    return Recipe({"Env": [f"PATH={PATH}"]})
+
+
 def of_host_tools() -> Recipe:
     """Return what an image of this machine's tools says of itself."""
     return Recipe({"Env": [f"PATH={PATH}"], "Cmd": ["sh"]})

@@ -81,11 +81,11 @@ def layer(
     if as_root:  # else they are ours, because an overlay takes them from above
         _make_alike(below[0], UPPER)
     layers = f"lowerdir={lower},upperdir={UPPER},workdir={WORK}"
-    if kept:  # or it would say of some files only what changed
-        layers += ",redirect_dir=off,metacopy=off"
     # The attributes that mark deleted files are root's, or under "user." anybody's.
     if not idmaps.in_initial_namespace():
         layers += ",userxattr"
+    elif kept:  # or it might say of some files only what changed
+        layers += ",redirect_dir=off,metacopy=off"
     syscalls.mount("overlay", place, "overlay", MountFlag.NODEV, layers)
     for fd in below:
         syscalls.close(fd)

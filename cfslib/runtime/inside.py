@@ -44,8 +44,15 @@ def become(spec: "Spec", kinds: Namespace, channel: "Channel") -> int:
     do(mounts.keep_private)  # before any mount, or the host sees it
     do(syscalls.sethostname, spec.hostname)
     trees = do(volumes.detached, spec.volumes)
-    layer = {"kept": spec.kept, "between": spec.between}
-    do(rootfs.layer, root, PLACE, spec.layer_max, as_root=bool(spec.image), **layer)
+    do(
+        rootfs.layer,
+        root,
+        PLACE,
+        spec.layer_max,
+        as_root=bool(spec.image),
+        kept=spec.kept,
+        between=spec.between,
+    )
     # A user namespace may mount /proc and bind devices only while it sees the host's.
     do(mounts.proc, f"{PLACE}/proc")
     do(mounts.sys, f"{PLACE}/sys")
