@@ -132,6 +132,7 @@ runtime: the life of one container
 builder: images made from a Dockerfile, each RUN in a container
 
     stages        the parts of a Dockerfile, each of which begins with FROM
+    hands         who may do what to the files of images, and where layers can be made
     workplace     where the layers of a build are until they are finished
     taking        make a layer of what a step has written
     copying       put files into a root filesystem, as COPY and ADD do

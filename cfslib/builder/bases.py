@@ -10,7 +10,7 @@ from typing import Any
 
 from cfslib.builder import taking
 from cfslib.builder.stages import HOST_TOOLS, SCRATCH
-from cfslib.builder.workplace import Root, Workplace
+from cfslib.builder.workplace import MOST, Root, Workplace
 from cfslib.images import (
     cache,
     compression,
@@ -81,12 +81,10 @@ class Bases:
         self,
         store: Store,
         work: Workplace,
-        owners: str,
-        call: Callable[[Callable[[], Any]], Any],
         now: Callable[[], str],
     ) -> None:
-        self._store, self._work, self._owners = store, work, owners
-        self._call, self._now = call, now
+        self._store, self._work, self._now = store, work, now
+        self._owners, self._call = work.hands.owners, work.hands.call
 
     def find(self, name: str, step: Instruction) -> Image:
         """Return the image that FROM or --from names."""
@@ -152,7 +150,7 @@ class Bases:
 
     def root(self, image: Image) -> Root:
         """Return where the files of an image are: merged now, if need be."""
-        if image.root is None or len(image.root.layers) >= 40:
+        if image.root is None or len(image.root.layers) >= MOST:
             image.root = Root(self._tree(image))
         return image.root
 

@@ -13,10 +13,11 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from cfslib.builder import placing, running, stages, taking, workplace
 from cfslib.builder.bases import Bases, Image
+from cfslib.builder.hands import Hands
 from cfslib.builder.placing import Wanted
 from cfslib.builder.stages import Stage
 from cfslib.builder.workplace import Root, Workplace
@@ -64,23 +65,17 @@ class Options:
 class Builder:
     """Builds images into a store."""
 
-    def __init__(
-        self,
-        store: Store,
-        owners: str,
-        call: Callable[[Callable[[], Any]], Any],  # with the rights over files there
-        say: Callable[[str], None],
-    ) -> None:
-        self._store, self._owners, self._call, self._say = store, owners, call, say
+    def __init__(self, store: Store, hands: Hands, say: Callable[[str], None]) -> None:
+        self.store, self.hands, self.say = store, hands, say
 
     def build(
         self, dockerfile: Dockerfile, context: Files, options: Options, unnamed: str
     ) -> Loaded:
         """Build an image, and give it its names: `unnamed` and a hash if none."""
-        ours.make(self._store.directory)
+        ours.make(self.store.directory)
         with (
-            locks.held(self._store.directory, shared=True),
-            Workplace(self._store, self._call) as work,
+            locks.held(self.store.directory, shared=True),
+            Workplace(self.store, self.hands) as work,
         ):
             build = _Build(self, work, dockerfile, context, options)
             image = build.run()
@@ -92,11 +87,11 @@ class Builder:
         first, *others = names or [f"{unnamed}@{what.digest}"]
 
         def bring() -> Loaded:
-            return self._store.bring(source, what, first, owners=self._owners)
+            return self.store.bring(source, what, first, owners=self.hands.owners)
 
-        loaded: Loaded = self._call(bring)
+        loaded: Loaded = self.hands.call(bring)
         for name in others:
-            self._store.tag(loaded.image, name)
+            self.store.tag(loaded.image, name)
         return loaded
 
 
@@ -111,12 +106,12 @@ class _Build:
         context: Files,
         options: Options,
     ) -> None:
-        self._store, self._owners = builder._store, builder._owners
-        self._say, self._work = builder._say, work
+        self._store, self._say = builder.store, builder.say
+        self._work, self._owners = work, builder.hands.owners
         self._escape = dockerfile.escape
         self._all, self._globals = stages.split(dockerfile, options.args)
         self._context, self._options = context, options
-        self._bases = Bases(self._store, work, self._owners, builder._call, _now)
+        self._bases = Bases(self._store, work, _now)
         self._done: dict[int, Image] = {}
         self._used = set(_FREE) | self._globals.keys()
         self._shown = None if options.alone else running.files_of_the_host(work)
@@ -199,7 +194,7 @@ class _Build:
         path = image.recipe.workdir
 
         def make(place: str, root: Root) -> tuple[str, int] | None:
-            return self._work.apart(
+            return self._work.hands.apart(
                 lambda: placing.make_directory(place, root, path, self._owners)
             )
 
@@ -252,7 +247,7 @@ class _Build:
 
         def make(place: str, root: Root) -> tuple[str, int] | None:
             self._run_in(place, root, image, step, argv, env)
-            return self._work.apart(lambda: _taken(place, root))
+            return self._work.hands.apart(lambda: _taken(place, root))
 
         by = f"RUN {' '.join(argv)}"
         self._make(step, image, by, image.next_key("RUN", *parts), make)
@@ -310,7 +305,7 @@ class _Build:
         def make(place: str, root: Root) -> tuple[str, int] | None:
             files = source
             there = self._bases.root(files) if isinstance(files, Image) else files
-            return self._work.apart(
+            return self._work.hands.apart(
                 lambda: placing.place_files(place, root, there, wanted, self._owners)
             )
 

@@ -9,20 +9,16 @@ and `prune` clears it away; its containers and its mounts end with it.
 """
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Self, TypeVar
+from typing import Self
 
-from cfslib.children.in_child import in_child
+from cfslib.builder.hands import Hands, mount_memory
 from cfslib.images import removal
 from cfslib.images.store import Store
-from cfslib.isolation import idmaps, mounts, rootfs
-from cfslib.isolation.mounts import MountFlag
-from cfslib.isolation.namespaces import Namespace
+from cfslib.isolation import idmaps, rootfs
+from cfslib.isolation.mounts import MountFlag, UmountFlag
 from cfslib.kernel import syscalls
-from cfslib.runtime import ownership
 
-T = TypeVar("T")
 MOST = 40  # layers on top of a tree; the text of mount(2) has to fit into a page
 
 
@@ -37,22 +33,23 @@ class Root:
 class Workplace:
     """The directory of one build."""
 
-    def __init__(self, store: Store, call: Callable[[Callable[[], Any]], Any]) -> None:
-        self._store, self._call = store, call
+    def __init__(self, store: Store, hands: Hands) -> None:
+        self._store, self.hands = store, hands
         self._number = 0
 
     def __enter__(self) -> Self:
         self._directory = self._store.steps.new_build()
+        if self.hands.in_memory:
+            mount_memory(self._directory)
         return self
 
     def __exit__(self, *_: object) -> None:
-        def clear() -> None:
-            removal.remove_tree(self._directory)
-
+        if self.hands.in_memory:
+            syscalls.umount2(self._directory, UmountFlag.DETACH)
         try:
-            self._call(clear)
-        except OSError:
-            clear()  # who may not give files to others has none of theirs
+            self.hands.call(lambda: removal.remove_tree(self._directory))
+        except OSError:  # who may not give files to others has none of theirs
+            removal.remove_tree(self._directory)
 
     def file(self, name: str) -> str:
         """Return where a file of this build may be."""
@@ -66,19 +63,6 @@ class Workplace:
             os.mkdir(path, 0o700)
         rootfs.keep(place)
         return place
-
-    def apart(self, func: Callable[[], T]) -> T:
-        """Call a function as who owns the files of images, with mounts of its own."""
-
-        def alone() -> T:
-            syscalls.unshare(Namespace.MNT)
-            mounts.keep_private()
-            return func()
-
-        if ownership.may_do_it_alone():
-            return in_child(alone)
-        found: T = self._call(alone)  # which is in a child
-        return found
 
 
 def upper(place: str) -> str:

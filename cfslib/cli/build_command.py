@@ -80,6 +80,7 @@ def build(line: Sequence[str]) -> int:
     asked, (place,) = parse(BUILD, line)
     import signal
 
+    from cfslib.builder import hands
     from cfslib.builder.build import Builder, Failed, Options
     from cfslib.cli import failures, with_ids
     from cfslib.images import context, reference
@@ -98,9 +99,12 @@ def build(line: Sequence[str]) -> int:
     with context.opened(place) as files:
         dockerfile = _dockerfile(files, asked["--file"])
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # no step waits for anybody
-        builder = Builder(Store(), with_ids.owners(), with_ids.call, _say)
+        store = Store()
+        found = hands.found(store, with_ids.owners(), with_ids.call)
         try:
-            built = builder.build(dockerfile, files, options, _stem(place))
+            built = Builder(store, found, _say).build(
+                dockerfile, files, options, _stem(place)
+            )
         except Failed as failed:
             failures.report(failed)
             return failed.code
