@@ -98,7 +98,8 @@ class Files:
         return not place or not self.ignored(place) or self._has_some(place)
 
     def _has_some(self, place: str) -> bool:
-        return any(not stat.S_ISDIR(status.st_mode) for _, status in self.walk(place))
+        found = self.walk(place)
+        return any(way and not stat.S_ISDIR(status.st_mode) for way, status in found)
 
     def _fitting(self, place: str, names: list[str]) -> Iterator[str]:
         if not names:

@@ -20,10 +20,13 @@ if TYPE_CHECKING:
     from cfslib.runtime.spec import Spec
 
 
-def run(spec: "Spec", caught: "Pipes | None" = None) -> int:
+def run(
+    spec: "Spec", caught: "Pipes | None" = None, *, pass_signals: bool = True
+) -> int:
     """Run a container; return its exit code as a shell would show it.
 
-    It has our standard streams, or what it prints is `caught`.
+    It has our standard streams, or what it prints is `caught`.  Signals that are sent
+    to us go on to it; else they mean us, and whatever they raise ends it.
     """
     streams.flush()
     environ = _environ()
@@ -40,13 +43,14 @@ def run(spec: "Spec", caught: "Pipes | None" = None) -> int:
         if spec.terminal:
             from cfslib.runtime import terminal  # while PID 1 gets ready
         master = made.channel.hear()  # or raise what went wrong inside
-        with SignalsPassedOn(made.pid1.pid):
-            if pipes:
-                pipes.join(made.pid1.pid, kept)
-            if master is not None:
-                terminal.relay(master, made.pid1.pid, kept)
-            kept.wait(made.pid1.see_its_end)
-            return init.shell_code(made.pid1.wait())
+        if pass_signals:
+            held.enter(SignalsPassedOn(made.pid1.pid))
+        if pipes:
+            pipes.join(made.pid1.pid, kept)
+        if master is not None:
+            terminal.relay(master, made.pid1.pid, kept)
+        kept.wait(made.pid1.see_its_end)
+        return init.shell_code(made.pid1.wait())
 
 
 def _instead_of_terminals(spec: "Spec") -> "InsteadOfTerminals | None":

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -68,23 +68,26 @@ class Cfs:
 
     data: Path
     files: Path
-    cache: Path
-    environ: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Return the environment of `cfs`."""
+        places = {"PYTHONPATH": str(TOP), "XDG_DATA_HOME": str(self.data)}
+        return {**os.environ, **places}
+
+    def start_line(self, *argv: str | Path) -> list[str]:
+        """Return what starts `cfs` with these words."""
+        return [sys.executable, "-m", "cfslib.cli.entry", *map(str, argv)]
 
     def start(self, *argv: str | Path) -> "subprocess.Popen[str]":
         """Start `cfs` with these words."""
         return subprocess.Popen(
-            [sys.executable, "-m", "cfslib.cli.entry", *map(str, argv)],
+            self.start_line(*argv),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env={
-                **os.environ,
-                "PYTHONPATH": str(TOP),
-                "XDG_DATA_HOME": str(self.data),
-                **self.environ,
-            },
+            env=self.environment,
         )
 
     def __call__(self, *argv: str | Path) -> Done:
@@ -145,7 +148,7 @@ class Cfs:
 def cfs(tmp_path: Path, base: Path) -> Cfs:
     """Return `cfs`, with base:1 in its store."""
     (tmp_path / "files").mkdir()
-    made = Cfs(tmp_path / "data", tmp_path / "files", tmp_path / "cache")
+    made = Cfs(tmp_path / "data", tmp_path / "files")
     (tmp_path / "data").mkdir()
     done = made("image", "load", base, "base:1")
     assert done.code == 0, done.error
