@@ -48,7 +48,7 @@ class Failed(BadDockerfile):
 
     def __init__(self, text: str, code: int) -> None:
         super().__init__(text)
-        self.code = code
+        self.exit_code = code
 
 
 @dataclass(frozen=True)

@@ -81,8 +81,8 @@ def build(line: Sequence[str]) -> int:
     import signal
 
     from cfslib.builder import hands
-    from cfslib.builder.build import Builder, Failed, Options
-    from cfslib.cli import failures, with_ids
+    from cfslib.builder.build import Builder, Options
+    from cfslib.cli import with_ids
     from cfslib.images import context, reference
     from cfslib.images.store import Store
 
@@ -101,13 +101,8 @@ def build(line: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # no step waits for anybody
         store = Store()
         found = hands.found(store, with_ids.owners(), with_ids.call)
-        try:
-            built = Builder(store, found, _say).build(
-                dockerfile, files, options, _stem(place)
-            )
-        except Failed as failed:
-            failures.report(failed)
-            return failed.code
+        build = Builder(store, found, _say).build
+        built = build(dockerfile, files, options, _stem(place))
     _say_what_was_built(built)
     return 0
 

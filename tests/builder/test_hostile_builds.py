@@ -42,7 +42,6 @@ def secret(cfs: Cfs) -> Path:
         ("COPY file", "SOURCE... DESTINATION"),
         ("COPY file /srv/old/", "not a directory"),
         ("COPY dir /srv/old", "not a directory"),
-        ("COPY file /x/../../data", "/data is a directory"),
         ("COPY --chown=nobody-here file /x", "nobody-here"),
         ("COPY --chown=4294967295 file /x", "no id"),
         ("COPY --chmod=u+x file /x", "no mode"),
@@ -86,7 +85,7 @@ def test_what_cannot_be_is_one_line_that_names_where(
     assert said[0].startswith("cfs: Dockerfile:2: ")
     assert error in said[0]
     assert len([line for line in said if not line.startswith("  Hint: ")]) == 1
-    assert not os.listdir(cfs.data / "cfs/builds")
+    assert not list((cfs.data / "cfs").glob("builds/*"))
     assert [image.familiar for image in cfs.store.images()] == ["base:1"]
 
 
@@ -130,9 +129,9 @@ def test_the_passwd_of_an_image_may_be_a_link_and_is_none_of_ours(cfs: Cfs) -> N
     name = "a-name-of-the-hosts"
     (cfs.files.parent / "passwd").write_text(f"{name}:x:1:1::/:/bin/sh\n")
     cfs.write({"x": ""})
+    link = f"ln -s {cfs.files.parent}/passwd /etc/passwd"
     done = cfs.build(
-        f"FROM base:1\nRUN rm /etc/passwd && ln -s {cfs.files.parent}/passwd /etc/passwd"
-        f"\nCOPY --chown={name} x /x\n"
+        f"FROM base:1\nRUN rm /etc/passwd && {link}\nCOPY --chown={name} x /x\n"
     )
 
     assert done.code == 125

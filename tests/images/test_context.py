@@ -34,7 +34,7 @@ def test_a_pattern_fits_a_whole_name(
 
 @pytest.mark.parametrize("pattern", ["[", "[]", "[a", "[b-a]", "x\\", "[a-"])
 def test_what_is_no_pattern_is_refused(pattern: str) -> None:
-    with pytest.raises(ValueError, match="no ]|its end first|nothing follows"):
+    with pytest.raises(ValueError, match=r"no ]|its end first|nothing follows"):
         patterns.compiled(pattern)
 
 
