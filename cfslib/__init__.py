@@ -89,6 +89,7 @@ images: where the files at / come from
     recipe        what a Dockerfile changes in what an image says of itself
     steps         what the steps of builds have made, so that none has to be taken twice
     loading       bring an image into a store, part by part, and merge its layers
+    clearing      take away what no image needs, and nothing that one does
     store         the images of a user: what they are made of, what they are called
 
 children: a fresh process to try things in

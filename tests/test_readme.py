@@ -97,14 +97,13 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 @pytest.fixture
-def shell(tmp_path: Path, image: bytes) -> dict[str, str]:
+def shell(tmp_path: Path) -> dict[str, str]:
     """Return an environment in which `cfs` is the one of this checkout."""
     (tmp_path / "bin").mkdir()
     cfs = tmp_path / "bin/cfs"
     cfs.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m cfslib.cli.entry "$@"\n')
     cfs.chmod(0o755)
     (tmp_path / "here").mkdir()
-    (tmp_path / "here/tool.tar").write_bytes(image)
     path = f"{tmp_path}/bin:{os.environ['PATH']}"
     return {**os.environ, "PATH": path, "PYTHONPATH": str(TOP)}
 
@@ -112,8 +111,9 @@ def shell(tmp_path: Path, image: bytes) -> dict[str, str]:
 @needs_namespaces
 @pytest.mark.parametrize("block", blocks("console"), ids=str)
 def test_a_transcript_is_real(
-    block: Block, shell: dict[str, str], tmp_path: Path
+    block: Block, shell: dict[str, str], image: bytes, tmp_path: Path
 ) -> None:
+    (tmp_path / "here/tool.tar").write_bytes(image)
     for command, expected in steps(block.text):
         done = subprocess.run(
             ["sh", "-c", command],

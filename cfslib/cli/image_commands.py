@@ -240,9 +240,10 @@ ACTIONS: dict[str, Callable[[Sequence[str]], int]] = {
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from cfslib.images.clearing import Cleared
     from cfslib.images.loading import Loaded
     from cfslib.images.picked import Picked
-    from cfslib.images.store import Cleared, Store
+    from cfslib.images.store import Store
 
 
 def _say_what_went(cleared: "Cleared | None") -> None:

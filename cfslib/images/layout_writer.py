@@ -137,8 +137,17 @@ def _target(path: str, *, archive: bool) -> Iterator[_Target]:
 class _Archive:
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
+        self._directories: set[str] = set()
 
     def add(self, name: str, size: int, data: BinaryIO | bytes) -> None:
+        # Directories are named, because skopeo gives root those that are not, and
+        # fails at that for an ordinary user.
+        parts = name.split("/")[:-1]
+        for length in range(1, len(parts) + 1):
+            directory = "/".join(parts[:length])
+            if directory not in self._directories:
+                self._directories.add(directory)
+                self._writer.add(Entry(directory, Kind.DIRECTORY, 0o755))
         self._writer.add(Entry(name, Kind.FILE, size=size), data)
 
 

@@ -30,6 +30,22 @@ class Names:
     def __iter__(self) -> Iterator[Picked]:
         return picked.names(self._place)
 
+    def all_or_none(self) -> list[Picked]:
+        """Return every image; raise if one cannot be read, and so is not known."""
+        try:
+            files = os.listdir(self._directory)
+        except FileNotFoundError:
+            return []
+        return [self._read(f"{self._directory}/{file}") for file in files]
+
+    def _read(self, path: str) -> Picked:
+        with open(path, "rb") as file:
+            data = file.read()
+        try:
+            return picked.parsed(data, self._place)
+        except (ValueError, LookupError):
+            raise ValueError(f"{path} is not the name of an image: remove it") from None
+
     def find(self, name: str) -> Picked:
         """Return the image that a name or an id stands for."""
         return picked.find(name, self._place)
@@ -96,7 +112,7 @@ def as_text(image: Picked) -> bytes:
         f"name {image.name}",
         f"manifest {image.manifest}",
         f"config {image.config}",
-        f"tree {image.tree.split('/')[-2]}",
+        f"tree {image.key}",
         f"owners {image.owners}",
         f"size {image.size}",
         f"created {image.created}",

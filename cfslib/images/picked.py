@@ -65,6 +65,11 @@ class Picked(Record):
         return reference.parse(self.name).familiar
 
     @property
+    def key(self) -> str:
+        """Return the name of its tree."""
+        return self.tree.split("/")[-2]
+
+    @property
     def id(self) -> str:
         """Return what Docker calls the id of an image: the hash of its config."""
         return self.config.partition(":")[2]
@@ -118,7 +123,7 @@ def names(place: str) -> "Iterator[Picked]":
         if data := ours.read(f"{place}/names/{file}"):
             try:
                 yield parsed(data, place)
-            except ValueError:
+            except (ValueError, LookupError):
                 pass  # it is none of ours
 
 

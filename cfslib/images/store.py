@@ -13,11 +13,11 @@ a shared lock on the store, and who clears away an exclusive one.
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import BinaryIO
 
 from cfslib.images import (
     choice,
+    clearing,
     config,
     documents,
     layout,
@@ -28,6 +28,7 @@ from cfslib.images import (
     reference,
 )
 from cfslib.images.blobs import Blobs
+from cfslib.images.clearing import Cleared
 from cfslib.images.config import Config
 from cfslib.images.descriptor import Descriptor, Named
 from cfslib.images.layout import Source
@@ -44,16 +45,6 @@ _PATIENCE = 10.0  # seconds to wait for who brings an image
 
 class InUse(OSError):
     """A container uses the files of an image."""
-
-
-@dataclass(frozen=True)
-class Cleared:
-    """What was cleared away."""
-
-    blobs: list[str]
-    trees: list[str]
-    in_use: list[str]  # trees that stay for now
-    size: int  # bytes
 
 
 class Store:
@@ -134,7 +125,7 @@ class Store:
                 self.names.give(called, loaded.image)
         except BaseException:
             with suppress(OSError):  # somebody else works here: `prune` will do it
-                self._clear(set(load.added), patience=0)
+                self._clear(set(load.added))
             raise
         return loaded
 
@@ -153,13 +144,13 @@ class Store:
         is forced.  None if somebody brings an image, and `prune` will have to do it.
         """
         if not force and not self._others_with_the_tree_of(image):
-            users = self.trees.users(_key(image))
+            users = self.trees.users(image.key)
             if users is not None:
                 raise _in_use(image, users)
-        parts = set(self._parts(image))
+        parts = clearing.parts_of(image, self.blobs)
         self.names.take(image)
         try:
-            return self._clear(parts, patience=0)
+            return self._clear(parts)
         except locks.Busy:
             return None
 
@@ -184,41 +175,15 @@ class Store:
         """Clear away all that no image needs."""
         if not os.path.isdir(self.directory):
             return Cleared([], [], [], 0)
-        return self._clear(None, patience=_PATIENCE)
+        with locks.held(self.directory, patience=_PATIENCE):
+            cleared = clearing.clear_all(self.blobs, self.trees, self.names)
+            self.steps.clear()  # those whose layers went
+            return cleared
 
-    def _clear(self, parts: set[str] | None, patience: float) -> Cleared:
-        """Remove these blobs and trees, or all, but for what images need."""
-        with locks.held(self.directory, patience=patience):
-            if parts is None:
-                self.blobs.clear_parts()
-                self.trees.clear_parts()
-                self.names.clear_parts()
-            needed = {part for image in self.names for part in self._parts(image)}
-            gone = {*self.blobs, *self.trees} - needed
-            gone = gone if parts is None else gone & parts
-            blobs = [one for one in gone if one.startswith("sha256:")]
-            sizes = {key: self.trees.remove(key) for key in gone.difference(blobs)}
-            freed = sum(self.blobs.remove(digest) for digest in blobs)
-            if parts is None:
-                self.steps.clear()
-            in_use = [key for key in sizes if sizes[key] is None]
-            return Cleared(
-                sorted(blobs),
-                sorted(set(sizes) - set(in_use)),
-                in_use,
-                freed + sum(filter(None, sizes.values())),
-            )
-
-    def _parts(self, image: Picked) -> Iterator[str]:
-        """Yield the blobs and the tree of an image."""
-        yield from (image.manifest, image.config, _key(image))
-        with suppress(OSError, ValueError):  # it is broken, and has no layers
-            yield from (layer.digest for layer in self.manifest(image).layers)
-
-
-def _key(image: Picked) -> str:
-    """Return the name of the tree of an image."""
-    return image.tree.split("/")[-2]
+    def _clear(self, parts: set[str]) -> Cleared:
+        """Clear away these parts now, or raise `Busy`."""
+        with locks.held(self.directory, patience=0):
+            return clearing.clear(parts, self.blobs, self.trees, self.names)
 
 
 def _in_use(image: Picked, users: list[int]) -> InUse:

@@ -53,7 +53,8 @@ Story = list["Entry | tuple[Entry, bytes]"]
 def as_lower(place: Path, story: Story) -> Path:
     """Unpack a layer by itself, whiteouts as overlay has them."""
     place.mkdir()
-    marks = [each[0].name for each in story if _is_mark(each)]
+    marks = [each[0].name for each in story if isinstance(each, tuple)]
+    marks = [name for name in marks if "/.wh." in f"/{name}"]
     plain = archive(*(each for each in story if not _is_mark(each)))
     apply(place, plain, owners=OWNERS)
     for name in marks:
@@ -117,14 +118,10 @@ def stories(draw: st.DrawFn, links: bool) -> Story:
             elif kind == "symlink":
                 found[place] = symlink(place, draw(PATHS), mtime=6)
             elif kind == "hard link" and links:
-                files = [n for n, e in found.items() if isinstance(e, tuple)]
-                files = [
-                    n for n in files if not n.rpartition("/")[2].startswith(".wh.")
-                ]
-                files = [n for n in files if found[n][0].name == n]
-                if files:
-                    target = draw(st.sampled_from(files))
-                    found[place] = Entry(place, Kind.HARD_LINK, link=target)
+                each = draw(st.sampled_from([*found.values()]))
+                if isinstance(each, tuple) and not _is_mark(each):
+                    link = replace(each[0], kind=Kind.HARD_LINK, size=0)
+                    found[place] = replace(link, name=place, link=each[0].name)
 
     fill("", 2)
     return [*found.values()]
@@ -241,7 +238,7 @@ def _change(view: Path, action: str, name: str, other: str) -> None:
 
 def _listed(upper: Path, lower: Path | None = None) -> list[str]:
     out = io.BytesIO()
-    diff(str(upper), out, lower=lower and str(lower))
+    diff(str(upper), out, lower=str(lower) if lower else None)
     return [entry.name for entry in entries(io.BytesIO(out.getvalue()))]
 
 

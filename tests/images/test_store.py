@@ -18,6 +18,7 @@ from cfslib.children.in_child import in_child
 from cfslib.cli import with_ids
 from cfslib.images import layout, locks, picked, store
 from cfslib.images.choice import Unclear
+from cfslib.images.clearing import Cleared
 from cfslib.images.compression import BadDigest
 from cfslib.images.loading import Loaded
 from cfslib.images.picked import NoSuchImage
@@ -55,12 +56,12 @@ def load(made: Layout, place: Path, name: str | None = None) -> list[Loaded]:
     return with_ids.call(bring)
 
 
-def remove(place: Path, name: str) -> store.Cleared | None:
+def remove(place: Path, name: str) -> Cleared | None:
     there = Store(place)
     return with_ids.call(lambda: there.remove(there.find(name)))
 
 
-def prune(place: Path) -> store.Cleared:
+def prune(place: Path) -> Cleared:
     return with_ids.call(Store(place).prune)
 
 
@@ -535,6 +536,22 @@ def test_prune_waits_for_who_brings_an_image_but_not_for_ever(
         pytest.raises(locks.Busy, match="somebody else"),
     ):
         Store(place).prune()
+
+
+def test_what_cannot_be_read_is_not_taken_for_what_nobody_needs(
+    made: Layout, place: Path
+) -> None:
+    made.image("tool:1", [BASE])
+    load(made, place)
+    (name,) = (place / "names").iterdir()
+    text = name.read_bytes()
+    name.write_bytes(text[:-1])
+
+    with pytest.raises(ValueError, match="is not the name of an image"):
+        prune(place)
+    name.write_bytes(text)
+    assert prune(place).blobs == []
+    assert tree(place, "tool:1")["bin/sh"] == b"shell"
 
 
 # What other programs and other users see
