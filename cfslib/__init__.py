@@ -96,6 +96,12 @@ images: where the files at / come from
     repacked      layers as they travel: compressed, and which digest each has then
     trees         the root filesystem of an image, its layers merged
     names         which images there are, each under the names that people gave it
+    dockerfile    what a Dockerfile says, one instruction after the other
+    substitution  variables and quotes in a Dockerfile
+    patterns      names with * and ? in them
+    context       the files that a build may copy, and a hash that tells if they changed
+    recipe        what a Dockerfile changes in what an image says of itself
+    steps         what the steps of builds have made, so that none has to be taken twice
     loading       bring an image into a store, part by part, and merge its layers
     clearing      take away what no image needs, and nothing that one does
     store         the images of a user: what they are made of, what they are called
@@ -161,6 +167,18 @@ runtime: the life of one container
     client        have the server make a container
     run           run a container to its end, from a program or a notebook
 
+builder: images made from a Dockerfile, each RUN in a container
+
+    stages        the parts of a Dockerfile, each of which begins with FROM
+    hands         who may do what to the files of images, and where layers can be made
+    workplace     where the layers of a build are until they are finished
+    taking        make a layer of what a step has written
+    copying       put files into a root filesystem, as COPY and ADD do
+    running       take a RUN: a container whose layer stays when it has ended
+    placing       take a COPY, an ADD or a WORKDIR: files that come from elsewhere
+    bases         what a stage begins with, and what has become of it so far
+    build         an image from a Dockerfile, step by step
+
 observe: look at what runs, from outside
 
     sightings     what there is to see of a process from here
@@ -212,6 +230,7 @@ cli: the `cfs` command
     with_ids      do something as who may give files to other users
     registry_commands  `cfs image pull` and `push`: from and to a registry
     image_tables  what `cfs image` prints of images
+    build_command  `cfs image build`: make an image from a Dockerfile
     image_commands  `cfs image`: bring images here, look at them, take them away
     failures      what `cfs` says if something goes wrong
     life_table    containers as a table, and one with all that is known

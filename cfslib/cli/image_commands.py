@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from cfslib.cli import registry_commands
+from cfslib.cli import build_command, registry_commands
 from cfslib.cli.parser import Command, Option, parse
 from cfslib.cli.registry_commands import note, say_what_came
 
@@ -27,7 +27,8 @@ positional arguments:
     history   print how an image was made, the last step first
     rm        take names away, and with the last one the image
     prune     clear away what no image needs
-    save      write an image to an archive or an OCI layout""",
+    save      write an image to an archive or an OCI layout
+    build     make an image from a Dockerfile""",
     epilog="""\
 Images are in ~/.local/share/cfs, or where XDG_DATA_HOME says.  To run one:
 cfs run --image NAME [COMMAND]""",
@@ -224,6 +225,7 @@ ACTIONS: dict[str, Callable[[Sequence[str]], int]] = {
     "rm": remove,
     "prune": prune,
     "save": save,
+    "build": build_command.build,
 }
 
 TYPE_CHECKING = False

@@ -3,6 +3,7 @@
     blobs/sha256/HEX     manifests, configs and layers, as they came
     trees/HEX/root       the root filesystem of an image, its layers merged
     names/NAME           what `cfs run --image NAME` has to know
+    steps/, builds/      what builds have made, and those that go on: see `steps`
 
 Nothing has its name before it is whole, and nothing that has one is written to; so two
 may work here at once, and each may be killed at any moment.  Who brings an image holds
@@ -37,6 +38,7 @@ from cfslib.images.names import Names
 from cfslib.images.picked import Picked
 from cfslib.images.progress import Progress, unseen
 from cfslib.images.repacked import Repacked
+from cfslib.images.steps import Steps
 from cfslib.images.trees import Trees
 
 _PATIENCE = 10.0  # seconds to wait for who brings an image
@@ -56,6 +58,7 @@ class Store:
         self.trees = Trees(f"{self.directory}/trees")
         self.names = Names(self.directory)
         self.repacked = Repacked(f"{self.directory}/repacked")
+        self.steps = Steps(self.directory, self.blobs)
 
     def find(self, name: str) -> Picked:
         """Return the image that a name, or the beginning of an id, stands for."""
@@ -179,7 +182,8 @@ class Store:
         with locks.held(self.directory, patience=_PATIENCE):
             cleared = clearing.clear_all(self.blobs, self.trees, self.names)
             self.repacked.clear(set(self.blobs))
-        return cleared
+            self.steps.clear()  # those whose layers went
+            return cleared
 
     def _clear(self, parts: set[str]) -> Cleared:
         """Clear away these parts now, or raise `Busy`."""

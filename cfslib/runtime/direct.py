@@ -27,11 +27,15 @@ def run(
     spec: "Spec",
     caught: "Caught | None" = None,
     runs: "Callable[[Created, int | None], None] | None" = None,
+    *,
+    pass_signals: bool = True,
 ) -> int:
     """Run a container; return its exit code as a shell would show it.
 
     It has our standard streams, or what it prints is `caught`.  As soon as the command
     runs, `runs` is called, with the master of its terminal if that is `caught` too.
+    Signals that are sent to us go on to it; else they mean us, and whatever they raise
+    ends it.
     """
     streams.flush()
     environ = _environ()
@@ -54,13 +58,14 @@ def run(
         master = made.channel.hear()  # or raise what went wrong inside
         if runs:
             runs(made, master)
-        with SignalsPassedOn(made.pid1.pid):
-            if pipes:
-                pipes.join(made.pid1.pid, kept)
-            if master is not None and not caught:
-                terminal.relay(master, made.pid1.pid, kept)
-            kept.wait(made.pid1.see_its_end)
-            return init.shell_code(made.pid1.wait())
+        if pass_signals:
+            held.enter(SignalsPassedOn(made.pid1.pid))
+        if pipes:
+            pipes.join(made.pid1.pid, kept)
+        if master is not None and not caught:
+            terminal.relay(master, made.pid1.pid, kept)
+        kept.wait(made.pid1.see_its_end)
+        return init.shell_code(made.pid1.wait())
 
 
 def _instead_of_terminals(spec: "Spec") -> "InsteadOfTerminals | None":

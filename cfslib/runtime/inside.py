@@ -47,9 +47,17 @@ def become(spec: "Spec", kinds: Namespace, channel: "Channel") -> int:
     do(syscalls.sethostname, spec.hostname)
     trees = do(volumes.detached, spec.volumes)
     # There is a file to write, and of a root that is not ours /etc is not ours either.
-    ours = ("etc",) if has_names and Namespace.USER in kinds else ()
-    as_root = bool(spec.image)
-    do(rootfs.layer, root, PLACE, spec.layer_max, ours=ours, as_root=as_root)
+    is_theirs = has_names and Namespace.USER in kinds and not spec.kept
+    do(
+        rootfs.layer,
+        root,
+        PLACE,
+        spec.layer_max,
+        ours=("etc",) if is_theirs else (),
+        as_root=bool(spec.image),
+        kept=spec.kept,
+        between=spec.between,
+    )
     # A user namespace may mount /proc and bind devices only while it sees the host's.
     do(mounts.proc, f"{PLACE}/proc")
     do(mounts.sys, f"{PLACE}/sys")

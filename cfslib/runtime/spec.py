@@ -85,6 +85,8 @@ class Spec(Record):
         hosts: "Sequence[str]" = (),  # NAME:ADDRESS, for /etc/hosts
         read_only: bool = False,
         layer_max: int = LAYER,  # bytes of files that are written, and in memory
+        kept: str = "",  # a directory in which these files stay: see `rootfs.layer`
+        between: "Sequence[str]" = (),  # layers on top of `rootfs`, the last one first
         terminal: bool = False,  # a pty of its own, joined to our terminal
         interactive: bool = False,  # without one, it still gets what is typed into ours
         stop_signal: int = signal.SIGTERM,  # what asks the command to end
@@ -112,6 +114,8 @@ class Spec(Record):
         self.dns = _each("dns", dns, str, 'a list such as ["192.0.2.1"]')
         self.hosts = _each("hosts", hosts, str, 'a list such as ["db:192.0.2.1"]')
         self.layer_max = _one("layer_max", layer_max, int, "a number of bytes")
+        self.kept = _one("kept", kept, str, _PATH)
+        self.between = _each("between", between, str, "a list of paths")
         self.terminal, self.interactive = terminal, interactive
         self.stop_signal = int(_one("stop_signal", stop_signal, int, "a number"))
         self.image = _one("image", image, str, 'a name such as "busybox:1"')
