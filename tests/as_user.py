@@ -48,6 +48,7 @@ def _environment(home: Path) -> dict[str, str]:
     return ours | {
         "HOME": str(home),
         "TMPDIR": str(home),
+        "HYPOTHESIS_STORAGE_DIRECTORY": str(home / ".hypothesis"),  # or in the checkout
         "USER": "learner",
         "LOGNAME": "learner",
         "TERM": "xterm",

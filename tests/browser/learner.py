@@ -82,6 +82,11 @@ class Notebook:
         """Return the cells as they are in the file."""
         return list(nbformat.read(self.path, as_version=4).cells)
 
+    def look_closely(self) -> None:
+        """Have a window as a learner has it, since a high one answers slowly."""
+        if self.page.viewport_size != SIZE:
+            self.page.set_viewport_size(SIZE)
+
     def look_at_all(self) -> None:
         """Make the window so high that nothing has to be scrolled."""
         length = self.page.locator(".jp-WindowedPanel-inner").evaluate(
@@ -102,7 +107,7 @@ class Notebook:
 
     def close(self) -> None:
         """Close it without saving, so that the window is as before."""
-        self.page.set_viewport_size(SIZE)
+        self.look_closely()
         self.use("light")
         choose(self.page, "File", "Close All Tabs")
         discard = self.page.get_by_role("button", name="Discard")
@@ -116,7 +121,8 @@ class Notebook:
         return self.page.locator(f'.jp-Cell[{NUMBER}="{number}"]')
 
     def view(self, code: str) -> Locator:
-        """Return the view that the cell with this code draws."""
+        """Return the view that the cell with this code draws, to play with."""
+        self.look_closely()
         numbers = (n for n, cell in enumerate(self.saved()) if code in cell.source)
         return self.cell(next(numbers)).locator(VIEW)
 
@@ -131,6 +137,7 @@ class Notebook:
 
     def run(self, number: int) -> Locator:
         """Run one cell with the keyboard; return it when it has ended."""
+        self.look_closely()
         cell = self.cell(number)
         cell.scroll_into_view_if_needed()
         cell.locator(".jp-InputPrompt").click()

@@ -1,9 +1,12 @@
 """What a view shows when it fails, and what the audit finds if there is something."""
 
+import re
+
 from playwright.sync_api import expect
 
 from tests.browser import audit
 from tests.browser.conftest import RunCells
+from tests.browser.learner import THEMES
 
 # A process with threads, such as a notebook's, may not do this.
 REFUSED = """
@@ -21,7 +24,10 @@ from IPython.display import HTML
 
 HTML('''
 <select><option>nobody says what of</option></select>
-<p style="color: #999; background: #aaa">grey on grey</p>
+<p style="color: #999; background: #aaa">hard: grey on grey</p>
+<p style="color: #999; background: #aaa">hard: grey on grey once more</p>
+<div style="color: black; background: white"><i>black on white</i></div>
+<div style="color: black; background: #333"><i>hard: black on grey</i></div>
 <span role="slider" aria-valuenow="1" tabindex="0"></span>
 ''')
 """
@@ -63,10 +69,12 @@ def test_the_audit_finds_what_only_a_mouse_could_use(run_cells: RunCells) -> Non
 
 def test_the_audit_finds_what_some_cannot_read(run_cells: RunCells) -> None:
     notebook = run_cells(UNREADABLE)
-    found = audit.findings(notebook.page, ".jp-OutputArea-output")
+    for theme in THEMES:
+        notebook.use(theme)
+        found = audit.findings(notebook.page, ".jp-OutputArea-output")
 
-    assert {finding.partition(":")[0] for finding in found} == {
-        "aria-input-field-name",
-        "color-contrast",
-        "select-name",
-    }
+        kinds = {finding.partition(":")[0] for finding in found}
+        assert kinds == {"aria-input-field-name", "color-contrast", "select-name"}
+        # Each look once.
+        words = [said for one in found for said in re.findall("hard: [^<]*", one)]
+        assert words == ["hard: grey on grey", "hard: black on grey"]
