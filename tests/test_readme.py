@@ -204,20 +204,30 @@ def _ask_for_help(line: list[str]) -> None:
 
 
 def options_named() -> list[str]:
-    """Return the options of `cfs run` that stand in the text about it."""
+    """Return the options that stand in the text about `cfs`; short ones one by one."""
     text = README[
         README.index("## `cfs` by example") : README.index("## The notebooks")
     ]
     codes = re.findall(r"`((?:cfs run )?-[^`]+)`", text)
-    return sorted({w for code in codes for w in re.findall(r"(?<![\w-])-[\w-]+", code)})
+    found = {w for code in codes for w in re.findall(r"(?<![\w-])-[\w-]+", code)}
+    long = {word for word in found if word.startswith("--")}
+    return sorted(long | {f"-{letter}" for word in found - long for letter in word[1:]})
+
+
+@pytest.fixture(scope="session")
+def helps() -> str:
+    """Return what is said of the options of `cfs run` and of `cfs image build`."""
+    cfs = [sys.executable, "-m", "cfslib.cli.entry"]
+    texts = ""
+    for command in (["run"], ["image", "build"]):
+        words = [*cfs, *command, "--help"]
+        texts += subprocess.run(words, cwd=TOP, capture_output=True, text=True).stdout
+    return texts
 
 
 @pytest.mark.parametrize("option", options_named())
-def test_an_option_that_is_named_is_one_of_cfs_run(option: str) -> None:
-    words = [sys.executable, "-m", "cfslib.cli.entry", "run", "--help"]
-    help_ = subprocess.run(words, cwd=TOP, capture_output=True, text=True).stdout
-
-    assert re.search(rf"(^|[ ,]){option}\b(?!-)", help_, re.MULTILINE)
+def test_an_option_that_is_named_is_one_of_cfs(option: str, helps: str) -> None:
+    assert re.search(rf"(^|[ ,]){option}\b(?!-)", helps, re.MULTILINE)
 
 
 LIMITS = re.findall(

@@ -810,7 +810,7 @@ def test_help_names_every_option_and_its_default() -> None:
         assert option.name in text
     assert "  --hostname NAME       (default: box)\n" in text
     assert "(default: 20)\n" in text
-    assert text.endswith("are defaults for these options\n")
+    assert " ".join(text.split()).endswith("are defaults for these options")
 
 
 def test_the_exercises_of_a_notebook_are_checked(tmp_path: Path) -> None:
