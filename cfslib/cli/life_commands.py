@@ -162,9 +162,9 @@ def show_all(line: "Sequence[str]") -> int:
     if not asked["--all"]:
         found = [one for one in found if not _has_ended(one)]
     if asked["--quiet"]:
-        sys.stdout.writelines(f"{one.id[:SHOWN]}\n" for one in found)
+        print(*(f"{one.id[:SHOWN]}\n" for one in found), sep="", end="")
     else:
-        print(life_table.table(found))
+        print(life_table.table(found, getattr(sys.stdout, "encoding", "ascii")))
     return 0
 
 
