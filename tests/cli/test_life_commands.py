@@ -42,7 +42,9 @@ def test_each_command_is_known_and_has_help(lives: Life) -> None:
     everything = lives.did("--help")
     for name in commands.LIFE:
         assert re.search(rf"^    {name} +\w", everything, re.MULTILINE)
-        assert lives.did(name, "--help").startswith(f"usage: cfs {name} ")
+        text = lives.did(name, "--help")
+        assert text.startswith(f"usage: cfs {name} ")
+        assert max(map(len, text.splitlines())) <= 80
 
 
 # ps:
