@@ -74,9 +74,9 @@ _ATTACH = Command(
     most=1,
     about=f"""{WHICH}
 
-Shows what it prints from now on.  What is typed it reads if it was started with -t or
--i.  If it has a terminal, Ctrl-P Ctrl-Q leaves it; else Ctrl-C is sent to it.  The exit
-status is that of the container, or 0 if it was left.""",
+Shows what it prints from now on.  What is typed it reads if it was started
+with -t or -i.  If it has a terminal, Ctrl-P Ctrl-Q leaves it; else Ctrl-C is
+sent to it.  The exit status is that of the container, or 0 if it was left.""",
 )
 _RESTART = Command(
     "cfs restart",
@@ -85,9 +85,9 @@ _RESTART = Command(
     least=["CONTAINER"],
     about=f"""{WHICH}
 
-Stops it, if it runs, and starts it anew with the same options: its name, its id and its
-log stay.  What was written inside is gone, because it was in memory: what is to stay
-belongs into a volume.""",
+Stops it, if it runs, and starts it anew with the same options: its name, its
+id and its log stay.  What was written inside is gone, because it was in memory:
+what is to stay belongs into a volume.""",
 )
 
 
@@ -162,9 +162,9 @@ def show_all(line: "Sequence[str]") -> int:
     if not asked["--all"]:
         found = [one for one in found if not _has_ended(one)]
     if asked["--quiet"]:
-        sys.stdout.writelines(f"{one.id[:SHOWN]}\n" for one in found)
+        print(*(f"{one.id[:SHOWN]}\n" for one in found), sep="", end="")
     else:
-        print(life_table.table(found))
+        print(life_table.table(found, getattr(sys.stdout, "encoding", "ascii")))
     return 0
 
 

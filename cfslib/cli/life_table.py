@@ -19,25 +19,42 @@ _COMMAND = 20  # characters of it
 _UNITS = ((604_800, "week"), (86_400, "day"), (3_600, "hour"), (60, "minute"))
 
 
-def table(containers: "Sequence[State]") -> str:
-    """Return a row for each container that is still there."""
-    rows = [HEAD, *(row for one in containers if (row := _row(one)))]
+def table(containers: "Sequence[State]", encoding: str = "utf-8") -> str:
+    """Return a row for each container that is still there, in letters of an encoding.
+
+    What has none there is escaped.
+    """
+    rows = [HEAD, *(row for one in containers if (row := _row(one, encoding)))]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join("   ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
 
 
-def _row(container: "State") -> "tuple[str, ...]":
+def _row(container: "State", encoding: str) -> "tuple[str, ...]":
     try:
         facts = container.facts()
         status = _status(container)
     except FileNotFoundError:
         return ()  # somebody has removed it just now
-    command = " ".join(facts["spec"]["argv"])
-    if len(command) > _COMMAND:
-        command = f"{command[: _COMMAND - 1]}…"
+    command = f'"{_shown(" ".join(facts["spec"]["argv"]), encoding)}"'
     created = f"{age(time.time() - facts['created'])} ago"
-    shown = ascii(command)[1:-1] if not command.isprintable() else command
-    return container.id[:SHOWN], f'"{shown}"', created, status, facts["name"]
+    return container.id[:SHOWN], command, created, status, facts["name"]
+
+
+def _shown(command: str, encoding: str) -> str:
+    r"""Return the beginning of a command, as it can be printed.
+
+    >>> _shown("echo \x1b and so on, and on", "utf-8")
+    'echo \\x1b and so on…'
+    >>> _shown("echo ä, and more of them", "ascii")
+    'echo \\xe4, and mor...'
+    """
+    if not command.isprintable():
+        command = ascii(command)[1:-1]
+    shown = command.encode(encoding, "backslashreplace").decode(encoding)
+    if len(shown) <= _COMMAND:
+        return shown
+    end = "…".encode(encoding, "replace").decode(encoding).replace("?", "...")
+    return shown[: _COMMAND - len(end)] + end
 
 
 def _status(container: "State") -> str:

@@ -5,6 +5,7 @@ import posix
 from cfslib.cli.parser import Usage
 from cfslib.runtime import monitor, places
 from cfslib.runtime.monitor import Asked
+from cfslib.runtime.names import SHOWN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,5 +27,10 @@ def way(typed: "Values") -> "Callable[[Spec], int]":
 
 def _behind(asked: Asked) -> int:
     """Start a container, and print its id; here, because a full pipe is an error."""
-    print(monitor.detached(asked), flush=True)
+    id = monitor.detached(asked)
+    try:
+        print(id, flush=True)
+    except OSError as error:
+        error.add_note(f"Hint: container {id[:SHOWN]} runs nevertheless: see `cfs ps`.")
+        raise
     return 0

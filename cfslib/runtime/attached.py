@@ -130,7 +130,7 @@ class _WindowIsTold:
     def __enter__(self) -> None:
         self._before = signal.signal(signal.SIGWINCH, self._tell)
         rows, columns = terminal.size_of(0)
-        self._guest.say(door.window(rows + 1, columns))
+        self._guest.say(door.window(rows ^ 1, columns))  # it has 16 bits
         self._tell()
 
     def __exit__(self, *_: object) -> None:

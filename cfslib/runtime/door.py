@@ -13,6 +13,7 @@ him, and the log has all of it.
 """
 
 import _socket
+import errno
 import posix
 import select
 import sys
@@ -29,6 +30,7 @@ TYPED, WINDOW = b"t", b"w"
 LARGEST = 1 << 14  # bytes of a message
 _HELD = 1 << 20  # bytes that are held for a guest
 _WAITING = 16  # guests at once before the door
+_NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS)
 _FAREWELL = 0.5  # seconds for a guest to take what is left, at the end
 
 
@@ -92,6 +94,7 @@ class Door(Flow):
         super().__init__(-1, -1)
         self._keyboard, self._window = keyboard, window
         self._guests: dict[int, Guest] = {}
+        self._is_full = False  # until one leaves: we may open no more
         self._socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
         self._socket.setblocking(False)
         ours.remove(f"{directory}/{NAME}")  # of a run before
@@ -102,7 +105,7 @@ class Door(Flow):
     def events(self) -> "list[tuple[int, int]]":
         """Return what to wait for, as `poll` has it."""
         may_type = not self._keyboard or self._keyboard.has_room()
-        events = [(self._socket.fileno(), select.POLLIN)]
+        events = [] if self._is_full else [(self._socket.fileno(), select.POLLIN)]
         for fd, guest in self._guests.items():
             if may_type:
                 events.append((fd, select.POLLIN))
@@ -117,12 +120,14 @@ class Door(Flow):
             guest = self._guests[fd]
             if not guest.flush() or not self._hear(guest):
                 self._guests.pop(fd).socket.close()
+                self._is_full = False
 
     def _let_in(self) -> None:
         try:
             fd, _ = self._socket._accept()  # type: ignore[attr-defined]
-        except OSError:
-            return  # he has gone, or we may open no more
+        except OSError as error:
+            self._is_full = error.errno in _NO_ROOM  # else he has gone
+            return
         self._guests[fd] = Guest(fd)
 
     def _hear(self, guest: Guest) -> bool:

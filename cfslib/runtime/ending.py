@@ -82,12 +82,15 @@ def clear_away(container: "State") -> None:
     from cfslib.isolation.cgroups import janitor  # here, because it is for few
     from cfslib.kernel.tracing import encoded
 
-    try:
-        for group in container.groups():
-            janitor.remove(encoded(group.removesuffix("/inner")))
-    except FileNotFoundError:
-        pass  # somebody else removes it just now
-    register.remove(container)
+    with register.Locked(container.place):  # so that nobody starts it anew meanwhile
+        try:
+            if container.status() != state.ENDED:
+                raise FileExistsError(f"{container.name} was started anew meanwhile")
+            for group in container.groups():
+                janitor.remove(encoded(group.removesuffix("/inner")))
+        except FileNotFoundError:
+            pass  # somebody else has removed it, or it is damaged
+        register.forget(container)
 
 
 class LastWord:

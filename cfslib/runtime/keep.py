@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 class Printed(Flow):
     """What a container prints on one of its streams."""
 
+    piece = 1 << 15  # of what a pipe holds; a guest is told it in one message
+
     def __init__(self, source: int, stream: bytes, keep: "Keep") -> None:
         super().__init__(source, -1)
         posix.set_blocking(source, False)

@@ -21,7 +21,7 @@ import time
 from cfslib.children import streams
 from cfslib.kernel import libc
 from cfslib.kernel.syscalls import Prctl
-from cfslib.runtime import direct, errors, processes, register
+from cfslib.runtime import direct, errors, processes, register, state
 from cfslib.runtime.keep import Keep
 
 TYPE_CHECKING = False
@@ -78,8 +78,11 @@ class AskedAgain(Asked):
         self._noted = noted
 
     def note(self) -> "State":
-        """Write down that we make it anew."""
-        self._noted.note_begin(processes.ours())
+        """Write down that we make it anew, unless somebody else does so already."""
+        with register.Locked(self.place):
+            if self._noted.status() != state.ENDED:
+                raise FileExistsError(f"{self._noted.name} was started anew meanwhile")
+            self._noted.note_begin(processes.ours())
         return self._noted
 
     def undo(self, noted: "State") -> None:

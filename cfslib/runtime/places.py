@@ -6,7 +6,8 @@ outlives that:
     $XDG_RUNTIME_DIR/cfs    where it is set, and ours
     /run/cfs                root's
     /run/user/UID/cfs       the same as the first one, where nobody said so, as in cron
-    /tmp/cfs-UID            where there is no such directory, as in a JupyterHub
+    /tmp/cfs-UID            where there is no such directory, as in a JupyterHub; or
+                            there where TMPDIR says
 
 What systemd gives root at the login is gone at the logout, and cron has none; so /run
 is root's, whatever the variable says of that one.  No place is used that others may

@@ -17,6 +17,7 @@ import posix
 from cfslib.kernel import procfs
 from cfslib.kernel.record import Record
 
+_LONGEST = (1 << 31) - 1  # milliseconds for which poll(2) waits: 24 days
 _OVER = ("Z", "X")  # the states of a zombie, and of one that is no more
 
 
@@ -48,7 +49,8 @@ class Process(Record):
             with _Opened(self) as pidfd:
                 events = select.poll()
                 events.register(pidfd, select.POLLIN)
-                return bool(events.poll(None if seconds is None else seconds * 1000))
+                most = None if seconds is None else min(seconds * 1000, _LONGEST)
+                return bool(events.poll(most))
         except ProcessLookupError:
             return True
 

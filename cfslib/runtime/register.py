@@ -14,7 +14,7 @@ import posix
 
 from cfslib.images import ours
 from cfslib.kernel import libc
-from cfslib.runtime import names
+from cfslib.runtime import names, places
 from cfslib.runtime.state import State
 
 TYPE_CHECKING = False
@@ -36,6 +36,7 @@ class Locked:
 
     def __enter__(self) -> "Self":
         ours.make(self._place)
+        ours.check(self._place, places.VARIABLE)  # it may be another's since we looked
         flags = posix.O_RDWR | posix.O_CREAT | posix.O_NOFOLLOW | posix.O_CLOEXEC
         self._fd = posix.open(f"{self._place}/{LOCK}", flags, 0o600)
         try:
@@ -64,7 +65,7 @@ def create(place: str, facts: "dict[str, Any]", maker: "Process") -> State:
             draft.note_facts(facts, maker)
             posix.rename(draft.path, state.path)
         except BaseException:
-            _forget(place, state.id, facts["name"])
+            forget(state)
             raise
     return state
 
@@ -107,15 +108,16 @@ def _target(place: str, name: str) -> str:
         return ""
 
 
-def _forget(place: str, id: str, name: "str | None" = None) -> None:
-    state, draft = State(place, id), f"{place}/.{id}"
+def forget(container: State) -> None:
+    """Forget a container, while we have the lock; what is damaged can be forgotten."""
+    place, draft = container.place, f"{container.place}/.{container.id}"
     try:
-        name = name or state.name
-        posix.rename(state.path, draft)  # from here on, nobody sees it
+        posix.rename(container.path, draft)  # from here on, nobody sees it
     except FileNotFoundError:
         pass
-    if name and _target(place, name) == id:
-        posix.unlink(f"{place}/{name}")
+    for entry in posix.listdir(place):
+        if names.is_one(entry) and _target(place, entry) == container.id:
+            posix.unlink(f"{place}/{entry}")
     ours.remove(draft)
 
 
@@ -160,4 +162,4 @@ def _ids(entries: "Collection[str]") -> "list[str]":
 def remove(container: State) -> None:
     """Forget a container; twice is fine."""
     with Locked(container.place):
-        _forget(container.place, container.id)
+        forget(container)

@@ -110,8 +110,8 @@ class State:
         return posix.access(f"{self.path}/door", posix.F_OK)
 
     def _read(self, file: str) -> "dict[str, Any]":
-        found: dict[str, Any] | None = _value(ours.read(f"{self.path}/{file}"))
-        if found is None:
+        found = _value(ours.read(f"{self.path}/{file}"))
+        if not isinstance(found, dict):
             raise FileNotFoundError(errno.ENOENT, f"container {self.id[:12]} is gone")
         return found
 
@@ -184,13 +184,21 @@ class State:
 
 def end_in(data: bytes) -> "tuple[int, float | None, str]":
     """Return what stands in the file for how a container ended: see `State.end`."""
-    found: tuple[int, float, str] | None = _value(data)
-    return found or (KILLED, None, "its monitor was killed, or the machine stopped")
+    found = _value(data)
+    if isinstance(found, tuple):
+        return found
+    return KILLED, None, "its monitor was killed, or the machine stopped"
 
 
 def _value(data: bytes) -> "Any":
-    """Read a value that `repr` has written; None if nothing was."""
+    """Read a value that `repr` has written; None if nothing was, or it is damaged.
+
+    A machine that lost its power may leave a file empty, or with zeros in it.
+    """
     from cfslib.kernel import literal  # here, because who starts a container reads none
 
     text = data.decode("utf-8", "surrogateescape").strip()
-    return literal.read(text) if text else None
+    try:
+        return literal.read(text) if text else None
+    except ValueError:
+        return None

@@ -3,9 +3,12 @@
 import fcntl
 import json
 import os
+import random
 import re
+import resource
 import select
 import signal
+import socket
 import struct
 import subprocess
 import termios
@@ -17,9 +20,11 @@ from subprocess import PIPE, Popen
 import pytest
 
 from cfslib.cli import commands, life_commands
-from cfslib.runtime import state
+from cfslib.kernel import procfs
+from cfslib.runtime import door, processes, state
+from cfslib.runtime.processes import Process
 from tests.conftest import needs_namespaces, wait_until
-from tests.life import CFS, Life, life
+from tests.life import CFS, Life, commands_with, life
 
 pytestmark = needs_namespaces
 HEAD = ["CONTAINER", "ID", "COMMAND", "CREATED", "STATUS", "NAMES"]
@@ -37,7 +42,9 @@ def test_each_command_is_known_and_has_help(lives: Life) -> None:
     everything = lives.did("--help")
     for name in commands.LIFE:
         assert re.search(rf"^    {name} +\w", everything, re.MULTILINE)
-        assert lives.did(name, "--help").startswith(f"usage: cfs {name} ")
+        text = lives.did(name, "--help")
+        assert text.startswith(f"usage: cfs {name} ")
+        assert max(map(len, text.splitlines())) <= 80
 
 
 # ps:
@@ -62,6 +69,51 @@ def test_ps_shows_no_control_characters(lives: Life) -> None:
 
     assert "\x1b" not in table
     assert "\\x1b" in table
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_ps_prints_in_any_encoding(lives: Life, encoding: str) -> None:
+    lives.start("--name", "web", "sh", "-c", "sleep 9 # ä 日本語 and so on")
+    env = {**lives.env, "PYTHONIOENCODING": encoding}
+    done = lives.cfs("ps", env=env, encoding=encoding)
+    first, end = {
+        "ascii": ("\\xe4", "..."), "latin-1": ("ä", "..."), "utf-8": ("ä 日本語", "…")
+    }[encoding]  # fmt: skip
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f'"sh -c sleep 9 # {first}'[:17] in done.stdout
+    assert f'{end}"   ' in done.stdout
+
+
+LINES = (
+    "ps, ps -aq, logs web, inspect web, port web, kill web, wait web, restart -t 0 web"
+    ", stop -t 0 web, rm -f web, run -d --name web sleep 100"
+)
+
+
+@pytest.mark.parametrize("line", LINES.split(", "))
+def test_who_has_closed_its_output_gets_none(lives: Life, line: str) -> None:
+    if not line.startswith("run"):
+        lives.start("--name", "web", "sleep", 100)
+    if line.startswith("wait"):
+        lives.did("kill", "web")
+    shell = ["sh", "-c", f"exec {' '.join(CFS)} {line} >&-"]
+    done = subprocess.run(shell, env=lives.env, capture_output=True, timeout=60)
+
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_an_id_that_cannot_be_printed_is_said(lives: Life) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [*CFS, "run", "-d", "sleep", "100"],
+            env=lives.env, stdout=full, stderr=PIPE, text=True, timeout=60,
+        )  # fmt: skip
+    (container,) = lives.every()
+
+    assert done.returncode == 125
+    assert f"container {container.id[:12]} runs nevertheless" in done.stderr
+    assert container.status() == state.RUNNING
 
 
 def test_where_there_is_none_ps_prints_a_head(lives: Life) -> None:
@@ -299,6 +351,31 @@ def test_one_that_has_ended_is_started_again(lives: Life) -> None:
     assert lives.logs(container) == "up\nup\n"
 
 
+@pytest.mark.parametrize("other", [["restart", "-t", "0"], ["rm", "-f"], ["stop"]])
+def test_who_restarts_it_at_the_same_time_leaves_one_or_none(
+    lives: Life, other: list[str]
+) -> None:
+    mark = f"98765.{random.getrandbits(40)}"
+    container = lives.start("--name", "web", "sleep", mark)
+    lines = [["restart", "-t", "0"], other] * 3
+    at_once = [
+        Popen([*CFS, *line, container.id], env=lives.env, stdout=PIPE, stderr=PIPE)
+        for line in lines
+    ]
+    said = [one.communicate()[1].decode() for one in at_once]
+    running = [one for one in lives.every() if one.status() == state.RUNNING]
+
+    assert wait_until(lambda: _inside(mark) == [one.pid1() for one in running]), said
+    assert not any("our mistake" in text for text in said)
+
+
+def _inside(mark: str) -> list[Process]:
+    """Return the first processes of the containers whose command has a word."""
+    found = [procfs.status(pid) for pid in commands_with(mark)]
+    parents = [int(each["PPid"]) for each in found if each["Name"] == "sleep"]
+    return [processes.known(pid) for pid in parents]
+
+
 @pytest.mark.parametrize("words", [["stop"], ["kill"], ["rm", "-f"]])
 def test_one_that_is_forgotten_at_its_end_can_be_ended(
     lives: Life, words: list[str]
@@ -370,9 +447,12 @@ def test_attach_to_one_that_has_ended_is_an_error(lives: Life) -> None:
 class Person:
     """Somebody at a terminal who has joined a container."""
 
-    def __init__(self, lives: Life, container: state.State) -> None:
+    def __init__(
+        self, lives: Life, container: state.State, rows: int = 33, columns: int = 99
+    ) -> None:
         self._master, slave = os.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("4H", 33, 99, 0, 0))
+        size = struct.pack("4H", rows, columns, 0, 0)
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, size)
         self._before = termios.tcgetattr(slave)
         line = [*CFS, "attach", container.id]
         self.process = Popen(
@@ -454,6 +534,51 @@ def test_two_may_join_at_once(lives: Life) -> None:
         person.types(b"\x10\x11")
 
     assert [person.leaves() for person in people] == [0, 0]
+
+
+def test_where_no_more_may_be_opened_they_wait_before_the_door(lives: Life) -> None:
+    container = lives.start("sleep", 100)
+    monitor, guests = container.maker().pid, []
+    files = f"/proc/{monitor}/fd"
+    before, most = len(os.listdir(files)), max(map(int, os.listdir(files))) + 3
+    resource.prlimit(monitor, resource.RLIMIT_NOFILE, (most, most))
+    for _ in range(most):
+        guest = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        guest.settimeout(10)
+        guests.append(guest)
+        with door.At(container.path) as path:
+            guest.connect(path)
+    time.sleep(0.2)
+    ticks = _ticks(monitor)
+    time.sleep(1)
+    used, full = _ticks(monitor) - ticks, len(os.listdir(files))
+    for guest in guests:
+        guest.close()
+
+    assert used < 20
+    assert full > before
+    assert wait_until(lambda: len(os.listdir(files)) == before)
+    person = Person(lives, container)  # there is room for one again
+    assert wait_until(lambda: len(os.listdir(files)) == before + 1)
+    lives.did("kill", container.id)
+    assert person.leaves() == 137
+
+
+def _ticks(pid: int) -> int:
+    """Return for how long a process was computing, in hundredths of a second."""
+    fields = procfs.read(f"/proc/{pid}/stat").rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
+def test_a_window_may_be_as_large_as_there_are(lives: Life) -> None:
+    container = lives.start("-t", "sh", "-c", "while read w; do stty size; done")
+    person = Person(lives, container, 65535, 65535)
+    assert wait_until(lambda: not _echoes(person))
+    person.types(b"size\r")
+    assert person.sees(b"65535 65535\r\n")
+    person.types(b"\x10\x11")
+
+    assert person.leaves() == 0
 
 
 def test_one_who_joins_and_does_not_listen_holds_nobody_up(lives: Life) -> None:

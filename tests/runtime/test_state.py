@@ -11,7 +11,7 @@ import pytest
 
 from cfslib.children.in_child import in_child
 from cfslib.kernel import syscalls
-from cfslib.runtime import names, places, processes, register, state
+from cfslib.runtime import ending, names, places, processes, register, state
 from cfslib.runtime.processes import Process
 from cfslib.runtime.spec import Spec
 from cfslib.runtime.state import State
@@ -312,6 +312,57 @@ def test_whatever_a_file_says_that_others_wrote_is_not_read(place: str) -> None:
 
     with pytest.raises(FileNotFoundError, match="is gone"):
         one.status()
+
+
+DAMAGED = {"empty": b"", "zeros": bytes(100), "cut short": b"{'boot': 'a", "else": b"7"}
+
+
+@pytest.mark.parametrize("kind", DAMAGED)
+@pytest.mark.parametrize("file", ["spec", "run", "end"])
+def test_what_is_damaged_is_in_nobodys_way_and_can_be_removed(
+    place: str, file: str, kind: str
+) -> None:
+    good, bad = made(place, "good"), made(place, "bad")
+    bad.note_run(gone(), gone(), [])
+    bad.note_end(7)
+    Path(f"{bad.path}/{file}").write_bytes(DAMAGED[kind])
+
+    assert good.id in [one.id for one in register.every(place)]
+    if file == "end":
+        assert bad.end()[0] == state.KILLED
+    ending.clear_away(register.find(place, "bad"))
+    register.remove(good)
+    assert os.listdir(place) == [register.LOCK]
+
+
+def test_a_place_that_somebody_made_since_we_looked_is_not_used(tmp_path: Path) -> None:
+    place = f"{tmp_path}/cfs"
+    os.mkdir(place)
+    os.chmod(place, 0o777)
+
+    with pytest.raises(PermissionError, match="others may write to"):
+        made(place)
+    assert os.listdir(place) == []
+
+
+@pytest.mark.parametrize("seconds", [999_999_999, 1e12, float("inf")])
+def test_one_can_wait_longer_than_the_kernel_counts(seconds: float) -> None:
+    if (pid := os.fork()) == 0:
+        time.sleep(0.2)
+        os._exit(0)
+    has_ended = processes.known(pid).wait(seconds)
+    os.waitpid(pid, 0)
+
+    assert has_ended
+
+
+def test_what_was_started_anew_meanwhile_is_not_forgotten(place: str) -> None:
+    one, me = made(place, "web"), processes.ours()
+    one.note_run(me, me, [])
+
+    with pytest.raises(FileExistsError, match="web was started anew meanwhile"):
+        ending.clear_away(one)
+    assert register.find(place, "web").status() == state.RUNNING
 
 
 @needs_namespaces
