@@ -123,16 +123,18 @@ def test_after_the_maker_was_killed_nothing_is_left_either(host: Host) -> None:
 # A maker whose descriptors are closed, and which has not ended yet.
 DYING = """
 import os, signal, time
-from cfslib.isolation import namespaces
+from cfslib.kernel import syscalls
 from cfslib.isolation.namespaces import Namespace
 from cfslib.isolation.network import bridge
 from cfslib.isolation.network.keeper import Keeper
 lease = bridge.join("bridge")
 pid = os.fork()
 if pid == 0:
-    namespaces.unshare(Namespace.NET)
+    syscalls.unshare(Namespace.NET)
     time.sleep(600)
+time.sleep(0.5)
 keeper = Keeper(pid, [], {}, lease)
+keeper.wait()
 os.kill(pid, signal.SIGKILL)
 os.wait()
 print("ready", flush=True)
