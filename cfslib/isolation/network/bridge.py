@@ -39,7 +39,11 @@ def join(name: str) -> Lease:
             network = _new(known, socket, name)
         if not known.in_use(name):
             _build(known, socket, network)
-        return known.take(network)
+        try:
+            return known.take(network)
+        except BaseException:
+            clear_up(known, socket)
+            raise
 
 
 def attach(lease: Lease, pid: int) -> str:
@@ -76,7 +80,7 @@ def clear_up(known: Records, socket: Netlink) -> None:
     for network in known.all():
         if known.in_use(network.name):
             continue
-        if _is_ours(socket, network.link):
+        if not _is_somebody_elses(socket, network.link):
             _dismantle(socket, network)
         if not network.kept:
             known.forget(network.name)
@@ -168,9 +172,10 @@ def _check_free(socket: Netlink, name: str) -> None:
         )
 
 
-def _is_ours(socket: Netlink, name: str) -> bool:
+def _is_somebody_elses(socket: Netlink, name: str) -> bool:
+    """Say so of an interface; where ours was removed by hand, its rules are left."""
     link = links.find(socket, name)
-    return bool(link and link.mac.startswith(_OURS))
+    return bool(link and not link.mac.startswith(_OURS))
 
 
 def _dismantle(socket: Netlink, network: Network) -> None:

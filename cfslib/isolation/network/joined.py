@@ -110,7 +110,7 @@ class Joined:
         from cfslib.kernel.netlink import Netlink
 
         with Netlink() as socket:
-            return list(links.addresses(socket))
+            return list(links.all_addresses(socket))
 
     def _files(self, addresses: "list[str]", resolver: str) -> "dict[str, str]":
         hosts = names.hosts(self._hostname, addresses, self._hosts)

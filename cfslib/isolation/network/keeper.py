@@ -83,7 +83,11 @@ class Keeper:
             posix.write(self._order, b".")
         except BrokenPipeError:
             pass  # it was killed
+        child = posix.pidfd_open(self._child)
+        if not _is_ready(child, _PATIENCE):
+            posix.kill(self._child, _KILL)  # what it has started hangs
         libc.wait_for(self._child)
+        posix.close(child)
         posix.close(self._told)
         posix.close(self._order)
 
@@ -99,7 +103,7 @@ class Keeper:
             loop.watch(self._maker, select.EPOLLIN, _end)
             self._serve(loop, ready)
         except _End:
-            self._clear_up()
+            self._clear_up(orders)
         finally:
             posix._exit(0)
 
@@ -118,6 +122,7 @@ class Keeper:
                 _copy(loop, listener, port, addresses)
         except OSError as error:
             posix.write(ready, _FAILED + str(error.strerror or error).encode())
+            posix.close(ready)
             raise _End from None
         posix.write(ready, _READY + " ".join(map(str, addresses)).encode())
         posix.close(ready)
@@ -194,15 +199,27 @@ class Keeper:
             for (port, server), socket in zip(ports, sockets, strict=True)
         ]
 
-    def _clear_up(self) -> None:
-        """End what we have started; if the maker was killed, do its work."""
+    def _clear_up(self, orders: int) -> None:
+        """End what we have started; if the maker was killed, do its work.
+
+        The kernel closes the descriptors of who is killed some time before the pidfd
+        says that it has ended: so what counts is that no order came.
+        """
         for pid in self._helpers:
             posix.kill(pid, _KILL)
             libc.wait_for(pid)
-        if self._lease and _has_ended(self._maker, 0):
+        if self._lease and not self._was_dismissed(orders):
             _has_ended(self._container, _PATIENCE)
             syscalls.setns(self._home, Namespace.NET)
             bridge.leave(self._lease)
+
+    def _was_dismissed(self, orders: int) -> bool:
+        """Wait for an order, or the end of the maker; say which of them it was."""
+        waiting = select.poll()
+        for fd in (orders, self._maker):
+            waiting.register(fd, select.POLLIN)
+        waiting.poll()
+        return _is_ready(orders, 0) and posix.read(orders, 1) != b""
 
 
 class _End(Exception):

@@ -6,6 +6,7 @@ are from <linux/if_link.h>, <linux/if_addr.h> and <linux/rtnetlink.h>.
 
 import errno
 import struct
+import sys
 
 from cfslib.isolation.network.addresses import Address, Net
 from cfslib.kernel.netlink import CREATE, EXCL, Netlink, attribute, attributes
@@ -29,6 +30,7 @@ _NODAD = 2  # do not ask for 1.5 s whether somebody else has this address
 _TO, _OUT, _BY = 1, 4, 5  # RTA_...
 _MAIN, _BOOT, _UNICAST = 254, 3, 1  # RT_TABLE_MAIN, RTPROT_BOOT, RTN_UNICAST
 _GLOBAL = 0  # RT_SCOPE_UNIVERSE
+_USUAL_MTU, _LEAST_MTU = 1500, 1280  # of Ethernet; for IPv6, RFC 8200
 INSIDE = "eth0"  # what a container calls its end of a cable
 LOOPBACK = 1  # the index of lo, in every network namespace
 
@@ -122,12 +124,23 @@ def add_default_route(socket: Netlink, index: int, by: Address) -> None:
 
 def addresses(socket: Netlink) -> "Iterator[Address]":
     """Yield the addresses that others can know: not of lo, not of one link alone."""
+    for address, scope, index in _each_address(socket):
+        if scope == _GLOBAL and index != LOOPBACK:
+            yield address
+
+
+def all_addresses(socket: Netlink) -> "Iterator[Address]":
+    """Yield all addresses that are ours, also those of lo and of one link alone."""
+    for address, _, _ in _each_address(socket):
+        yield address
+
+
+def _each_address(socket: Netlink) -> "Iterator[tuple[Address, int, int]]":
     body = _ADDRESS.pack(0, 0, 0, 0, 0)
     for data in socket.each("ip addr", _GET_ADDRESS, body):
         _, _, _, scope, index = _ADDRESS.unpack_from(data)
         found = attributes(data[_ADDRESS.size :])
-        if scope == _GLOBAL and index != LOOPBACK:
-            yield Address(found.get(_LOCAL) or found[_ADDRESS_IS])
+        yield Address(found.get(_LOCAL) or found[_ADDRESS_IS]), scope, index
 
 
 def routes(socket: Netlink) -> "Iterator[Net]":
@@ -141,16 +154,22 @@ def routes(socket: Netlink) -> "Iterator[Net]":
 
 
 def mtu_of_the_way_out(socket: Netlink) -> int:
-    """Return how large a packet may be on its way out; what is usual if there is none.
+    """Return how large a packet may be on each way out; what is usual if there is none.
 
-    A smaller one than the host's own would do, but a larger one gets lost.
+    A smaller one than the host's own would do, but a larger one gets lost.  Below 1280
+    there is no IPv6: such a host says so itself to who sends more than its way takes.
     """
+    smallest = _USUAL_MTU
+    for index in set(_ways_out(socket)) - {LOOPBACK}:
+        link = _LINK.pack(0, 0, index, 0, 0)
+        mtu = _read(socket.one("ip link show", _GET_LINK, link)).mtu
+        smallest = min(smallest, mtu)
+    return max(smallest, _LEAST_MTU)
+
+
+def _ways_out(socket: Netlink) -> "Iterator[int]":
+    """Yield the number of the interface of each default route."""
     for data in socket.each("ip route", _GET_ROUTE, _ROUTE.pack(*[0] * 9)):
         found = attributes(data[_ROUTE.size :])
         if found.get(_TO) is None and _OUT in found:
-            (index,) = struct.unpack("=i", found[_OUT])
-            link = _LINK.pack(0, 0, index, 0, 0)
-            mtu = _read(socket.one("ip link show", _GET_LINK, link)).mtu
-            if index != LOOPBACK:
-                return min(mtu, 1500)
-    return 1500
+            yield int.from_bytes(found[_OUT], sys.byteorder)

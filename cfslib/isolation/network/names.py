@@ -40,7 +40,7 @@ def resolver(
             lines.append(" ".join(words))
         elif (server := _server(words)) and len(lines) < 64:
             address = str(server)
-            if server.is_loopback() or server in of_the_host:
+            if _is_here(server) or server in of_the_host:
                 address = str(Address.read(_STUB) + len(passed_on))
                 passed_on[address] = str(server)
             lines.append(f"nameserver {address}")
@@ -55,6 +55,11 @@ def _server(words: "list[str]") -> "Address | None":
         return None
 
 
+def _is_here(server: Address) -> bool:
+    """Say if an address means who asks: 0.0.0.0 and :: do as well."""
+    return server.is_loopback() or not int(server)
+
+
 def _lines() -> "list[list[str]]":
     """Return the words of each line of the host's file that has more than one."""
     try:
@@ -63,7 +68,7 @@ def _lines() -> "list[list[str]]":
         return []
     words = [line.partition("#")[0].split() for line in lines]
     found = [line for line in words if len(line) > 1]
-    servers = [line for line in found if line[0] == "nameserver"][:_MOST]
+    servers = [line for line in found if _server(line)][:_MOST]
     return [line for line in found if line[0] != "nameserver" or line in servers]
 
 

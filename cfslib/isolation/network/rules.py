@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 # In `input`: a container gets answers from the host, finds its router, and may ping it.
 # It reaches no server of the host, on whichever of the host's addresses.  An
 # advertisement of a router, of which the host would believe all, is not let in either.
+# Who claims an address that is not of the network is not heard: conntrack would take
+# such a packet for an answer to somebody else.
 # In `forward`: no other network of ours, and nothing that comes from outside unasked.
 _TABLE = """\
 table inet {name}
@@ -30,6 +32,8 @@ table inet {name} {{
   chain input {{
     type filter hook input priority -5; policy accept;
     iifname != "{name}" accept
+    ip saddr != {net} drop
+    ip6 saddr != {{ {near6} }} drop
     ct state established,related accept
     icmpv6 type {{ nd-neighbor-solicit, nd-neighbor-advert }} accept
     ip daddr {router} icmp type echo-request accept
@@ -39,6 +43,8 @@ table inet {name} {{
   chain forward {{
     type filter hook forward priority -5; policy accept;
     iifname "{name}" oifname "{name}" accept
+    iifname "{name}" ip saddr != {net} drop
+    iifname "{name}" {other6} drop
     iifname "{name}" oifname "cfs*" reject
     oifname "{name}" ct state established,related accept
     oifname "{name}" reject
@@ -53,29 +59,31 @@ table inet {name} {{
 """
 
 
+_OF_A_LINK = "::, fe80::/10"  # what neighbours say of themselves comes from there
 _INET = 1  # NFPROTO_INET
 _DEL_TABLE, _TABLE_NAME = 2, 1  # NFT_MSG_..., NFTA_... in <.../nf_tables.h>
 
 
 def make(name: str, net: "Net", net6: "Net | None") -> None:
     """Have the rules of a network: new ones, or the same again, in one step."""
-    ping6 = out6 = ""
+    ping6, out6, near6, other6 = "", "", _OF_A_LINK, "meta nfproto ipv6"
     if net6:
+        near6, other6 = f"{_OF_A_LINK}, {net6}", f"ip6 saddr != {net6}"
         ping6 = f"ip6 daddr {net6.first + 1} icmpv6 type echo-request accept"
         out6 = f"ip6 saddr {net6} masquerade"
-    router = net.first + 1
-    _nft(_TABLE.format(name=name, net=net, router=router, ping6=ping6, out6=out6))
+    words = {"ping6": ping6, "out6": out6, "near6": near6, "other6": other6}
+    _nft(_TABLE.format(name=name, net=net, router=net.first + 1, **words))
 
 
 def remove(name: str) -> None:
     """Have them no more; none is fine.  To name a table takes no `nft`."""
     body = bytes([_INET, 0, 0, 0]) + attribute(_TABLE_NAME, name)
-    with Netlink(NETFILTER) as socket:
-        try:
+    try:
+        with Netlink(NETFILTER) as socket:
             socket.change_rules(f"nft delete table inet {name}", _DEL_TABLE, body)
-        except OSError as error:
-            if error.errno != errno.ENOENT:
-                raise
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.EPROTONOSUPPORT):
+            raise  # else there is no such table, or no nftables at all
 
 
 def _nft(text: str) -> None:

@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -115,6 +116,37 @@ def test_after_the_maker_was_killed_nothing_is_left_either(host: Host) -> None:
     assert "cfs0" in links(host)
     os.kill(server.pid, signal.SIGKILL)
     server.wait()
+
+    assert soon_as_before(host, before) == set()
+
+
+# A maker whose descriptors are closed, and which has not ended yet.
+DYING = """
+import os, signal, time
+from cfslib.kernel import syscalls
+from cfslib.isolation.namespaces import Namespace
+from cfslib.isolation.network import bridge
+from cfslib.isolation.network.keeper import Keeper
+lease = bridge.join("bridge")
+pid = os.fork()
+if pid == 0:
+    syscalls.unshare(Namespace.NET)
+    time.sleep(600)
+time.sleep(0.5)
+keeper = Keeper(pid, [], {}, lease)
+keeper.wait()
+os.kill(pid, signal.SIGKILL)
+os.wait()
+print("ready", flush=True)
+os.close(keeper._order)
+time.sleep(1)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_maker_that_takes_long_to_die_is_cleared_up_after(host: Host) -> None:
+    before = host.state()
+    host.start(sys.executable, "-c", DYING).wait()
 
     assert soon_as_before(host, before) == set()
 
@@ -257,6 +289,26 @@ def test_a_nameserver_of_the_hosts_loopback_is_asked_all_the_same(
     assert host.ask("127.0.0.54", 53, inside=box) == f"hello {HOST}"
 
 
+def test_what_means_the_host_to_the_host_is_asked_there(
+    host: Host, tmp_path: Path
+) -> None:
+    """Lines that are no addresses do not take the place of one that is."""
+    conf = tmp_path / "resolv.conf"
+    odd = "nameserver 127.1.1.1.1\nnameserver fe80::1%eth0\n;\nnameserver\nx y\n"
+    conf.write_text(odd + "nameserver 0.0.0.0\nnameserver 10.7.7.7\nnameserver ::\n")
+    host.run("mount", "--bind", conf, "/etc/resolv.conf")
+    host.run("ip", "addr", "add", "10.7.7.7/32", "dev", "lo")
+    host.serve_here("0.0.0.0", 53)
+    box = host.box(*NETWORK)
+
+    assert host.cfs("run", *NETWORK, "cat", "/etc/resolv.conf").splitlines() == [
+        f"nameserver 127.0.0.{number}" for number in (53, 54, 55)
+    ]
+    for number in (53, 54):
+        heard = host.ask(f"127.0.0.{number}", 53, inside=box)
+        assert heard.startswith("hello ")
+
+
 def test_none_has_an_empty_resolver_and_its_own_name(host: Host) -> None:
     show = "cat /etc/resolv.conf; cat /etc/hosts"
     said = host.cfs("run", "--network", "none", "sh", "-c", show)
@@ -295,6 +347,60 @@ def test_a_smaller_way_out_makes_smaller_packets(host: Host) -> None:
 
     said = host.cfs("run", *NETWORK, "cat", "/sys/class/net/eth0/mtu")
     assert said == "1400\n"
+
+
+def test_a_way_out_too_small_for_ipv6_is_no_obstacle(host: Host) -> None:
+    host.run("ip", "link", "set", "eth0", "mtu", 1200)
+    host.serve_outside("0.0.0.0")
+
+    said = host.cfs("run", *NETWORK, "cat", "/sys/class/net/eth0/mtu")
+    assert said == "1280\n"
+    assert host.ask(OUTSIDE, inside=host.box(*NETWORK)) == f"hello {HOST}"
+
+
+def test_the_smallest_of_all_ways_out_counts(host: Host) -> None:
+    host.run("ip", "link", "add", "vpn", "mtu", 1400, "type", "veth")
+    host.run("ip", "link", "set", "vpn", "up")
+    host.run("ip", "route", "add", "default", "dev", "vpn", "metric", 9)
+
+    said = host.cfs("run", *NETWORK, "cat", "/sys/class/net/eth0/mtu")
+    assert said == "1400\n"
+
+
+def test_rules_go_also_where_the_bridge_was_removed_by_hand(host: Host) -> None:
+    before = host.state()
+    server = host.serve()
+    host.run("ip", "link", "del", "cfs0")
+    server.send_signal(signal.SIGTERM)
+    server.wait()
+
+    assert host.state() == before
+
+
+LIAR = """
+import socket, struct, sys
+there = socket.inet_aton(sys.argv[1])
+udp = struct.pack("!4H", 80, 80, 8, 0)
+ip = struct.pack("!2B3H2BH4s4s", 69, 0, 28, 1, 0, 64, 17, 0, bytes([9] * 4), there)
+s = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+s.sendto(ip + udp, (sys.argv[1], 0))
+print("sent")
+"""
+
+
+def test_who_claims_another_address_is_not_heard(host: Host) -> None:
+    host.serve()
+    host.run("nft", "add table inet watch")
+    for hook in ("input", "forward"):
+        chain = f"{{ type filter hook {hook} priority 0; }}"
+        host.run("nft", f"add chain inet watch {hook} {chain}")
+        host.run("nft", f"add rule inet watch {hook} ip saddr 9.9.9.9 counter")
+    for to in (OUTSIDE, "10.201.0.1"):
+        box = host.box(*NETWORK, "--cap-add", "NET_RAW")
+        assert host.run(*box, LIAR, to) == "sent\n"
+
+    counted = host.run("nft", "list table inet watch")
+    assert counted.count("packets 0 ") == 2
 
 
 def test_no_container_can_be_the_hosts_router(host: Host) -> None:

@@ -134,6 +134,18 @@ def test_without_the_programs_an_error_says_which_packages(host: Host) -> None:
     )
 
 
+def test_a_program_that_never_gets_ready_holds_nothing_up(host: Host) -> None:
+    script = "#!/bin/sh\nexec sleep 77\n"
+    host.run("mkdir", "/run/bin")
+    host.run("sh", "-c", f"printf '{script}' > /run/bin/pasta; chmod 755 /run/bin/*")
+    host.environ["PATH"] = f"/run/bin:{os.environ['PATH']}"
+    box = [*host.box(*NETWORK)[:-2], "true"]
+    said = host.run("timeout", "-s", "KILL", 45, *box, start=AS_USER)
+
+    assert said.startswith("cfs: the network was not ready in time")
+    assert "sleep 77" not in host.run("ps", "-eo", "args")
+
+
 @pytest.mark.skipif(not shutil.which("slirp4netns"), reason="needs slirp4netns")
 def test_slirp4netns_does_where_there_is_no_pasta(host: Host) -> None:
     host.run("mount", "--bind", "/dev/null", shutil.which("pasta"))
