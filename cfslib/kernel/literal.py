@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 def read(text: str) -> "Any":
     """Return the value; raise `ValueError` if it is more than that."""
-    code = compile(text, "<text>", "eval", dont_inherit=True)
+    try:
+        code = compile(text, "<text>", "eval", dont_inherit=True)
+    except SyntaxError as error:
+        raise ValueError(f"not a value: {error.msg}") from None
     if names := code.co_names + code.co_varnames:
         raise ValueError(f"not a value: it names {', '.join(names)}")
     if any(type(part) is type(code) for part in code.co_consts):
