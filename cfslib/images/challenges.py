@@ -91,7 +91,7 @@ def is_of(host: str, registry: str, where: Reference) -> bool:
     """Say if a host that gives out tokens belongs to the registry that names it.
 
     It does if it is the same one, or one that the registry's name is below: whoever has
-    gitlab.com decides what registry.gitlab.com is.  Docker Hub's is known.
+    example.com decides what registry.example.com is.  Docker Hub's is known.
     """
     own = registry.partition(":")[0].lower()
     is_above = own.endswith(f".{host}") and "." in host
