@@ -46,7 +46,7 @@ def _shown(command: str, encoding: str) -> str:
     >>> _shown("echo \x1b and so on, and on", "utf-8")
     'echo \\x1b and so on…'
     >>> _shown("echo ä, and more of them", "ascii")
-    'echo \\xe4, and mor...'
+    'echo \\xe4, and mo...'
     """
     if not command.isprintable():
         command = ascii(command)[1:-1]

@@ -7,6 +7,7 @@ No process sees it, and none can refuse, as with SIGSTOP.  On v1 a frozen proces
 not even end: so whoever kills one lets it go on.
 """
 
+import errno
 import posix
 import time
 
@@ -48,9 +49,13 @@ def freeze(groups: "Sequence[str]") -> None:
 
 
 def thaw(groups: "Sequence[str]") -> None:
-    """Let it go on; it is no harm if it was not held."""
+    """Let it go on; it is no harm if it was not held, or has ended."""
     for file, kind in _switches(groups):
-        syscalls.write(file, _WORDS[kind][0])
+        try:
+            syscalls.write(file, _WORDS[kind][0])
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.ENODEV):
+                raise  # else somebody has just taken the group away
 
 
 def _switches(groups: "Sequence[str]") -> "list[tuple[str, str]]":

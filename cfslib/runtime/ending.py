@@ -25,12 +25,13 @@ def send(container: "State", number: int) -> None:
     """
     if container.status() in (state.ENDING, state.ENDED):
         raise ProcessLookupError(f"{container.name} does not run")
+    last, groups = container.spec().stop_signal, container.groups()  # while it is there
     target = container.pid1()
     if target and number in NOT_PASSED_ON:
         target = main_of(target) or target
     (target or container.maker()).send(number)  # which keeps it back until it runs
-    if number in (signal.SIGKILL, container.spec().stop_signal):
-        freezer.thaw(container.groups())  # one that is paused would not end
+    if number in (signal.SIGKILL, last):
+        freezer.thaw(groups)  # one that is paused would not end
 
 
 def main_of(pid1: Process) -> "Process | None":

@@ -40,5 +40,5 @@ def test_what_would_do_something_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "1 2", "{", "import os"])
 def test_what_is_no_expression_is_an_error(text: str) -> None:
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="not a value"):
         literal.read(text)

@@ -139,6 +139,8 @@ EVERYTHING = Spec(
     stop_signal=3,
     image="busybox:1",
     many_owners=True,
+    kept="/some/where",
+    between=["/some/layer"],
     leave_out={"pivot", "keep_private"},
 )
 
