@@ -186,7 +186,8 @@ def _end(started: "subprocess.Popen[str]") -> None:
     """End the children of what was started, so that it can clear up, and then it."""
     if found := children(started.pid):
         for pid in found:
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it has just ended by itself
+                os.kill(pid, signal.SIGKILL)
         with suppress(subprocess.TimeoutExpired):
             started.wait(5)
     started.kill()
