@@ -64,7 +64,7 @@ def test_we_are_faster_than_umoci(image: Path, tmp_path: Path) -> None:
 
     in_time(
         min(mine) / min(theirs), 0.5
-    )  # 0.4 of all of it: here Python's start counts
+    )  # 0.4 of a large one
 
 
 @needs_root

@@ -141,7 +141,7 @@ def test_a_client_that_goes_takes_its_container_along() -> None:
 
 def test_it_has_time_for_the_next_one_later_while_the_last_one_runs() -> None:
     def work(bench: Bench) -> list[float | None]:
-        ahead.LATER = 60  # or there may be one before the last one has ended
+        ahead.LATER = 20  # or there may be one before the last one has ended
         patience = [bench.server._patience()]
         answer = bench.ask("sh", "-c", "kill -STOP $$")
         patience.append(bench.server._patience())
@@ -152,7 +152,7 @@ def test_it_has_time_for_the_next_one_later_while_the_last_one_runs() -> None:
         bench.server._idle()
         return [*patience, bench.server._patience()]
 
-    assert at_a_bench(work) == [None, 60, ahead.SOON, ahead.KEPT]
+    assert at_a_bench(work) == [None, 20, ahead.SOON, ahead.KEPT]
 
 
 def test_a_container_that_never_starts_is_not_waited_for_for_ever(
