@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 # What PID 1 does not pass on: its own mistakes, and what nobody can wait for.
 NOT_PASSED_ON = {*init.FAULTS, signal.SIGSTOP}
 CLEANING = 5  # seconds for a monitor to take down what it has made
+_DYING = 60  # seconds for the kernel to end what was killed, on a busy machine
 
 
 def send(container: "State", number: int) -> None:
@@ -67,7 +68,21 @@ def end(container: "State", deadline: "float | None" = 0) -> None:
         freezer.thaw(groups)
     if not maker.wait(CLEANING):  # it takes down what it made, and then it is gone
         kill(maker)
-        maker.wait(CLEANING)
+    _wait_for_the_last(container, maker)
+
+
+def _wait_for_the_last(container: "State", maker: Process) -> None:
+    """Return when nothing of it runs: what was killed has not ended at once."""
+    is_over = maker.wait(_DYING)
+    try:
+        # Once more, because a maker may have written it down just before it ended.
+        last = container.pid1()
+        if last and container.maker() == maker:  # else it was started anew
+            is_over = last.wait(_DYING) and is_over
+    except FileNotFoundError:
+        return  # it is forgotten
+    if not is_over:
+        raise TimeoutError(f"{container.name} was killed, and has not ended yet")
 
 
 def kill(process: Process) -> None:

@@ -20,9 +20,10 @@ import _signal as signal
 import posix
 
 from cfslib.images.search import PATH
-from cfslib.isolation import keyring, rlimits, seccomp, users, workdir
+from cfslib.isolation import keyring, rlimits, users, workdir
 from cfslib.isolation.joining import Joined
 from cfslib.isolation.namespaces import Namespace
+from cfslib.isolation.network import alone
 from cfslib.kernel import execute, libc, procfs, syscalls
 from cfslib.kernel.record import Record
 from cfslib.kernel.syscalls import Prctl
@@ -86,6 +87,7 @@ class Way:
         groups = Joined(self.container.groups())
         rlimits.make_room(self._rlimits)  # which takes the rights that we have outside
         init.import_nothing_more()
+        self._is_apart = int(Namespace.NET) in found.opened
         found.enter(Namespace(sum(ORDER)))
         found.close()
         init.let_nobody_look_into_us()  # once more: new rights have cleared it
@@ -134,8 +136,8 @@ class Way:
 
             master = terminal.make(user.uid)
         workdir.start_in(command.workdir or spec.workdir)
-        if Namespace.NET in self._kinds:
-            do(seccomp.filter_calls, seccomp.filter_alone())
+        if self._is_apart:
+            do(alone.refuse_other_ways)
         leave = self._may_leave_groups or bool(spec.groups)
         give_up_rights(do, spec, user, leave)
         term = init.known_terminal(self._term)

@@ -21,7 +21,7 @@ import pytest
 
 from cfslib.cli import commands, life_commands
 from cfslib.kernel import procfs
-from cfslib.runtime import door, processes, state
+from cfslib.runtime import door, ending, processes, state
 from cfslib.runtime.processes import Process
 from tests.conftest import needs_namespaces, wait_until
 from tests.life import CFS, Life, commands_with, life
@@ -299,6 +299,25 @@ def test_one_that_runs_is_removed_by_force_alone(lives: Life) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("cfs: web still runs\n  Hint: ")
     assert lives.did("rm", "-f", "web") == "web\n"
+    assert lives.every() == []
+
+
+def test_what_ends_slowly_was_not_started_anew(lives: Life) -> None:
+    """PID 1 ends after all that is inside, and one of these is not waited for."""
+    lives.start("--name", "web", "sleep", 100)
+    with Popen([*CFS, "exec", "web", "sleep", "1003.5"], env=lives.env) as enters:
+        assert wait_until(lambda: len(commands_with("1003.5")) == 2)
+        (pid,) = set(commands_with("1003.5")) - {enters.pid}
+        parent = processes.known(int(procfs.status(pid)["PPid"]))
+        parent.send(signal.SIGSTOP)
+        with Popen([*CFS, "rm", "-f", "web"], env=lives.env, stderr=PIPE) as removes:
+            time.sleep(ending.CLEANING + 2)
+            still_waits = removes.poll() is None
+            parent.send(signal.SIGCONT)
+            said = removes.communicate()[1]
+
+    assert still_waits
+    assert (removes.returncode, said) == (0, b"")
     assert lives.every() == []
 
 
