@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from cfslib.cli import options
+from cfslib.cli import manual, options
 from cfslib.isolation import limits
 from cfslib.isolation.cgroups.hierarchies import CannotLimit
 from tests.conftest import needs_namespaces
@@ -162,8 +162,7 @@ def options_named() -> list[str]:
 
 @pytest.mark.parametrize("option", options_named())
 def test_an_option_that_is_named_is_one_of_cfs_run(option: str) -> None:
-    words = [sys.executable, "-m", "cfslib.cli.entry", "run", "--help"]
-    help_ = subprocess.run(words, cwd=TOP, capture_output=True, text=True).stdout
+    help_ = manual.text(options.command())
 
     assert re.search(rf"(^|[ ,]){option}\b(?!-)", help_, re.MULTILINE)
 
