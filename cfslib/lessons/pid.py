@@ -28,6 +28,7 @@ T = TypeVar("T")
 
 PATIENCE = 10  # seconds until a PID 1 that never ends is killed
 MOMENT = 2  # seconds in which a process has ended that is told to; wrong answers wait
+BLINK = 0.05  # seconds; a handler of Python's may wait this long
 TERMINATED = 143  # how a shell shows an end by SIGTERM: 128 + 15
 READY = b"!"
 LONGEST = 1 << 16  # bytes that a pipe holds
@@ -207,8 +208,10 @@ def _obey_and_wait(obey: Callable[[], object], say: int) -> NoReturn:
         syscalls.prctl(Prctl.SET_PDEATHSIG, signal.SIGKILL)
         obey()
         os.write(say, READY)
+        # pause() would sleep on if the signal came just before it: Python's handler
+        # waits until it returns.
         while True:
-            signal.pause()
+            time.sleep(BLINK)
     except SystemExit as end:
         code = end.code or 0
     except Exception as error:

@@ -16,7 +16,7 @@ pytestmark = needs_namespaces
 ROOMS = {
     "": "children cli images isolation kernel runtime",
     "children.": "streams",
-    "cli.": "entry finder options parser values",
+    "cli.": "entry finder limits options parser rights values",
     "images.": "cache notes ours search",
     "isolation.": "capabilities cgroups devices idmaps keyring limits masks mounts"
     " namespaces rootfs seccomp users volumes",
