@@ -31,7 +31,7 @@ def report(error: BaseException) -> int:
     _print(error)
     if isinstance(error, CannotExecute):
         return NOT_FOUND if error.errno == errno.ENOENT else NOT_EXECUTABLE
-    return OUR_ERROR
+    return getattr(error, "exit_code", OUR_ERROR)  # of a command in a build
 
 
 def _hint(error: BaseException) -> str | None:

@@ -138,6 +138,25 @@ def parse_status(text: str) -> "dict[str, str]":
     return {name: value.strip() for name, _, value in pairs}
 
 
+def start_of(pid: "int | str" = "self") -> str:
+    """Return when a process started: see `state_and_start`."""
+    return state_and_start(pid)[1]
+
+
+def state_and_start(pid: "int | str" = "self") -> "tuple[str, str]":
+    """Return the state of a process, and when it started, in ticks since boot.
+
+    Its pid may be another's some day; both together never are.  Fields 3 and 22 in
+    proc_pid_stat(5).  Raise `ProcessLookupError` if there is no such process.
+    """
+    try:
+        fields = read(f"{PROC}/{pid}/stat").rpartition(")")[2].split()
+    except FileNotFoundError:
+        message = f"there is no process {pid}"
+        raise ProcessLookupError(errno.ESRCH, message) from None
+    return fields[0], fields[19]
+
+
 def pids_on_each_level(pid: "int | str" = "self") -> "list[int]":
     """Return the pids of a process, from our own namespace to its innermost one."""
     return [int(number) for number in status(pid)["NSpid"].split()]

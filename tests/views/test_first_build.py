@@ -4,7 +4,7 @@ import threading
 from pathlib import Path
 
 from cfslib.images import cache
-from cfslib.images.host_tools import Progress
+from cfslib.images.progress import Progress
 from cfslib.views import first_build
 from tests.conftest import wait_until
 

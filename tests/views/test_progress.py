@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from cfslib.images.host_tools import Progress
+from cfslib.images.progress import Progress
 from cfslib.lessons.journal import Chapter, Exercise
 from cfslib.views import progress
 from cfslib.views.widget import View
