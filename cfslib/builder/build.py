@@ -22,7 +22,7 @@ from cfslib.builder.placing import Wanted
 from cfslib.builder.stages import Stage
 from cfslib.builder.workplace import Root, Workplace
 from cfslib.images import descriptor, locks, ours, substitution
-from cfslib.images.context import Files, NotThere
+from cfslib.images.context import Files
 from cfslib.images.descriptor import Descriptor, Named
 from cfslib.images.dockerfile import BadDockerfile, Dockerfile, Instruction
 from cfslib.images.loading import Loaded
@@ -141,12 +141,10 @@ class _Build:
         for step in stage.steps:
             try:
                 self._step(step, image, args, before)
-            except NotThere as error:
-                raise step.wrong(f"{step.name}: {error}") from None
-            except ValueError as error:
-                if isinstance(error, BadDockerfile):
-                    raise
-                raise step.wrong(f"{step.name}: {error}") from None
+            except BadDockerfile:
+                raise
+            except (OSError, ValueError) as error:
+                raise _about(step, error) from None
         return image
 
     def _tell(self, step: Instruction, note: str = "") -> None:
@@ -276,7 +274,7 @@ class _Build:
         except CannotExecute as error:
             code = 127 if error.errno == errno.ENOENT else 126
             raise Failed(str(step.wrong(f"RUN: {error.strerror}")), code) from None
-        except (LookupError, PermissionError) as error:  # of USER
+        except LookupError as error:  # of USER
             raise _about(step, error) from None
         if code:
             said = f"RUN {' '.join(step.text.split())[:60]}: exit code {code}"
@@ -323,6 +321,8 @@ class _Build:
 def _about(step: Instruction, error: Exception) -> BadDockerfile:
     """Return an error that names the line, and has the advice of another."""
     what = getattr(error, "strerror", None) or str(error)
+    if name := getattr(error, "filename", None):
+        what = f"{name}: {what}"
     about = step.wrong(f"{step.name}: {what}")
     for note in getattr(error, "__notes__", ()):
         about.add_note(note)

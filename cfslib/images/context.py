@@ -54,6 +54,9 @@ class Files:
                 return libc.openat2(path, flags | os.O_CLOEXEC, resolve, self._root)
             except BlockingIOError:
                 pass  # there was a `..`, and somebody has renamed something anywhere
+            except OSError as error:
+                error.filename = place or "."
+                raise
         raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN), place)
 
     def text(self, place: str, most: int) -> bytes:
