@@ -325,7 +325,8 @@ def _about(step: Instruction, error: Exception) -> BadDockerfile:
         what = f"{name}: {what}"
     about = step.wrong(f"{step.name}: {what}")
     for note in getattr(error, "__notes__", ()):
-        about.add_note(note)
+        if note.startswith("Hint: "):  # not which line of which child it was
+            about.add_note(note)
     return about
 
 

@@ -43,7 +43,9 @@ def test_a_copy_of_what_is_closed_to_us_leaves_it_closed(tmp_path: Path) -> None
 
 
 def test_a_file_that_has_too_many_names_is_copied(tmp_path: Path) -> None:
-    apply(tmp_path / "tree", archive(file("f", b"1", mode=0o640, mtime=5)))
+    apply(
+        tmp_path / "tree", archive(file("f", b"1", mode=0o640, mtime=5)), owners=OWNERS
+    )
     number = 0
     try:
         for number in range(70_000):

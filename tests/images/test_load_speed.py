@@ -62,9 +62,7 @@ def test_we_are_faster_than_umoci(image: Path, tmp_path: Path) -> None:
         bundle = str(tmp_path / f"umoci{number}")
         theirs.append(timed("umoci", "unpack", "--image", f"{image}:test", bundle))
 
-    in_time(
-        min(mine) / min(theirs), 0.5
-    )  # 0.4 of a large one
+    in_time(min(mine) / min(theirs), 0.5)  # 0.4 of a large one
 
 
 @needs_root
