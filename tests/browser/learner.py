@@ -1,5 +1,6 @@
 """What a learner does in JupyterLab, and what there is to see."""
 
+import json
 import re
 import time
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ import nbformat
 from playwright.sync_api import Locator, Page, ViewportSize, expect
 
 from tests.browser.lab import COPIES, Lab
+from tests.conftest import wait_until
 
 WIDTH, HEIGHT = 1280, 900
 SIZE: ViewportSize = {"width": WIDTH, "height": HEIGHT}
@@ -80,7 +82,16 @@ class Notebook:
 
     def saved(self) -> list[Any]:
         """Return the cells as they are in the file."""
+        assert wait_until(self._is_whole)
         return list(nbformat.read(self.path, as_version=4).cells)
+
+    def _is_whole(self) -> bool:
+        """Say if nobody is just saving it: JupyterLab empties a file, then writes it."""
+        try:
+            json.loads(self.path.read_text())
+        except ValueError:
+            return False
+        return True
 
     def look_closely(self) -> None:
         """Have a window as a learner has it, since a high one answers slowly."""
