@@ -86,7 +86,7 @@ class Notebook:
         return list(nbformat.read(self.path, as_version=4).cells)
 
     def _is_whole(self) -> bool:
-        """Say if nobody is just saving it: JupyterLab empties a file, then writes it."""
+        """Say if nobody saves it right now: it is emptied, and then written."""
         try:
             json.loads(self.path.read_text())
         except ValueError:

@@ -216,7 +216,8 @@ def test_detached_it_goes_on_as_an_orphan_of_pid_1(lives: Life, box: State) -> N
     os.kill(pid, signal.SIGKILL)
     assert wait_until(lambda: not Path(f"/proc/{pid}").exists())  # it has been reaped
     assert lives.cfs("exec", "-d", "box", "nosuch").returncode == 127
-    assert "defunct" not in lives.did("exec", "box", "ps", "-ef")
+    # What has just ended is a zombie until PID 1 has asked for it.
+    assert wait_until(lambda: "defunct" not in lives.did("exec", "box", "ps", "-ef"))
 
 
 def test_what_it_reads_is_what_we_are_given(lives: Life, box: State) -> None:
