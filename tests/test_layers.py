@@ -13,6 +13,8 @@ import pytest
 
 import cfslib
 
+pytestmark = pytest.mark.alike
+
 PACKAGE = Path(cfslib.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 WIDGETS = ("ipywidgets", "IPython", "pygments")

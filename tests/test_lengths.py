@@ -8,7 +8,11 @@ import ast
 import statistics
 from pathlib import Path
 
+import pytest
+
 from tests.bench.size import modules
+
+pytestmark = pytest.mark.alike
 
 MEDIAN, P90, LONGEST = 5, 14, 60  # of the longest, half is a list of parameters
 

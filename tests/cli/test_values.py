@@ -6,6 +6,8 @@ from cfslib.cli import values
 from cfslib.cli.parser import Usage
 from cfslib.runtime.spec import Volume
 
+pytestmark = pytest.mark.alike
+
 
 @pytest.mark.parametrize("text", ["x", "a.b", "x" * 64, "ü" * 32, "with space"])
 def test_a_hostname_is_what_the_kernel_takes(text: str) -> None:

@@ -9,6 +9,8 @@ from cfslib.images.challenges import Challenge
 from cfslib.images.reference import parse
 from tests.conftest import in_time
 
+pytestmark = pytest.mark.alike
+
 
 @pytest.mark.parametrize(
     ("header", "expected"),

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from cfslib.images import config
 from cfslib.images.config import Config, Step
 
+pytestmark = pytest.mark.alike
+
 DIGEST = f"sha256:{'0' * 64}"
 
 

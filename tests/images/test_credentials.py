@@ -12,6 +12,8 @@ from cfslib.images.credentials import Login
 from cfslib.images.documents import BadDocument
 from cfslib.images.reference import parse
 
+pytestmark = pytest.mark.alike
+
 
 def auth(user: str, password: str = "b:c") -> dict[str, str]:
     return {"auth": base64.b64encode(f"{user}:{password}".encode()).decode()}

@@ -5,6 +5,8 @@ import pytest
 from cfslib.images import dockerfile
 from cfslib.images.dockerfile import BadDockerfile, Instruction
 
+pytestmark = pytest.mark.alike
+
 
 def parsed(text: str) -> tuple[Instruction, ...]:
     return dockerfile.parse(text.encode()).instructions

@@ -8,6 +8,8 @@ from cfslib.images import manifests
 from cfslib.images.descriptor import Descriptor
 from cfslib.images.manifests import Manifest, Platform
 
+pytestmark = pytest.mark.alike
+
 DIGEST = f"sha256:{'a' * 64}"
 PART = {"mediaType": "x", "digest": DIGEST, "size": 3}
 

@@ -5,6 +5,8 @@ from hypothesis import strategies as st
 from cfslib.images import reference
 from cfslib.images.reference import BadReference, Reference
 
+pytestmark = pytest.mark.alike
+
 HEX = "0123456789abcdef" * 4
 DIGEST = f"sha256:{HEX}"
 

@@ -5,6 +5,8 @@ import pytest
 from cfslib.images import substitution
 from cfslib.images.substitution import expand
 
+pytestmark = pytest.mark.alike
+
 VALUES = {"A": "1", "EMPTY": "", "B_2": "two words"}
 
 

@@ -16,6 +16,8 @@ from cfslib.images.urls import Refused
 from cfslib.images.web import NoTls, Web
 from tests.images.registries import Handler, Server, serving
 
+pytestmark = pytest.mark.alike
+
 
 @pytest.fixture
 def server() -> Iterator[Server]:

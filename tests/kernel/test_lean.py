@@ -14,6 +14,8 @@ import pytest
 import cfslib
 from tests.conftest import needs_namespaces, needs_user_namespaces
 
+pytestmark = pytest.mark.alike
+
 PACKAGE = Path(cfslib.__file__).parent
 ROOMS = ("kernel", "isolation")
 FILES = sorted(file for room in ROOMS for file in (PACKAGE / room).rglob("*.py"))

@@ -4,6 +4,8 @@ import pytest
 
 from cfslib.kernel import literal
 
+pytestmark = pytest.mark.alike
+
 VALUES: list[object] = [
     *("text", 'it\'s "both"', "\udcff\n", "\0"),
     *(b"\0\xff", -1, 1 << 70, 1796022676.18, -0.5, None, True),
