@@ -100,10 +100,13 @@ def told(done: Sequence[Change], before: Moment | None, now: Moment) -> str:
         return "Nothing was changed. `upper` is empty, and all is seen through it."
     if now.refused:
         return f"{now.refused}. Nothing has changed."
-    last, upper = done[-1], now.layers[UPPER]
-    new = [path for path in upper if path not in before.layers[UPPER]]
+    last, upper, earlier = done[-1], now.layers[UPPER], before.layers[UPPER]
     files, gone, opaque = (
-        [path for path in new if upper[path].kind == kind]
+        [
+            path
+            for path, thing in upper.items()
+            if thing.kind == kind and kind != _kind(earlier, path)
+        ]
         for kind in (FILE, WHITEOUT, OPAQUE)
     )
     words = [f"{last}: done."]
@@ -117,6 +120,10 @@ def told(done: Sequence[Change], before: Moment | None, now: Moment) -> str:
     if len(words) == 1:
         words.append("It is in `upper` alone that something changed.")
     return " ".join(words)
+
+
+def _kind(layer: Layer, path: str) -> str:
+    return layer[path].kind if path in layer else ""
 
 
 def why(path: str, moment: Moment) -> tuple[str, Markup]:

@@ -74,6 +74,26 @@ def test_a_whiteout_is_said_and_ends_the_look() -> None:
     assert "<code>.wh.note</code>" in picture.value
 
 
+def test_what_was_copied_up_can_be_deleted_too() -> None:
+    shown = view()
+    controls, picture, _ = shown.box.children
+    controls.children[2].click()
+    controls.children[0].value = "delete"
+    controls.children[2].click()
+
+    assert "Whiteout: <code>note</code> is hidden" in picture.value
+
+
+def test_a_second_write_copies_nothing_up() -> None:
+    changes = [Change("write to", "note")] * 2
+    again = after("note", Thing(FILE, "two+me+me", 9))
+    said = layer_stack.told(changes, COPIED, again)
+
+    assert said == (
+        "write to note: done. It is in `upper` alone that something changed."
+    )
+
+
 def test_undo_takes_the_last_change_back_and_another_all() -> None:
     shown = view()
     controls, picture, _ = shown.box.children
