@@ -30,7 +30,7 @@ STORY: Mapping[str, Mapping[str, "str | None"]] = {
     ONE: {
         "note": "one",
         "secret": "4711",
-        "log": "x" * 4000,
+        "log": "log " * 1000,
         "etc/name": "box",
     },
     TWO: {"note": "two", "secret": None, "etc/more": "two"},

@@ -32,7 +32,7 @@ Play = Callable[[Sequence[Change]], list[Moment]]
 
 LEFT, WIDE, HIGH, TOP = 96, 100, 58, 30  # of the first column, a column, a row
 SEEN, GONE = COLOURS[2], COLOURS[5]  # bluish green, vermilion
-LONGEST = 11  # letters that fit into a box
+LONGEST = 10  # letters that fit into a box
 KINDS = {DIRECTORY: "a directory", OPAQUE: "opaque", WHITEOUT: "whiteout"}
 
 
@@ -246,7 +246,8 @@ def _box(
     second = f"{sign}{thing.size} bytes" if is_file else f"{sign}here"
     shape = element(
         "rect", x=x + 4, y=y + 8, width=WIDE - 8, height=HIGH - 18, rx=5,
-        class_="cfs-knot", style=f"fill: {colour}", stroke_width=3 if is_new else 1,
+        class_="cfs-knot", stroke_width=3 if is_new else 1,
+        style=f"fill: {colour}" + "; stroke: var(--cfs-text)" * is_new,
     )  # fmt: skip
     return join(shape, _words(x, at, first, second, "cfs-on" if wins else "cfs-in"))
 
