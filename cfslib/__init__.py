@@ -184,6 +184,7 @@ observe: look at what runs, from outside
     sightings     what there is to see of a process from here
     stages        the mount table of a container after each step of its start
     succession    which process runs which program, from fork to exec to the end
+    layered       what is in each layer of an overlay, after something was done in it
     rights        the five sets of capabilities of a process, and ways to change them
     passing_on    what becomes of the five sets at fork, exec and setuid
     file_fates    what is left of the right of a file, after what may happen to it
@@ -250,10 +251,12 @@ For notebooks: what their chapters import, besides a lesson and views of their o
     kernel        procfs, syscalls
     isolation     capabilities, cgroups, idmaps, limits, mounts, namespaces, rootfs
     isolation     seccomp
-    images        cache, host_tools, inventory
+    images        cache, diff, host_tools, inventory, layers, manifests, store
     children      in_child
     runtime       init, inside, ownership, run, spec
-    observe       climb, figures, file_fates, filtered, groups, leak, owners, passing_on
-    observe       pressure, rights, sightings, stages, succession, supervisor, twelve
+    builder       taking, workplace
+    observe       climb, figures, file_fates, filtered, groups, layered, leak, owners
+    observe       passing_on, pressure, rights, sightings, stages, succession
+    observe       supervisor, twelve
     doctor        extras, report
 """

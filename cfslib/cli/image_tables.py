@@ -65,11 +65,15 @@ def history(about: Config, manifest: Manifest, *, whole: bool = False) -> Iterat
 
 def _steps(about: Config, manifest: Manifest) -> Iterator[tuple[Step, int]]:
     """Yield each step with the length of its layer, the first one first."""
-    lengths = iter([layer.size for layer in manifest.layers])
-    for step in about.history:
-        yield step, 0 if step.is_empty else next(lengths, 0)
-    for length in lengths:  # of which nobody wrote down how they were made
+    lengths = [layer.size for layer in manifest.layers]
+    known = sum(not step.is_empty for step in about.history)
+    # Nobody wrote down how the lowest were made: builders add to what they find.
+    unknown = max(len(lengths) - known, 0)
+    for length in lengths[:unknown]:
         yield Step(), length
+    others = iter(lengths[unknown:])
+    for step in about.history:
+        yield step, 0 if step.is_empty else next(others, 0)
 
 
 def inspected(store: Store, image: Picked) -> dict[str, Any]:

@@ -79,6 +79,7 @@ SCENES = (
     Scene("mount_tree-before", "03-mount", "mount_tree.slider", to_the_middle),
     Scene("rootfs_tree", "04-chroot", "rootfs_tree.explorer"),
     Scene("call_trace", "05-cfs-run", "call_trace.viewer", unfold),
+    Scene("layer_stack", "08-images", "layer_stack.view", press("Do it", "Copy-up")),
     Scene("lights", "10-capabilities", "lights.view", press("Next", "Step 1 of")),
     Scene("filter_steps", "11-seccomp", "filter_steps.view", press("Next", "A is")),
     Scene("profile_trial", "11-seccomp", "profile_trial.view"),

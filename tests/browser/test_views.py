@@ -467,6 +467,37 @@ def test_a_limit_is_set_by_the_keyboard_and_met(
     )
 
 
+# The stack of layers
+
+
+@in_notebook("08-images")
+def test_an_overlay_is_written_to_with_the_keyboard(
+    notebook: Notebook, answers_at_once: Answers
+) -> None:
+    view = notebook.view("layer_stack.view(")
+    said = view.get_by_role("status").first
+    drawn = view.get_by_role("img")
+    expect(said).to_contain_text("Nothing was changed.")
+    expect(drawn).to_have_attribute("aria-label", re.compile("note: seen, from two"))
+    keys = notebook.page.keyboard
+    button(view, "Do it").focus()
+    keys.press("Enter")
+    expect(said).to_contain_text("Copy-up")
+    expect(drawn).to_have_attribute("aria-label", re.compile("note: seen, from upper"))
+    view.get_by_label("What").select_option("delete")
+    button(view, "Do it").focus()
+    keys.press("Enter")
+    expect(said).to_contain_text("Whiteout")
+    expect(drawn).to_have_attribute("aria-label", re.compile("note: hidden by upper"))
+    expect(view.get_by_text("upper as a layer")).to_contain_text(".wh.note")
+    assert not audit.out_of_reach(view)
+
+    view.get_by_label("What").select_option("write to")
+    answers_at_once(
+        "the stack", picture(view), button(view, "Undo"), button(view, "Do it")
+    )
+
+
 # The filter
 
 

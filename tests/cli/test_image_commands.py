@@ -312,6 +312,13 @@ def test_layers_of_which_nobody_wrote_down_how_they_were_made_are_listed_too() -
     assert [row.split() for row in rows[1:]] == [["-", "30B", "-"], ["-", "2kB", "-"]]
 
 
+def test_the_lowest_layers_are_those_of_which_nobody_did() -> None:
+    rows = list(image_tables.history(Config((), history=STEPS[1:]), LAYERS))
+
+    assert [row.split()[1] for row in rows[1:]] == ["30B", "0B", "2kB"]
+    assert rows[-1].endswith(" -")
+
+
 def test_where_images_are_is_said_where_there_is_no_home(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

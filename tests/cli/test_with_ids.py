@@ -8,8 +8,9 @@ from typing import TypeVar
 
 import pytest
 
+from cfslib.children import answers
 from cfslib.children.in_child import in_child
-from cfslib.cli import options, with_ids
+from cfslib.cli import failures, options, with_ids
 from cfslib.images import host_tools, layout
 from cfslib.images.store import Store
 from cfslib.isolation import mounts
@@ -143,3 +144,17 @@ def test_a_directory_that_is_closed_to_its_owner_comes_and_goes(
         return os.listdir(there.trees._directory)
 
     assert at_home(func, tmp_path, owned=False) == []
+
+
+def test_an_error_from_a_child_is_said_as_one_from_here(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def wrong() -> None:
+        raise ValueError("not like this")
+
+    with pytest.raises(ValueError, match="not like this") as caught:
+        in_child(wrong)
+    code = failures.report(caught.value)
+
+    assert answers.IN_A_CHILD == failures.FOR_PROGRAMMERS
+    assert (code, capsys.readouterr().err) == (125, "cfs: not like this\n")

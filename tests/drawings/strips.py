@@ -19,6 +19,7 @@ CHAPTERS = {
     ),
     "06": ((), "USER is from 01.  Here it gets more than one user."),
     "07": ((), "Nothing new to see.  This chapter is about how much it may use."),
+    "08": ((), "Nothing new to see.  This chapter is about the files at /."),
     "10": ((), "No new namespace.  New: root inside has twelve of some forty rights."),
     "11": ((), "No new namespace: a filter in front of the kernel, for each call."),
     "20": ((), "All that cfs run takes.  NET and TIME are shared with the host."),
