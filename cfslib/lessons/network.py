@@ -237,7 +237,7 @@ def _both(texts: list[str]) -> bool:
 def _all(opened: socket.socket) -> list[str]:
     """Return what a packet socket has got, in words."""
     opened.setblocking(False)
-    texts = []
+    texts: list[str] = []
     while True:
         try:
             told = in_words(opened.recv(1 << 16))

@@ -110,7 +110,7 @@ def _when(extra: list[tuple[int, int, bytes]]) -> int:
 
 
 def _read(space: Space, opened: socket.socket) -> list[tuple[int, Frame]]:
-    found = []
+    found: list[tuple[int, Frame]] = []
     while True:
         try:
             data, extra, _, where = opened.recvmsg(_LARGEST, 64)

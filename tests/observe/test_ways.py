@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from cfslib.isolation.network import links
 from cfslib.observe import ways
 from cfslib.observe.ways import PARTS, TRIPS
 from tests.conftest import needs_user_namespaces
@@ -76,7 +77,7 @@ def test_where_no_network_can_be_made_it_is_recorded(
     def cannot(*_: object) -> None:
         raise OSError("ip link add br0 type bridge: Operation not supported")
 
-    monkeypatch.setattr(ways.links, "make_bridge", cannot)
+    monkeypatch.setattr(links, "make_bridge", cannot)
     why = ways.why_not()
     way = ways.told("a to outside", ["forwarding", "masquerade"])
 
