@@ -189,7 +189,8 @@ def _interface(at: Place, one: Interface, met: bool, now: Frame | None) -> Marku
                 stroke_dasharray=None if one.has_carrier else "4 3"),
         _words(x + WIDE / 2, y + 20, one.name, f"cfs-code cfs-bold {ink}"),
         _words(x + WIDE / 2, below, address, "") if at[1] != "lo" else "",
-        _words(x + WIDE / 2, below + 15, state, "") if at[1] != "lo" else "",
+        _words(x + WIDE / 2, below + (15 if address else 0), state, "")
+        if at[1] != "lo" else "",
         _words(x + WIDE / 2, y - 8, "▲ out" if now and now.way == OUT else "▼ in",
                "cfs-bold") if here else "",
     )  # fmt: skip
@@ -201,11 +202,11 @@ def _words(x: float, y: float, text: str, class_: str) -> Markup:
 
 def _answer(way: Way) -> Markup:
     good = way.outcome.startswith("answer")
-    mark = "✓" if good else "✗"
+    mark, short = "✓" if good else "✗", way.outcome.partition(",")[0]
     return join(
         element("rect", x=504, y=214, width=190, height=30, rx=15,
                 style=f"fill: {GOOD if good else BAD}"),
-        element("text", f"{mark} {way.outcome}", x=599, y=234, text_anchor="middle",
+        element("text", f"{mark} {short}", x=599, y=234, text_anchor="middle",
                 class_="cfs-bold cfs-on"),
     )  # fmt: skip
 

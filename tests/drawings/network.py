@@ -19,7 +19,7 @@ def whole() -> Markup:
         wall("NET", 246, 34, 236, 210),
         middle(396, 66, "the host"),
         wall("NET", 562, 88, 84, 104),
-        middle(612, 176, "outside", "small"),
+        middle(602, 176, "outside", "small"),
         wire((176, 85), (226, 85)),
         wire((176, 209), (226, 209)),
         wire((290, 85), (330, 130)),
