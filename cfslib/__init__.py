@@ -192,6 +192,11 @@ observe: look at what runs, from outside
     climb         where / and . are for a process on its way out of a changed root
     owners        who a process and its files are, inside a user namespace and outside
     leak          the mount tables of a host and a container, while both mount something
+    interfaces    what `ip addr` says of the network namespace that we are in
+    spaces        network namespaces to try things in, all held by one process
+    frames        what passes by the interfaces of network namespaces
+    masquerade    what leaves by an interface says that the router has sent it
+    ways          a small network, and a packet's way through it
     supervisor    answer the calls of a process in the kernel's place
     filtered      what becomes of a program if a filter answers some of its calls
     meter         how much a running container uses, read from outside
@@ -248,15 +253,15 @@ cli: the `cfs` command
 
 For notebooks: what their chapters import, besides a lesson and views of their own.
 
-    kernel        procfs, syscalls
+    kernel        netlink, procfs, syscalls
     isolation     capabilities, cgroups, idmaps, limits, mounts, namespaces, rootfs
-    isolation     seccomp
+    isolation     network, seccomp
     images        cache, diff, host_tools, inventory, layers, manifests, store
     children      in_child
     runtime       init, inside, ownership, run, spec
     builder       taking, workplace
-    observe       climb, figures, file_fates, filtered, groups, layered, leak, owners
-    observe       passing_on, pressure, rights, sightings, stages, succession
-    observe       supervisor, twelve
+    observe       climb, figures, file_fates, filtered, frames, groups, interfaces
+    observe       layered, leak, masquerade, owners, passing_on, pressure, rights
+    observe       sightings, spaces, stages, succession, supervisor, twelve, ways
     doctor        extras, report
 """

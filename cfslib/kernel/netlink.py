@@ -55,14 +55,17 @@ class Netlink:
                 _raise_for(what, data, more)
                 return
 
-    def change_rules(self, what: str, kind: int, body: bytes) -> None:
-        """Have a rule of nftables changed, which takes a beginning and an end."""
+    def change_rules(self, what: str, kind: int, body: bytes, flags: int = 0) -> None:
+        """Have a rule of nftables changed, which takes a beginning and an end.
+
+        All three have one number: who may not do this at all, or has a kernel without
+        nftables, hears that about the beginning.
+        """
         edge = struct.pack("=BBH", 0, 0, _socket.htons(_NFTABLES))
         self._send(_BEGIN, _REQUEST, edge, more=True)
-        self._send(_NFTABLES << 8 | kind, _REQUEST | _ACK, body, more=True)
-        asked = self._number
-        self._send(_END, _REQUEST, edge)
-        self._number = asked
+        wanted = _NFTABLES << 8 | kind
+        self._send(wanted, _REQUEST | _ACK | flags, body, more=True, again=True)
+        self._send(_END, _REQUEST, edge, again=True)
         for answer, more, data in self._messages():
             if answer == _ERROR:
                 _raise_for(what, data, more)
@@ -86,8 +89,15 @@ class Netlink:
             _raise_for(what, data, more)
         return data
 
-    def _send(self, kind: int, flags: int, body: bytes, more: bool = False) -> None:
-        self._number += 1
+    def _send(
+        self,
+        kind: int,
+        flags: int,
+        body: bytes,
+        more: bool = False,  # to come, before anything is sent
+        again: bool = False,  # with the number of the one before
+    ) -> None:
+        self._number += 0 if again else 1
         length = _HEADER.size + len(body)
         header = _HEADER.pack(length, kind, flags, self._number, 0)
         self._unsent += (header + body).ljust(_whole(length), b"\0")

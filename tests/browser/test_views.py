@@ -501,6 +501,34 @@ def test_an_overlay_is_written_to_with_the_keyboard(
 # The filter
 
 
+@in_notebook("09-network")
+def test_a_packet_is_followed_and_a_cable_cut_with_the_keyboard(
+    notebook: Notebook, answers_at_once: Answers
+) -> None:
+    view = notebook.view("packet_way.view(")
+    said = view.get_by_role("status").first
+    expect(said).to_contain_text("Step 0 of 18")
+    view.get_by_label("Send", exact=True).select_option("a to outside")
+    expect(said).to_contain_text("Step 0 of 23")
+    keys = notebook.page.keyboard
+    button(view, "Next").focus()
+    for number in range(1, 24):
+        keys.press("Enter")
+        expect(said).to_contain_text(f"Step {number} of 23")
+    expect(said).to_contain_text("answer from 192.0.2.1")
+
+    view.get_by_label("cable outside", exact=True).focus()
+    keys.press("Space")
+    expect(view.get_by_role("img")).to_contain_text("✂")
+    button(view, "Back").focus()
+    keys.press("Enter")
+    expect(said).to_contain_text("Step 0 of")
+    keys.press("Space")
+
+    drawing = view.locator(".widget-html-content").nth(-3)  # a table is below it
+    answers_at_once("the packet", drawing, button(view, "Next"), button(view, "Back"))
+
+
 @in_notebook("11-seccomp")
 def test_a_call_falls_through_a_filter_with_the_keyboard(
     notebook: Notebook, answers_at_once: Answers

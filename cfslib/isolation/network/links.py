@@ -67,24 +67,31 @@ def make_bridge(socket: Netlink, name: str, mac: bytes, mtu: int) -> None:
 
 
 def make_pair(
-    socket: Netlink, name: str, bridge: int, there: str, namespace: int, mac: bytes
+    socket: Netlink,
+    name: str,
+    bridge: int,
+    there: str,
+    namespace: int,
+    mac: bytes = b"",
 ) -> None:
     """Make a veth pair: one end is a port of a bridge, the other in a namespace.
 
-    A MTU counts for the end for which it is named, so it is named for both.  The end
-    inside cannot be up before there are two.
+    Without a bridge, 0, it is a cable between two.  A MTU counts for the end for which
+    it is named, so it is named for both.  The end inside cannot be up before there are
+    two.
     """
-    mtu = _read(socket.one("ip link show", _GET_LINK, _LINK.pack(0, 0, bridge, 0, 0)))
-    peer = _LINK.pack(0, 0, 0, 0, 0) + _named(there, mac, mtu.mtu)
+    mtu = _mtu_of(socket, bridge) if bridge else _USUAL_MTU
+    peer = _LINK.pack(0, 0, 0, 0, 0) + _named(there, mac, mtu)
     peer += attribute(_FD, namespace)
     pair = attribute(_KIND, b"veth") + attribute(_DATA, attribute(_PEER, peer))
-    parts = attribute(_NAME, name) + attribute(_MTU, mtu.mtu)
-    parts += attribute(_MASTER, bridge) + attribute(_INFO, pair)
+    parts = _named(name, b"", mtu) + attribute(_INFO, pair)
+    parts += attribute(_MASTER, bridge) if bridge else b""
     _make(socket, f"ip link add {name} type veth", parts)
 
 
 def _named(name: str, mac: bytes, mtu: int) -> bytes:
-    return attribute(_NAME, name) + attribute(_MAC, mac) + attribute(_MTU, mtu)
+    parts = attribute(_NAME, name) + attribute(_MTU, mtu)
+    return parts + attribute(_MAC, mac) if mac else parts
 
 
 def _make(socket: Netlink, what: str, parts: bytes) -> None:
@@ -95,6 +102,11 @@ def _make(socket: Netlink, what: str, parts: bytes) -> None:
 def bring_up(socket: Netlink, index: int) -> None:
     """Have an interface take part."""
     socket.change("ip link set up", _NEW_LINK, _LINK.pack(0, 0, index, _UP, _UP))
+
+
+def take_down(socket: Netlink, index: int) -> None:
+    """Have an interface take part no more; the other end of a cable notices."""
+    socket.change("ip link set down", _NEW_LINK, _LINK.pack(0, 0, index, 0, _UP))
 
 
 def remove(socket: Netlink, name: str) -> None:
@@ -161,10 +173,13 @@ def mtu_of_the_way_out(socket: Netlink) -> int:
     """
     smallest = _USUAL_MTU
     for index in set(_ways_out(socket)) - {LOOPBACK}:
-        link = _LINK.pack(0, 0, index, 0, 0)
-        mtu = _read(socket.one("ip link show", _GET_LINK, link)).mtu
-        smallest = min(smallest, mtu)
+        smallest = min(smallest, _mtu_of(socket, index))
     return max(smallest, _LEAST_MTU)
+
+
+def _mtu_of(socket: Netlink, index: int) -> int:
+    link = _LINK.pack(0, 0, index, 0, 0)
+    return _read(socket.one("ip link show", _GET_LINK, link)).mtu
 
 
 def _ways_out(socket: Netlink) -> "Iterator[int]":
