@@ -190,6 +190,7 @@ observe: look at what runs, from outside
     twelve        what each of the twelve rights is for that a container's root has
     climb         where / and . are for a process on its way out of a changed root
     owners        who a process and its files are, inside a user namespace and outside
+    arrival       one on the way into a container, and what he shares with it
     leak          the mount tables of a host and a container, while both mount something
     supervisor    answer the calls of a process in the kernel's place
     filtered      what becomes of a program if a filter answers some of its calls
@@ -247,13 +248,13 @@ cli: the `cfs` command
 
 For notebooks: what their chapters import, besides a lesson and views of their own.
 
-    kernel        procfs, syscalls
+    kernel        libc, procfs, syscalls
     isolation     capabilities, cgroups, idmaps, limits, mounts, namespaces, rootfs
-    isolation     seccomp
+    isolation     seccomp, workdir
     images        cache, host_tools, inventory
     children      in_child
-    runtime       init, inside, ownership, run, spec
-    observe       climb, figures, file_fates, filtered, groups, leak, owners, passing_on
-    observe       pressure, rights, sightings, stages, succession, supervisor, twelve
+    runtime       entrance, init, inside, ownership, run, running, spec, way_in
+    observe       arrival, climb, figures, file_fates, filtered, groups, leak, owners
+    observe       passing_on, pressure, rights, sightings, stages, succession, supervisor, twelve
     doctor        extras, report
 """

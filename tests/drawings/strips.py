@@ -21,6 +21,7 @@ CHAPTERS = {
     "07": ((), "Nothing new to see.  This chapter is about how much it may use."),
     "10": ((), "No new namespace.  New: root inside has twelve of some forty rights."),
     "11": ((), "No new namespace: a filter in front of the kernel, for each call."),
+    "12": ((), "No new namespace.  New is somebody who comes in later."),
     "20": ((), "All that cfs run takes.  NET and TIME are shared with the host."),
 }
 # Two rows of four: in a narrow window one row of eight is too small to read.
