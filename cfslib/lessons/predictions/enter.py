@@ -208,13 +208,14 @@ OUR_PS = Question(
             "ours.",
         ),
         Choice(
-            "our processes",
-            "It begins with a look at itself, and in our `/proc` it is not.",
+            "all processes of our machine",
+            "It reads our `/proc`, which shows our PID namespace, whoever reads it.",
+            right=True,
         ),
         Choice(
-            "an error",
-            "`ps` looks for itself in our `/proc`, and is not there.",
-            right=True,
+            "an error: it is not in that `/proc` itself",
+            "It is.  What is in the container's PID namespace is in ours, too, and has "
+            "a number there.",
         ),
     ),
 )
