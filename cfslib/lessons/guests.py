@@ -6,7 +6,6 @@ what he has brought along.
 
 import functools
 import os
-import select
 import signal
 import subprocess
 import sys
@@ -137,14 +136,12 @@ def visitor(pid: int, prepare: Callable[[], object]) -> Generator[int]:
             said = {told.readline(), told.readline()} - {b"ready\n"}
         if len(said) != 1 or not (number := said.pop().strip()):
             raise ChildProcessError("the visitor did not arrive")
-        end = os.pidfd_open(int(number))
-        yield int(number)
-        signal.pidfd_send_signal(end, signal.SIGKILL)
-        select.select([end], [], [], PATIENCE)  # or the next look would still see him
-        os.close(end)
+        try:
+            yield int(number)
+        finally:
+            os.kill(int(number), signal.SIGKILL)
     finally:
-        os.kill(going, signal.SIGKILL)
-        os.waitpid(going, 0)
+        os.waitpid(going, 0)  # until nobody inside can see him any more
 
 
 def _visit(pid: int, prepare: Callable[[], object], say: int) -> NoReturn:
@@ -157,9 +154,10 @@ def _visit(pid: int, prepare: Callable[[], object], say: int) -> NoReturn:
             syscalls.prctl(Prctl.SET_PDEATHSIG, signal.SIGKILL)
             prepare()
             os.write(say, b"ready\n")
-        else:
-            os.write(say, b"%d\n" % child)
+            os.close(say)
+            signal.pause()
+        os.write(say, b"%d\n" % child)
         os.close(say)
-        signal.pause()
+        os.waitpid(child, 0)
     finally:
         os._exit(1)
