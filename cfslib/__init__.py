@@ -190,6 +190,7 @@ observe: look at what runs, from outside
     twelve        what each of the twelve rights is for that a container's root has
     climb         where / and . are for a process on its way out of a changed root
     owners        who a process and its files are, inside a user namespace and outside
+    belongings    what a process has, and whether that is ours or a container's
     arrival       one on the way into a container, and what he shares with it
     leak          the mount tables of a host and a container, while both mount something
     supervisor    answer the calls of a process in the kernel's place
@@ -255,6 +256,7 @@ For notebooks: what their chapters import, besides a lesson and views of their o
     children      in_child
     runtime       entrance, init, inside, ownership, run, running, spec, way_in
     observe       arrival, climb, figures, file_fates, filtered, groups, leak, owners
-    observe       passing_on, pressure, rights, sightings, stages, succession, supervisor, twelve
+    observe       passing_on, pressure, rights, sightings, stages, succession
+    observe       supervisor, twelve
     doctor        extras, report
 """

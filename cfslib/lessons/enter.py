@@ -184,7 +184,7 @@ def _read(path: str) -> str:
 
 @exercise("12-enter", 2)
 def check_read_inside(read_inside: Callable[[int, str], str]) -> list[Point]:
-    """Look if `read_inside(pid, path)` reads a file of a container, and none of ours."""
+    """Look if `read_inside(pid, path)` reads a file of theirs, and none of ours."""
     return in_child(lambda: _read_there(inspect.unwrap(read_inside)))
 
 

@@ -1,15 +1,14 @@
-"""arrival: one on the way into a container, and what he has in common with it.
+"""arrival: one on the way into a container, and what he shares with it.
 
-A child makes the calls for real, and looks at himself after each.  For that he keeps our
-/proc open: the container's does not know him before he has arrived.  Where this machine
-gives a container no groups of its own, there is also what another machine said.
+A child makes the calls for real, and looks at himself after each: see `belongings`.
+Where this machine gives a container no groups of its own, there is also what another
+machine said.
 """
 
 import json
 import os
 import pickle
 import signal
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,9 +18,10 @@ from cfslib.children.in_child import in_child
 from cfslib.isolation import capabilities, namespaces, seccomp
 from cfslib.isolation.joining import Joined
 from cfslib.isolation.namespaces import Namespace
-from cfslib.kernel import execute, procfs, syscalls
+from cfslib.kernel import execute, syscalls
 from cfslib.kernel.syscalls import Prctl
-from cfslib.observe import rights, sightings
+from cfslib.observe import belongings, sightings
+from cfslib.observe.belongings import Facts, Light
 from cfslib.runtime import places
 from cfslib.runtime.entrance import ORDER, Found
 from cfslib.runtime.running import Running
@@ -29,20 +29,7 @@ from cfslib.runtime.state import State
 
 RECORD = Path(__file__).with_suffix(".json")
 EXEC, NSENTER, RECORDED = "cfs exec", "nsenter", "cfs exec (a recording)"
-OURS, THEIRS, NEITHER = "ours", "the container's", "neither"
-KINDS = (*ORDER, Namespace.CGROUP)
-OTHERS = ("/", ".", "groups", "rights", "filter", "program")
 PROGRAM = ["cat"]  # which ends with its input
-PATIENCE = 10  # seconds for it to start
-
-
-@dataclass(frozen=True)
-class Light:
-    """One thing that a process has, and whose that is."""
-
-    name: str
-    whose: str
-    said: str = ""  # what it is, where that is a number
 
 
 @dataclass(frozen=True)
@@ -54,7 +41,6 @@ class Moment:
     lights: tuple[Light, ...]
 
 
-Facts = dict[str, Any]
 Note = Callable[[str, str], None]
 
 
@@ -93,7 +79,7 @@ def _told(state: State, way: Way) -> list[Moment]:
     """Stand outside: have somebody go, and look at what he has become in the end."""
     proc = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY)
     command = _command(state)
-    theirs = _look(proc, f"{command}")
+    theirs = belongings.look(proc, f"{command}")
     reader, writer = os.pipe()
     program, stdin = os.pipe()
     going = os.fork()
@@ -102,15 +88,18 @@ def _told(state: State, way: Way) -> list[Moment]:
     os.close(writer)
     try:
         with open(reader, "rb") as told:
-            seen = list(_messages(told))
-        inside = _child(going)
-        _wait_for_program(proc, inside)
-        seen.append((f'execve("{PROGRAM[0]}")', _EXEC, _look(proc, f"{inside}")))
+            seen = list(_messages(told))  # to the exec, which closes the other end
+        inside = sightings.below(going)[0].pid
+        end = belongings.look(proc, f"{inside}")
+        seen.append((f'execve("{PROGRAM[0]}")', _EXEC, end))
     finally:
         os.close(stdin)
         os.waitpid(going, 0)
     ours = seen[0][2]
-    return [Moment(call, story, _lights(facts, ours, theirs)) for call, story, facts in seen]
+    return [
+        Moment(call, story, belongings.lights(facts, ours, theirs))
+        for call, story, facts in seen
+    ]
 
 
 def _command(state: State) -> int:
@@ -133,22 +122,6 @@ def _messages(told: Any) -> Iterator[tuple[str, str, Facts]]:
         yield message
 
 
-def _child(pid: int) -> int:
-    for child, parent in sightings._family_of_all():
-        if parent == pid:
-            return child
-    raise ChildProcessError("nobody has arrived")
-
-
-def _wait_for_program(proc: int, pid: int) -> None:
-    end = time.monotonic() + PATIENCE
-    ours = _look(proc, "self")["program"]
-    while _look(proc, f"{pid}")["program"] == ours:
-        if time.monotonic() > end:
-            raise ChildProcessError("the program has not started")
-        time.sleep(0.001)
-
-
 def _go(
     state: State, way: Way, proc: tuple[int, int], writer: int, program: int
 ) -> NoReturn:
@@ -157,7 +130,7 @@ def _go(
     said: list[Facts] = []
 
     def note(call: str, story: str) -> None:
-        seen = _look(proc[0], "self")
+        seen = belongings.look(proc[0], "self")
         # Who has a new CGROUP is told another path, and is where he was.
         if said and seen["CGROUP"] != said[0]["CGROUP"]:
             seen["groups"] = said[-1]["groups"]
@@ -183,18 +156,22 @@ def _by_exec(
 ) -> None:
     syscalls.prctl(Prctl.SET_DUMPABLE, 0)
     note("prctl(PR_SET_DUMPABLE, 0)", _CLOSED)
-    found, groups = Found(state), Joined(state.groups())
-    cloned = "clone3(…, CLONE_INTO_CGROUP)" if state.groups() else "fork()"
+    found, there = Found(state), state.groups()
+    groups = Joined(there)
     note('open("/proc/MONITOR/fd/…")', _OPENED)
     for kind in ORDER:
         if kind in found.opened:
             syscalls.setns(found.opened[kind], kind)
-            note(f"setns({found.opened[kind]}, {_in_c(kind)})", _SETNS.get(kind, _PLAIN))
+            call = f"setns({found.opened[kind]}, {_in_c(kind)})"
+            note(call, _SETNS.get(kind, _PLAIN))
     found.close()
     child = groups.clone()
     if child:
         _wait(child)
-    note(cloned, _CLONED)
+    if there:
+        note("clone3(…, CLONE_INTO_CGROUP)", _BORN)
+    else:
+        note("fork()", "The child is in PID. This container has no groups to be in.")
     syscalls.unshare(Namespace.CGROUP)
     note("unshare(CLONE_NEWCGROUP)", _GROUP)
     os.chdir("/")
@@ -234,58 +211,12 @@ _CLOSED = "No light: but from now on nobody inside may look into it."
 _OPENED = "No light yet. All that it needs of the host is open now."
 _PLAIN = "The rights in USER allow it."
 _SETNS = {
-    Namespace.USER: "It is root in there, with all rights. They are nobody's yet.",
+    Namespace.USER: "It is root of it, and has more rights there than the command.",
     Namespace.PID: "No light: that is for its child.",
     Namespace.MNT: "Three lights: `/` and `.` are the container's, too.",
 }
-_CLONED = "The child is in PID, and born in the container's groups."
+_BORN = "The child is in PID, and born in the container's groups."
 _GROUP = "One of its own, that is like the container's: it starts at the same group."
 _FILTER = "The filter, before it gives up the right to set one."
 _AT_ONCE = "All in one call. It has all rights in USER, and the groups are ours."
 _EXEC = "Another program, and a file of the container's. What was open is closed."
-
-
-def _look(proc: int, who: str) -> Facts:
-    """Return what our /proc says of a process."""
-    fd = os.open(f"{who}/status", os.O_RDONLY, dir_fd=proc)
-    status = procfs.parse_status(procfs.text_of(fd))
-    os.close(fd)
-    fd = os.open(f"{who}/cgroup", os.O_RDONLY, dir_fd=proc)
-    groups = procfs.text_of(fd)
-    os.close(fd)
-    links = {str(k): f"ns/{str(k).lower()}" for k in KINDS}
-    links |= {"/": "root", ".": "cwd", "program": "exe"}
-    found = {name: _identity(proc, f"{who}/{link}") for name, link in links.items()}
-    found["program"] = found["program"][:1]  # whose file it is, and not which one
-    return found | {
-        "groups": groups,
-        "rights": int(status["CapEff"], 16),
-        "filter": status.get("Seccomp_filters", status["Seccomp"]),
-    }
-
-
-def _identity(proc: int, link: str) -> tuple[int, int]:
-    found = os.stat(link, dir_fd=proc)
-    return found.st_dev, found.st_ino
-
-
-def _lights(facts: Facts, ours: Facts, theirs: Facts) -> tuple[Light, ...]:
-    """Say of each thing whose it is; what we share with the container is no light."""
-    names = [*map(str, KINDS), *OTHERS]
-    return tuple(
-        Light(name, _whose(name, facts, ours, theirs), _said(name, facts))
-        for name in names
-        if ours[name] != theirs[name] or name == "rights"
-    )
-
-
-def _whose(name: str, facts: Facts, ours: Facts, theirs: Facts) -> str:
-    where = (facts[name], facts["USER"]) if name == "rights" else facts[name]
-    for whose, other in ((THEIRS, theirs), (OURS, ours)):
-        if where == ((other[name], other["USER"]) if name == "rights" else other[name]):
-            return whose
-    return NEITHER
-
-
-def _said(name: str, facts: Facts) -> str:
-    return rights.words(facts["rights"]) if name == "rights" else ""

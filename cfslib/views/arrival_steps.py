@@ -1,8 +1,9 @@
-"""arrival_steps: one on the way into a container, a light for each thing that he shares."""
+"""arrival_steps: one on the way into a container, with lights for what he shares."""
 
 from collections.abc import Mapping, Sequence
 
-from cfslib.observe.arrival import NEITHER, RECORDED, THEIRS, Light, Moment
+from cfslib.observe.arrival import RECORDED, Moment
+from cfslib.observe.belongings import NEITHER, THEIRS, Light
 from cfslib.views import steps
 from cfslib.views.page import Markup, element, join, svg
 from cfslib.views.steps import Step
@@ -61,7 +62,9 @@ def picture(before: Moment | None, now: Moment) -> Markup:
 def said(now: Moment) -> str:
     """Return the lights in words."""
     theirs = [light.name for light in now.lights if light.whose == THEIRS]
-    rest = [f"{each.name} is {each.whose}" for each in now.lights if each.whose != THEIRS]
+    rest = [
+        f"{each.name} is {each.whose}" for each in now.lights if each.whose != THEIRS
+    ]
     have = f"As in the container: {', '.join(theirs) or 'nothing'}."
     return " ".join([have, *(f"{each}." for each in rest)])
 

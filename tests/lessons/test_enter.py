@@ -100,7 +100,11 @@ def moves_itself(pid: int, func: Func) -> Any:
 def the_child_enters(pid: int, func: Func) -> Any:
     def go() -> Any:
         namespaces.enter(Namespace.USER | Namespace.PID, pid)
-        return in_child(lambda: namespaces.enter(Namespace.MNT, pid) or func())
+        return in_child(there)
+
+    def there() -> Any:
+        namespaces.enter(Namespace.MNT, pid)
+        return func()
 
     return in_child(go)
 

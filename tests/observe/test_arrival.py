@@ -6,7 +6,8 @@ import pytest
 
 from cfslib.lessons import guests
 from cfslib.observe import arrival, sightings
-from cfslib.observe.arrival import EXEC, NEITHER, NSENTER, OURS, RECORDED, THEIRS, Moment
+from cfslib.observe.arrival import EXEC, NSENTER, RECORDED, Moment
+from cfslib.observe.belongings import NEITHER, OURS, THEIRS
 from cfslib.runtime import running
 from cfslib.runtime.spec import Spec
 from tests.conftest import needs_namespaces, wait_until

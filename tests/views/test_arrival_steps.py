@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from cfslib.observe import arrival
-from cfslib.observe.arrival import NEITHER, OURS, RECORDED, THEIRS, Light, Moment
+from cfslib.observe.arrival import RECORDED, Moment
+from cfslib.observe.belongings import NEITHER, OURS, THEIRS, Light
 from cfslib.views import arrival_steps
 
 BEFORE = Moment(

@@ -50,8 +50,8 @@ ROOT_AND_CWD = Question(
 
 OWN_NUMBER = Question(
     "12-enter/own-number",
-    "A process enters MNT and PID and all the others.  Then it asks `/proc/self` for its "
-    "own number.  What does it hear?",
+    "A process enters MNT and PID and all the others.  Then it asks `/proc/self` for "
+    "its own number.  What does it hear?",
     (
         Choice(
             "its number on the host",
@@ -73,8 +73,8 @@ OWN_NUMBER = Question(
 
 TWICE = Question(
     "12-enter/twice",
-    "A process is in the container's USER already.  Now it asks for USER and UTS in one "
-    "call.  What comes of it?",
+    "A process is in the container's USER already.  Now it asks for USER and UTS in "
+    "one call.  What comes of it?",
     (
         Choice(
             "it is in UTS, too; for USER there is nothing to do",
@@ -137,8 +137,8 @@ GROUPS = Question(
 
 GETCWD = Question(
     "12-enter/getcwd",
-    "A process has the host's `/` open, enters, and goes to that descriptor.  As in 04, "
-    "it is at the host's `/`.  What does `os.getcwd()` say there?",
+    "A process has the host's `/` open, enters, and goes to that descriptor.  As in "
+    "04, it is at the host's `/`.  What does `os.getcwd()` say there?",
     (
         Choice(
             "`/`",
@@ -158,8 +158,8 @@ GETCWD = Question(
 
 EXE = Question(
     "12-enter/exe",
-    "A visitor has come in by hand.  It runs Python, the one of our machine.  A process "
-    "of the container opens `/proc/PID/exe` of the visitor.  What does it get?",
+    "A visitor has come in by hand.  It runs Python, the one of our machine.  A "
+    "process of the container opens `/proc/PID/exe` of the visitor.  What does it get?",
     (
         Choice(
             "the container's Python; if it has none, an error",
@@ -199,8 +199,8 @@ ONLY_NAMESPACES = Question(
 
 OUR_PS = Question(
     "12-enter/our-ps",
-    "A child of ours enters all of them but MNT, so it has our files, and our `ps`.  Its "
-    "own child is in the container's PID.  What does `ps` print there?",
+    "A child of ours enters all of them but MNT, so it has our files, and our `ps`.  "
+    "Its own child is in the container's PID.  What does `ps` print there?",
     (
         Choice(
             "the container's processes",
