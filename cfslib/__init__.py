@@ -191,6 +191,8 @@ observe: look at what runs, from outside
     twelve        what each of the twelve rights is for that a container's root has
     climb         where / and . are for a process on its way out of a changed root
     owners        who a process and its files are, inside a user namespace and outside
+    belongings    what a process has, and whether that is ours or a container's
+    arrival       one on the way into a container, and what he shares with it
     leak          the mount tables of a host and a container, while both mount something
     interfaces    what `ip addr` says of the network namespace that we are in
     spaces        network namespaces to try things in, all held by one process
@@ -253,15 +255,16 @@ cli: the `cfs` command
 
 For notebooks: what their chapters import, besides a lesson and views of their own.
 
-    kernel        netlink, procfs, syscalls
-    isolation     capabilities, cgroups, idmaps, limits, mounts, namespaces, rootfs
-    isolation     network, seccomp
+    kernel        libc, netlink, procfs, syscalls
+    isolation     capabilities, cgroups, idmaps, limits, mounts, namespaces, network
+    isolation     rootfs, seccomp, workdir
     images        cache, diff, host_tools, inventory, layers, manifests, store
     children      in_child
-    runtime       init, inside, ownership, run, spec
+    runtime       entrance, init, inside, ownership, run, running, spec, way_in
     builder       taking, workplace
-    observe       climb, figures, file_fates, filtered, frames, groups, interfaces
-    observe       layered, leak, masquerade, owners, passing_on, pressure, rights
-    observe       sightings, spaces, stages, succession, supervisor, twelve, ways
+    observe       arrival, climb, figures, file_fates, filtered, frames, groups
+    observe       interfaces, layered, leak, masquerade, owners, passing_on, pressure
+    observe       rights, sightings, spaces, stages, succession, supervisor, twelve
+    observe       ways
     doctor        extras, report
 """

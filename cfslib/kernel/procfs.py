@@ -164,8 +164,13 @@ def pids_on_each_level(pid: "int | str" = "self") -> "list[int]":
 
 def thread_count() -> int:
     """Return how many threads this process has, those of C libraries included."""
-    # As in any directory: one link from above, one from ".", one from each "..".
-    return posix.stat("/proc/self/task").st_nlink - 2
+    try:
+        # As in any directory: one link from above, one from ".", one from each "..".
+        return posix.stat("/proc/self/task").st_nlink - 2
+    except FileNotFoundError:
+        # We have entered a container, and its /proc does not know us.  Only a process
+        # with one thread can do that, so there are no others but Python's.
+        return len(sys._current_frames())
 
 
 def cgroup_entries(

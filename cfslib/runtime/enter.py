@@ -95,7 +95,6 @@ class Entered:
             passage.live(lambda: way.go(passage, streams))
         self.process = self._held.enter(Sent(first))
         self.master = passage.hear()
-        self.process.has_arrived = True
         if way.command.detached:
             self.process.wait()  # who is inside now is another one
 
@@ -109,14 +108,14 @@ class Entered:
 class Sent(Child):
     """The one who has gone in, and looks after the command."""
 
-    has_arrived = False
-
     def kill(self) -> None:
-        """End it now, and let it end the command before."""
-        if self._status is None and self.has_arrived:
+        """End it now, and let it end the command before, or what was to become that.
+
+        Never by SIGKILL: a dead child of its own would be left to the host's init,
+        and where that waits for nobody, the container could not end.
+        """
+        if self._status is None:
             posix.kill(self.pid, GIVE_UP)
-        else:
-            super().kill()
 
 
 def check(container: "State") -> None:

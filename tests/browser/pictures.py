@@ -91,6 +91,7 @@ SCENES = (
     Scene("lights", "10-capabilities", "lights.view", press("Next", "Step 1 of")),
     Scene("filter_steps", "11-seccomp", "filter_steps.view", press("Next", "A is")),
     Scene("profile_trial", "11-seccomp", "profile_trial.view"),
+    Scene("arrival_steps", "12-enter", "arrival_steps.view", press("Next", "Step 1")),
     Scene(
         "group_tree",
         "07-cgroups",

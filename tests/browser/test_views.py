@@ -579,6 +579,36 @@ def test_a_program_runs_or_does_not_without_a_call(
     expect(robust).to_be_checked()
 
 
+# The way in
+
+
+@in_notebook("12-enter")
+def test_one_goes_in_and_comes_back_with_the_keyboard(
+    notebook: Notebook, answers_at_once: Answers
+) -> None:
+    view = notebook.view("arrival_steps.view(")
+    said = view.get_by_role("status").first
+    drawn = view.get_by_role("img")
+    expect(said).to_contain_text("Step 0 of 12")
+    expect(drawn).to_have_attribute("aria-label", re.compile("container: nothing"))
+    keys = notebook.page.keyboard
+    button(view, "Next").focus()
+    for number in range(1, 13):
+        keys.press("Enter")
+        expect(said).to_contain_text(f"Step {number} of 12")
+    expect(drawn).to_have_attribute("aria-label", re.compile("USER.*filter, program"))
+    button(view, "Back").focus()
+    keys.press("Enter")
+    expect(drawn).to_have_attribute("aria-label", re.compile("program is ours"))
+
+    view.get_by_label("Who goes").select_option("nsenter")
+    expect(said).to_contain_text("Step 3 of 3")
+    expect(drawn).to_have_attribute("aria-label", re.compile("filter is ours"))
+    answers_at_once(
+        "the way in", picture(view), button(view, "Back"), button(view, "Next")
+    )
+
+
 # All of them, after all of that
 
 

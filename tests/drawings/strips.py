@@ -23,6 +23,7 @@ CHAPTERS = {
     "09": (("NET",), "New: a network, with nothing in it that we do not put there."),
     "10": ((), "No new namespace.  New: root inside has twelve of some forty rights."),
     "11": ((), "No new namespace: a filter in front of the kernel, for each call."),
+    "12": ((), "No new namespace.  New is somebody who comes in later."),
     "20": ((), "All that cfs run takes, but NET: that it shares, unless asked not to."),
 }
 # Two rows of four: in a narrow window one row of eight is too small to read.

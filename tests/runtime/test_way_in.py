@@ -13,6 +13,7 @@ import pytest
 
 from cfslib.children.in_child import in_child
 from cfslib.isolation import keyring
+from cfslib.observe import sightings
 from cfslib.runtime import enter
 from cfslib.runtime.enter import Command
 from cfslib.runtime.state import State
@@ -165,6 +166,18 @@ def test_the_program_is_a_file_of_the_container(lives: Life, box: State) -> None
 
     assert exe.startswith("/")
     assert exe.strip() in lives.did("exec", "box", "sh", "-c", "ls /*bin/* /usr/bin/*")
+
+
+# An orphan inside whom nobody outside waits for: the container could not end.
+
+
+def test_one_who_was_refused_is_waited_for(box: State) -> None:
+    for _ in range(20):
+        with pytest.raises(OSError, match="nosuch"):
+            in_child(lambda: enter.run(box, Command(["nosuch"])))
+
+    ours = sightings.below(os.getpid())  # orphans, too
+    assert [one for one in ours if one.state == "Z" and len(one.levels) > 1] == []
 
 
 # Scripts, which are not given to the kernel as such.
