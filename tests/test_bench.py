@@ -26,7 +26,7 @@ from tests.conftest import SLOWNESS, in_time, needs_namespaces, needs_root
 pytestmark = pytest.mark.long
 needs_a_compiler = pytest.mark.skipif(not shutil.which("gcc"), reason="needs gcc")
 PARTS = ["peers", "situations", "subcommands", "child", "alive", "around one"]
-PARTS += ["first", "imports", "lines"]
+PARTS += ["lives", "first", "imports", "lines"]
 LOOK = """
 cat /proc/mounts /proc/sys/kernel/hostname /proc/self/limits /proc/self/status
 cat /proc/self/cgroup /proc/sys/user/*

@@ -15,7 +15,7 @@ from pathlib import Path
 from cfslib.isolation import mounts
 from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel import syscalls
-from tests.bench import costs, crowd, situations, size, starts, told
+from tests.bench import costs, crowd, lives, situations, size, starts, told
 from tests.bench.box import Box
 
 HEAP = 100  # MB
@@ -25,6 +25,7 @@ PARTS: dict[str, Callable[[Box, int], object]] = {
     "boxes": starts.boxes,
     "situations": situations.situations,
     "subcommands": situations.subcommands,
+    "lives": lives.lives,
     "flight": starts.flight,
     "alive": crowd.alive,
     "around one": crowd.around_one,
