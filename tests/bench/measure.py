@@ -15,7 +15,7 @@ from pathlib import Path
 from cfslib.isolation import mounts
 from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel import syscalls
-from tests.bench import costs, crowd, lives, situations, size, starts, told
+from tests.bench import costs, crowd, images, lives, situations, size, starts, told
 from tests.bench.box import Box
 
 HEAP = 100  # MB
@@ -26,6 +26,7 @@ PARTS: dict[str, Callable[[Box, int], object]] = {
     "situations": situations.situations,
     "subcommands": situations.subcommands,
     "lives": lives.lives,
+    "images": images.images,
     "flight": starts.flight,
     "alive": crowd.alive,
     "around one": crowd.around_one,

@@ -41,6 +41,8 @@ def _measured_as(user: str, data: Data) -> Iterator[str]:
     yield from _times(f"AS {name}: in each situation, ms", data["situations"])
     yield from _times(f"AS {name}: other commands of ours, ms", data["subcommands"])
     yield from _beside(f"AS {name}: containers that go on, ms", data["lives"])
+    if "images" in data:
+        yield from _beside(f"AS {name}: images, ms", data["images"])
     yield from _flight(name, data["flight"])
     for number, each in data["alive"].items():
         yield from _times(f"AS {name}: {number} alive, ms", each["times"])
