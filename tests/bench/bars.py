@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.bench import images, lives, today
+from tests.bench import builds, images, lives, today
 from tests.bench.commands import COMMAND, PYTHON
 from tests.bench.kinds import PIPED, TERMINAL, USER, VOLUME, named
 from tests.bench.rounds import ratio
@@ -155,11 +155,11 @@ BARS = (
         1.15,
         _images(images.FROM_LAYERS, images.FROM_ROOTFS),
     ),
-    Bar("build / buildah", 0.5, _images(images.BUILD, images.BUILDAH)),
+    Bar("build / buildah", 0.5, _images(builds.BUILD, builds.BUILDAH)),
     Bar(
         "build, cached / buildah",
         0.3,
-        _images(images.CACHED, images.BUILDAH_CACHED),
+        _images(builds.CACHED, builds.BUILDAH_CACHED),
     ),
     # What was promised before, and is still to hold.
     Bar("bubblewrap / notebook", 1.7, _default("bwrap", NOTEBOOK), at_most=False),

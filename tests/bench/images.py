@@ -4,13 +4,11 @@ Beside umoci, podman and buildah, as root.  Whoever loads or builds has a store 
 own, new for each turn where it is to be empty.
 """
 
-import itertools
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,41 +18,38 @@ from cfslib.isolation.mounts import UmountFlag
 from cfslib.kernel import procfs, syscalls
 from tests.bench import handmade
 from tests.bench.box import Box
-from tests.bench.commands import installed
+from tests.bench.builds import BUILD, BUILDAH, BUILDAH_CACHED, CACHED, builds, engine
+from tests.bench.commands import installed, run
 from tests.bench.rounds import timed
-from tests.bench.way import Start, Way, check
+from tests.bench.way import Start, Way
 
 LOAD, AGAIN, UMOCI, PODMAN = "cfs image load", "the same again", "umoci", "podman pull"
 FROM_LAYERS, FROM_ROOTFS = "cfs run, of 20 layers", "cfs run, of a rootfs"
-BUILD, BUILDAH = "cfs image build", "buildah bud"
-CACHED, BUILDAH_CACHED = f"{BUILD}, cached", f"{BUILDAH}, cached"
 FILES_A_ROUND = 20  # in 100 rounds, a tenth of an image of 450 MB
 OURS = (LOAD, AGAIN, FROM_LAYERS, FROM_ROOTFS, BUILD, CACHED)
 PEERS = (UMOCI, PODMAN, BUILDAH, BUILDAH_CACHED)
-RUNS = 10  # lines of the Dockerfile
 # A process has the peak of the one that it was forked from, so a small one asks.
 WEIGH = """import resource, subprocess, sys
 subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
 print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"""
-_numbers = itertools.count()
 
 
 def images(box: Box, rounds: int) -> dict[str, Any]:
     """Time all of it, few times, because it takes long."""
-    few = max(2, rounds // 25)
+    few = max(2, rounds // 50)
     with _place() as place:
         env = {**os.environ, "XDG_DATA_HOME": str(place / "store")}
         large = handmade.large(place / "large", FILES_A_ROUND * rounds)
         twenty, base = (handmade.small(place / str(n), n) for n in (20, 1))
         for image, named in ((large, "large"), (twenty, "twenty"), (base, "base")):
-            _run([*installed(), "image", "load", str(image), f"{named}:1"], env)
+            run([*installed(), "image", "load", str(image), f"{named}:1"], env)
         loads, missing = _there(_loads(place, large))
         starts = [
             Way(FROM_LAYERS, lambda: _run_with(["--image", "twenty:1"], env)),
             Way(FROM_ROOTFS, lambda: _run_with(["--rootfs", str(box.rootfs)], env)),
         ]
-        builds, without = _there(_builds(place, base, env))
-        times = timed(loads, few, 0) | timed(starts, rounds) | timed(builds, few, 1)
+        build, without = _there(builds(place, base, env))
+        times = timed(loads, few, 0) | timed(starts, rounds) | timed(build, few, 1)
         return {
             "times": times,
             "missing": missing | without,
@@ -78,18 +73,18 @@ def _there(ways: Sequence[Way]) -> tuple[list[Way], dict[str, str]]:
 def _loads(place: Path, image: Path) -> list[Way]:
     def ours(turn: Path) -> int:
         env = {**os.environ, "XDG_DATA_HOME": str(turn)}
-        return _run([*installed(), "image", "load", str(image), "new:1"], env)
+        return run([*installed(), "image", "load", str(image), "new:1"], env)
 
     def umoci(turn: Path) -> int:
         source = f"{image}:{handmade.TAG}"
-        return _run(["umoci", "unpack", "--image", source, str(turn / "bundle")])
+        return run(["umoci", "unpack", "--image", source, str(turn / "bundle")])
 
     def podman(turn: Path) -> int:
-        return _run([*_engine("podman", turn), "pull", f"oci:{image}:{handmade.TAG}"])
+        return run([*engine("podman", turn), "pull", f"oci:{image}:{handmade.TAG}"])
 
     def again(_turn: Path) -> int:
         env = {**os.environ, "XDG_DATA_HOME": str(place / "store")}
-        return _run([*installed(), "image", "load", str(image), "large:1"], env)
+        return run([*installed(), "image", "load", str(image), "large:1"], env)
 
     return [
         Way(LOAD, lambda: _in_a_new_place(place, ours)),
@@ -97,46 +92,6 @@ def _loads(place: Path, image: Path) -> list[Way]:
         Way(UMOCI, lambda: _in_a_new_place(place, umoci), may_fail=True),
         Way(PODMAN, lambda: _in_a_new_place(place, podman), may_fail=True),
     ]
-
-
-def _builds(place: Path, base: Path, env: dict[str, str]) -> list[Way]:
-    buildah = _engine("buildah", place / "buildah")
-
-    def build(words: Sequence[str], is_new: bool, environ: dict[str, str]) -> int:
-        return _run([*words, str(_context(place, is_new))], environ)
-
-    def theirs(is_new: bool) -> Generator[Start]:
-        _run([*buildah, "pull", f"oci:{base}:{handmade.TAG}"])
-        id = subprocess.check_output([*buildah, "images", "-q"], text=True).split()[-1]
-        _run([*buildah, "tag", id, "localhost/base:1"])
-        words = [*buildah, "bud", "--layers", "--network", "host"]
-        yield lambda: build(words, is_new, {**os.environ})
-
-    def ours(is_new: bool) -> Generator[Start]:
-        yield lambda: build([*installed(), "image", "build"], is_new, env)
-
-    mine, other = contextmanager(ours), contextmanager(theirs)
-    return [
-        Way(BUILD, lambda: mine(is_new=True)),
-        Way(CACHED, lambda: mine(is_new=False)),
-        Way(BUILDAH, lambda: other(is_new=True), may_fail=True),
-        Way(BUILDAH_CACHED, lambda: other(is_new=False), may_fail=True),
-    ]
-
-
-def _context(place: Path, is_new: bool) -> Path:
-    """Return a directory with a Dockerfile, none of whose steps was taken if new."""
-    context = place / "context"
-    context.mkdir(exist_ok=True)
-    first = next(_numbers) if is_new else "the same"
-    lines = [f"RUN echo {first} {number} > /made-{number}" for number in range(RUNS)]
-    text = "\n".join(["FROM base:1", *lines])
-    (context / "Dockerfile").write_text(f"{text}\n")
-    return context
-
-
-def _engine(tool: str, place: Path) -> list[str]:
-    return [tool, "--root", str(place / "root"), "--runroot", str(place / "run")]
 
 
 @contextmanager
@@ -170,16 +125,7 @@ def _remove(place: Path) -> None:
 
 @contextmanager
 def _run_with(options: Sequence[str], env: dict[str, str]) -> Generator[Start]:
-    yield lambda: _run([*installed(), "run", *options, "true"], env)
-
-
-def _run(words: Sequence[str], env: dict[str, str] | None = None) -> int:
-    began = time.perf_counter_ns()
-    done = subprocess.run(words, env=env, stdin=subprocess.DEVNULL, capture_output=True)
-    ended = time.perf_counter_ns()
-    said = done.stderr.decode(errors="replace").strip().splitlines() or [""]
-    check(done.returncode, f"{' '.join(words)}: {said[-1]}")
-    return ended - began
+    yield lambda: run([*installed(), "run", *options, "true"], env)
 
 
 def _peak(image: Path, env: dict[str, str]) -> int:
