@@ -9,12 +9,12 @@ kernel: what the kernel is asked, and what it says
 
     flags         numbers of the kernel's that print as their names
     record        values with named parts
-    literal       read back a value that `repr` has written
     held          what has to be taken down again, the last of it first
     kept_back     signals that wait while something is made or taken down
     hints         what a refused call usually means, and what to do about it
     procfs        what the kernel says about processes and mounts, read from /proc
     ffi           functions of the C library, declared without ctypes
+    literal       read back a value that `repr` has written
     libc          the calls that put a container together, as plain functions
     messages      data with file descriptors, over a socket
     program       find the file that a command names, and start it

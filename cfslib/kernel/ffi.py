@@ -50,6 +50,12 @@ class Pointer(_ctypes._SimpleCData):  # type: ignore[type-arg]
     _type_ = "P"
 
 
+class Object(_ctypes._SimpleCData):  # type: ignore[type-arg]
+    """PyObject *: any value of Python's."""
+
+    _type_ = "O"
+
+
 class PairOfInts(_ctypes.Array):  # type: ignore[type-arg]
     """int[2]."""
 

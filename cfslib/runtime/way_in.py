@@ -23,7 +23,6 @@ from cfslib.images.search import PATH
 from cfslib.isolation import keyring, rlimits, users, workdir
 from cfslib.isolation.joining import Joined
 from cfslib.isolation.namespaces import Namespace
-from cfslib.isolation.network import alone
 from cfslib.kernel import execute, libc, procfs, syscalls
 from cfslib.kernel.record import Record
 from cfslib.kernel.syscalls import Prctl
@@ -86,8 +85,10 @@ class Way:
         found = Found(self.container)
         groups = Joined(self.container.groups())
         rlimits.make_room(self._rlimits)  # which takes the rights that we have outside
-        init.import_nothing_more()
         self._is_apart = int(Namespace.NET) in found.opened
+        if self._is_apart:
+            from cfslib.isolation.network import alone  # noqa: F401  the same
+        init.import_nothing_more()
         found.enter(Namespace(sum(ORDER)))
         found.close()
         init.let_nobody_look_into_us()  # once more: new rights have cleared it
@@ -137,6 +138,8 @@ class Way:
             master = terminal.make(user.uid)
         workdir.start_in(command.workdir or spec.workdir)
         if self._is_apart:
+            from cfslib.isolation.network import alone
+
             do(alone.refuse_other_ways)
         leave = self._may_leave_groups or bool(spec.groups)
         give_up_rights(do, spec, user, leave)
