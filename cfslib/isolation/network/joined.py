@@ -73,13 +73,14 @@ class Joined:
     def attach(self, pid: int) -> "tuple[Any, ...]":
         """Join the container; return what `inside.set_up` is to be told.
 
-        That is: its addresses, each with the bits of its network; its routers; files.
+        That is: if its network is new; its addresses, each with the bits of its network;
+        its routers; files.
         """
         if self._network == HOST:
-            return [], [], self._asked_for()
+            return False, [], [], self._asked_for()
         if self._network == NONE:
             resolver, _ = names.resolver(self._dns, ()) if self._dns else ("", {})
-            return [], [], self._files([], resolver)
+            return True, [], [], self._files([], resolver)
         resolver, passed_on = names.resolver(self._dns, self._of_the_host())
         addresses: list[str] = []
         parts: tuple[Any, Any] = [], []
@@ -89,7 +90,7 @@ class Joined:
             self._end = bridge.attach(self._lease, pid)
             parts, addresses = _parts(self._lease, bridge.has_ipv6())
         found = self._keep(pid, passed_on)
-        return *parts, self._files(addresses or found, resolver)
+        return True, *parts, self._files(addresses or found, resolver)
 
     def _keep(self, pid: int, passed_on: "dict[str, str]") -> "list[str]":
         """Start a keeper; return the addresses that it found, if it was waited for."""

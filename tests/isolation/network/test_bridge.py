@@ -17,6 +17,7 @@ from tests.isolation.network.host import (
     HOST6,
     OUTSIDE,
     OUTSIDE6,
+    SERVER,
     Host,
     children,
     soon,
@@ -212,6 +213,21 @@ def test_a_published_port_of_udp_answers(host: Host) -> None:
     host.serve("-p", "5353:53/udp", port=53, kind="SOCK_DGRAM")
 
     assert host.ask("127.0.0.1", 5353, "SOCK_DGRAM") == "hello 10.201.0.2"
+
+
+def test_what_is_published_of_one_leads_to_who_shares_its_network(host: Host) -> None:
+    told = "--name", "first", "-p", "8080:80", *NETWORK
+    host.run(*host.box("-d", *told), "import time; time.sleep(600)")
+    serve_in(host, "first", ())
+
+    assert host.ask("127.0.0.1", 8080).startswith("hello ")
+    host.cfs("rm", "-f", "first")
+
+
+def serve_in(host: Host, name: str, start: tuple[str, ...]) -> None:
+    """Start a server in a container that shares the network of another one."""
+    box = host.box("--network", f"container:{name}")
+    host.start(*box, SERVER, "SOCK_STREAM", "0.0.0.0", 80, start=start)
 
 
 def test_where_nobody_listens_inside_a_connection_is_reset(host: Host) -> None:
