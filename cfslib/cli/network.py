@@ -29,7 +29,7 @@ def options() -> "tuple[Option, ...]":
             " (default: host)"),
         Option("--publish", "-p", "[IP:]PORT:PORT[/udp]", port,
             many=True, help="have a port of the host, by default of 127.0.0.1, lead to"
-            " one inside; may be repeated"),
+            " one inside, or as many as in 8000-8009:80-89; may be repeated"),
         Option("--dns", "", "IP", address, many=True,
             help="ask this nameserver, not the host's; may be repeated"),
         Option("--add-host", "", "NAME:IP", host, many=True,
@@ -58,9 +58,9 @@ def name(text: str) -> str:
 
 def port(text: str) -> str:
     """Check what is to be published."""
-    from cfslib.isolation.network.ports import Port
+    from cfslib.isolation.network import ports
 
-    _check(Port.read, text)
+    _check(ports.read, text)
     return text
 
 

@@ -27,7 +27,7 @@ from cfslib.runtime.entrance import Found, check_runs
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, NoReturn, Self
+    from typing import Any, Self
 
     from cfslib.runtime.spec import Spec
 
@@ -59,7 +59,7 @@ class Pod:
         self.spec = spec.changed(hostname=self.hostname)
 
     def _shared_of(self, kinds: Namespace) -> Namespace:
-        """Return what there is to join; the users only with the network that is theirs."""
+        """Return what there is to join; users only with the network that is theirs."""
         opened = Namespace(sum(self._found.opened))
         if Namespace.NET not in opened:
             return Namespace(0)

@@ -219,9 +219,7 @@ def test_what_the_other_one_says_of_the_network_cannot_be_said_anew(
 @pytest.mark.parametrize(
     "part", [{"publish": ["1:1"]}, {"dns": ["::1"]}, {"hosts": ["x:::1"]}]
 )
-def test_so_it_is_in_python(
-    lives: Life, box: State, part: dict[str, Any]
-) -> None:
+def test_so_it_is_in_python(lives: Life, box: State, part: dict[str, Any]) -> None:
     def start() -> None:
         os.environ[places.VARIABLE] = lives.env[places.VARIABLE]
         run.run(Spec(["true"], network="container:box", **part))

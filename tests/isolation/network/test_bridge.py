@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from cfslib.isolation.network import ports
 from cfslib.kernel import procfs
 from tests.conftest import ROOT, needs_namespaces, wait_until
 from tests.isolation.network.host import (
@@ -213,6 +214,43 @@ def test_a_published_port_of_udp_answers(host: Host) -> None:
     host.serve("-p", "5353:53/udp", port=53, kind="SOCK_DGRAM")
 
     assert host.ask("127.0.0.1", 5353, "SOCK_DGRAM") == "hello 10.201.0.2"
+
+
+def test_where_ports_are_published_is_said_as_docker_says_it(host: Host) -> None:
+    published = "8080:80", "[::1]:5353:53/udp", "0.0.0.0:9000-9001:90-91"
+    options = [word for text in published for word in ("-p", text)]
+    box = "run", "-d", "--name", "many", *NETWORK, *options, "sleep", 600
+    host.cfs(*box)
+
+    assert host.cfs("port", "many").splitlines() == [
+        "53/udp -> [::1]:5353",
+        "80/tcp -> 127.0.0.1:8080",
+        "90/tcp -> 0.0.0.0:9000",
+        "91/tcp -> 0.0.0.0:9001",
+    ]
+    assert host.cfs("port", "many", 80) == "127.0.0.1:8080\n"
+    assert host.cfs("port", "many", "53/udp") == "[::1]:5353\n"
+    assert (
+        host.cfs("port", "many", "53") == "cfs: no port 53/tcp of many is published\n"
+    )
+    host.cfs("kill", "many")
+    assert host.cfs("port", "many") == ""
+    host.cfs("rm", "many")
+
+
+@pytest.mark.parametrize(
+    "text", ["80-81:80", "81-80:81-80", "1-2-3:1-3", "-2:1-2", "1-:1"]
+)
+def test_ports_that_do_not_fit_each_other_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"not .*PORT:PORT"):
+        ports.read(text)
+
+
+def test_each_of_many_ports_leads_to_its_like(host: Host) -> None:
+    host.serve("-p", "8000-8002:79-81")
+
+    assert host.ask("127.0.0.1", 8001).startswith("hello ")
+    assert host.ask("127.0.0.1", 8000) != host.ask("127.0.0.1", 8001)
 
 
 def test_what_is_published_of_one_leads_to_who_shares_its_network(host: Host) -> None:
