@@ -10,14 +10,17 @@ from pathlib import Path
 
 import pytest
 
+from cfslib.isolation.capabilities import Capability
 from cfslib.isolation.network import ports
 from cfslib.kernel import procfs
-from tests.conftest import ROOT, needs_namespaces, wait_until
+from tests.conftest import ROOT, needs_namespaces, needs_root, wait_until
 from tests.isolation.network.host import (
+    CFS,
     HOST,
     HOST6,
     OUTSIDE,
     OUTSIDE6,
+    PYTHON,
     SERVER,
     Host,
     children,
@@ -281,6 +284,106 @@ def test_a_port_that_is_taken_is_an_error_before_anything_starts(host: Host) -> 
 
     assert said.startswith("cfs: no port 127.0.0.1:8080/tcp: it is taken\n  Hint: ")
     assert host.state() == before
+
+
+ANSWERS = """
+import socket, sys
+family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
+s = socket.socket(family, socket.SOCK_DGRAM); s.settimeout(3)
+s.sendto(b"?", (sys.argv[1], 1053)); print(s.recvfrom(100)[1][0])
+"""
+
+
+@pytest.mark.parametrize(
+    ("at", "asked"),
+    [
+        ("0.0.0.0", HOST),
+        ("0.0.0.0", "192.0.2.77"),
+        ("0.0.0.0", "127.0.0.9"),
+        ("[::]", HOST6),
+        ("[::]", "2001:db8::77"),
+    ],
+)
+def test_an_answer_of_udp_comes_from_the_address_that_was_asked(
+    host: Host, at: str, asked: str
+) -> None:
+    host.run("ip", "addr", "add", "192.0.2.77/24", "dev", "eth0")
+    host.run("ip", "addr", "add", "2001:db8::77/64", "dev", "eth0", "nodad")
+    inside = at.strip("[]")  # of the same family
+    published = "-p", f"{at}:1053:53/udp"
+    host.serve(*published, at=inside, port=53, kind="SOCK_DGRAM")
+    from_here = [] if asked.startswith("127.") else host.enter(host.outside)
+    said = host.run(*from_here, PYTHON, "-ISc", ANSWERS, asked)
+
+    assert said == f"{asked}\n"
+
+
+def keeper_of(pid: int) -> int:
+    (keeper,) = named(pid, "cfs-network")
+    return keeper
+
+
+def test_who_copies_keeps_only_the_rights_to_clear_up(host: Host) -> None:
+    server = host.serve("-p", "8080:80")
+    status = procfs.status(keeper_of(server.pid))
+    wanted = sum(1 << right for right in (Capability.SYS_ADMIN, Capability.NET_ADMIN))
+
+    assert host.ask("127.0.0.1", 8080).startswith("hello ")
+    for name in ("CapEff", "CapPrm", "CapBnd"):
+        assert int(status[name], 16) == wanted
+    assert int(status["CapInh"], 16) == 0
+
+
+def test_who_asks_nameservers_has_no_rights(host: Host) -> None:
+    nameserver(host, "127.0.0.53")
+    server = host.serve()
+    keeper = keeper_of(server.pid)
+    assert wait_until(lambda: len(children(keeper)) == 1)
+    status = procfs.status(children(keeper)[0])
+
+    assert {status[f"Cap{it}"] for it in ("Eff", "Prm", "Bnd", "Inh")} == {"0" * 16}
+
+
+def nameserver(host: Host, address: str) -> None:
+    """Have the host ask this one."""
+    host.run("sh", "-c", f"echo nameserver {address} > /run/r")
+    host.run("mount", "--bind", "/run/r", "/etc/resolv.conf")
+
+
+@pytest.mark.parametrize("zone", ["eth0", "number"])
+def test_a_nameserver_of_one_link_is_asked_all_the_same(host: Host, zone: str) -> None:
+    link = "fe80::53"
+    outside = host.enter(host.outside)
+    host.run(*outside, "ip", "addr", "add", f"{link}/64", "dev", "eth0", "nodad")
+    host.run("ip", "addr", "add", "fe80::2/64", "dev", "eth0", "nodad")
+    host.serve_outside("::", 53)
+    if zone == "number":
+        zone = host.run("ip", "-o", "link", "show", "eth0").partition(":")[0]
+    nameserver(host, f"{link}%{zone}")
+    box = host.box(*NETWORK)
+
+    assert host.run(*box[:-2], "cat", "/etc/resolv.conf") == "nameserver 127.0.0.53\n"
+    assert host.ask("127.0.0.53", 53, inside=box).startswith("hello fe80::")
+
+
+@needs_root
+def test_records_of_a_host_that_is_gone_are_cleared(host: Host) -> None:
+    create = " ".join((*CFS, "network", "create", "red"))
+    stay = f"{create} >/dev/null; echo ready; exec sleep 600"
+    host.start("unshare", "-n", "sh", "-c", stay)
+    (there,) = records(host)
+    host.run("unshare", "-n", "sh", "-c", create)
+
+    def is_cleared() -> bool:
+        host.cfs("network", "ls")
+        return records(host) == {there}
+
+    assert wait_until(is_cleared, 10)  # its number may be another's for a while
+
+
+def records(host: Host) -> set[str]:
+    """Return the names of the directories with records."""
+    return set(host.run("ls", "/run/cfs/networks").split()) - {"lock"}
 
 
 def test_a_port_is_free_again_after_its_container(host: Host) -> None:
