@@ -136,15 +136,16 @@ runtime: the life of one container
     terminal      a terminal for the container, joined to ours
     giving_up     be who the command is to be, with no right but those it is to have
     behind        what PID 1 asks the kernel behind its filter, and has to
-    entrance      the namespaces of a container, which its maker keeps open
-    inside        the story goes on in PID 1, which turns itself into the container
-    container     all of it, in order, as it is seen outside
-    direct        run a container to its end, from a process with one thread
     places        where is written down which containers there are
     names         what containers are called, by people and by us
     processes     know a process again, though its pid may be another's by now
     state         what is written down about one container, and who may read it when
     register      which containers there are: how they get their names, and are found
+    entrance      the namespaces of a container, which its maker keeps open
+    pod           a container on the network of another one, which goes on
+    inside        the story goes on in PID 1, which turns itself into the container
+    container     all of it, in order, as it is seen outside
+    direct        run a container to its end, from a process with one thread
     logbook       what a container printed, and when, in a file read while it grows
     door          where those come in who join a container that its monitor keeps
     keep          stand outside of a container at which nobody looks

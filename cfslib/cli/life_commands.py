@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import TypeVar
 
+    from cfslib.isolation.network.ports import Port
     from cfslib.runtime.state import State
 
     T = TypeVar("T")
@@ -107,7 +108,13 @@ _RM = several("rm", Option("--force", "-f", help="end it, if it runs"))
 # fmt: on
 _WAIT = several("wait", about="Waits for its end, and prints its exit code.")
 _INSPECT = several("inspect", about="Prints all that is known, as JSON.")
-_PORT = Command("cfs port", "[-h] CONTAINER", least=["CONTAINER"], most=1, about=WHICH)
+_PORT = Command(
+    "cfs port",
+    "[-h] CONTAINER [PORT[/udp]]",
+    least=["CONTAINER"],
+    most=2,
+    about=f"{WHICH}\n  PORT       one inside: say where that is alone",
+)
 
 
 def place() -> str:
@@ -276,15 +283,44 @@ def restart(line: "Sequence[str]") -> int:
     asked, words = parse(_RESTART, line)
     each = Each(words).do(lambda one: one.want_again())
     _stopped(each, asked["--time"])
-    return each.do(lambda one: monitor.detached(monitor.AskedAgain(one))).name()
+    return each.do(lambda one: _start_anew(one, alone=len(words) == 1)).name()
+
+
+def _start_anew(container: "State", *, alone: bool) -> None:
+    try:
+        monitor.detached(monitor.AskedAgain(container))
+    except OSError as error:
+        from cfslib.runtime import scope  # here, because it is hardly ever needed
+
+        if alone:  # or the others would be started twice
+            scope.begin_anew(error)
+        raise
 
 
 def ports(line: "Sequence[str]") -> int:
     """`cfs port`: print at which addresses of the host a container listens."""
-    _, (word,) = parse(_PORT, line)
-    for published in register.find(place(), word).facts()["spec"].get("publish", ()):
-        print(published)
+    _, (word, *inside) = parse(_PORT, line)
+    found = _published(register.find(place(), word))
+    if not inside:
+        for port in sorted(found, key=lambda port: (port.inside, str(port))):
+            print(port)
+        return 0
+    served = inside[0] if "/" in inside[0] else f"{inside[0]}/tcp"
+    wanted = [port.reached for port in found if port.served == served]
+    if not wanted:
+        raise LookupError(f"no port {served} of {word} is published")
+    print(*wanted, sep="\n")
     return 0
+
+
+def _published(container: "State") -> "list[Port]":
+    """Return the ports of a container, which has them for as long as it runs."""
+    from cfslib.isolation.network import ports  # here, because the others need none
+
+    if container.status() != state.RUNNING:
+        return []
+    texts = container.facts()["spec"]["publish"]
+    return [port for text in texts for port in ports.read(text)]
 
 
 COMMANDS: "Mapping[str, Callable[[Sequence[str]], int]]" = {

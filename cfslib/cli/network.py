@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from cfslib.cli.parser import Values
 
 KNOWN = ("host", "none", "bridge")
+CONTAINER = "container:"
 LONGEST = 11  # letters of a name: the name of an interface has four more at most
 
 
@@ -22,12 +23,13 @@ def options() -> "tuple[Option, ...]":
     """Return the options that say whom it may reach, and who reaches it."""
     # fmt: off
     return (
-        Option("--network", "", "{host,none,bridge,NAME}", network,
-            default="host", help="the host's; none at all; one of our own, or the one"
-            " that `cfs network create NAME` made (default: host)"),
+        Option("--network", "", "{host,none,bridge,NAME,container:NAME}", network,
+            default="host", help="the host's; none at all; one of our own; the one that"
+            " `cfs network create NAME` made; or that of a container that runs"
+            " (default: host)"),
         Option("--publish", "-p", "[IP:]PORT:PORT[/udp]", port,
             many=True, help="have a port of the host, by default of 127.0.0.1, lead to"
-            " one inside; may be repeated"),
+            " one inside, or as many as in 8000-8009:80-89; may be repeated"),
         Option("--dns", "", "IP", address, many=True,
             help="ask this nameserver, not the host's; may be repeated"),
         Option("--add-host", "", "NAME:IP", host, many=True,
@@ -38,6 +40,8 @@ def options() -> "tuple[Option, ...]":
 
 def network(text: str) -> str:
     """Take a word for a network, or the name of one."""
+    if text.startswith(CONTAINER) and text != CONTAINER:
+        return text  # whose it is, is looked up when the network is needed
     return text if text in KNOWN else name(text)
 
 
@@ -54,9 +58,9 @@ def name(text: str) -> str:
 
 def port(text: str) -> str:
     """Check what is to be published."""
-    from cfslib.isolation.network.ports import Port
+    from cfslib.isolation.network import ports
 
-    _check(Port.read, text)
+    _check(ports.read, text)
     return text
 
 
@@ -82,7 +86,9 @@ def parts(typed: "Values") -> "dict[str, Any]":
     network = typed["--network"]
     if typed["--publish"] and network in ("host", "none"):
         raise Usage(f"--publish: with --network {network} there is nothing to publish")
-    if network not in ("host", "none"):
+    if network.startswith(CONTAINER):
+        _check_is_shared(typed)
+    elif network not in ("host", "none"):
         _say_what_it_cannot_reach()
     return {
         "network": network,
@@ -90,6 +96,14 @@ def parts(typed: "Values") -> "dict[str, Any]":
         "dns": typed["--dns"],
         "hosts": typed["--add-host"],
     }
+
+
+def _check_is_shared(typed: "Values") -> None:
+    """Refuse what the other container has to say of the network that they share."""
+    for option in ("--hostname", "--publish", "--dns", "--add-host"):
+        if typed[option]:
+            other = typed["--network"].removeprefix(CONTAINER)
+            raise Usage(f"{option}: with --network {CONTAINER}{other} it is {other}'s")
 
 
 def _say_what_it_cannot_reach() -> None:

@@ -64,7 +64,7 @@ def parse(line: "Sequence[str]") -> Spec:
 
 def command() -> Command:
     """Return the options of `cfs run`, with the defaults of the moment."""
-    name = _variable("CFS_HOSTNAME") or Spec([]).hostname
+    name = _default_hostname()
     processes = _variable("CFS_PIDS_LIMIT") or str(Limits().pids_max)
 
     # fmt: off
@@ -76,7 +76,7 @@ def command() -> Command:
             " lists them"),
         Option("--entrypoint", "", "PROGRAM",
             help="what to run in place of what the image says; may be empty"),
-        Option("--hostname", "", "NAME", values.hostname, default=name,
+        Option("--hostname", "", "NAME", values.hostname,
             help=f"(default: {name})"),
         Option("--env", "-e", "NAME=VALUE", values.variable, many=True,
             help="set a variable of the environment; may be repeated"),
@@ -109,6 +109,11 @@ def _variable(name: str) -> "str | None":
     """Return a variable of our environment; None if it is empty or not there."""
     text = posix.environ.get(name.encode(), b"")
     return text.decode(sys.getfilesystemencoding(), "surrogateescape") or None
+
+
+def _default_hostname() -> str:
+    """Return the name of a container for which none is typed."""
+    return _variable("CFS_HOSTNAME") or Spec([]).hostname
 
 
 def _user(typed: "Values") -> "dict[str, str]":
@@ -151,7 +156,7 @@ def spec_from(typed: "Values", argv: "list[str]", *, terminal: bool = False) -> 
     filter, flags = rights.filter_from(security.get("seccomp"), left)
     return Spec(
         **_from_root(typed, argv) | _user(typed) | life.parts(typed),
-        hostname=typed["--hostname"],
+        hostname=typed["--hostname"] or values.hostname(_default_hostname()),
         groups=typed["--group-add"],
         userns=typed["--userns"] or "",
         namespaces=NAMESPACES,

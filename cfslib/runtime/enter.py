@@ -12,6 +12,8 @@ from cfslib.kernel import libc
 from cfslib.kernel.held import Held
 from cfslib.kernel.kept_back import KeptBack
 from cfslib.runtime import init, state
+from cfslib.runtime.entrance import check_runs as check_runs
+from cfslib.runtime.entrance import ended
 from cfslib.runtime.lifeline import Child, SignalsPassedOn
 from cfslib.runtime.passage import GIVE_UP, Passage
 from cfslib.runtime.way_in import Command as Command
@@ -125,21 +127,3 @@ def check(container: "State") -> None:
         error = OSError(f"{container.name} is paused")
         error.add_note(f"Hint: `cfs unpause {container.name}` lets it go on.")
         raise error
-
-
-def check_runs(container: "State") -> None:
-    """Raise `ProcessLookupError` if a container does not run."""
-    if container.status() != state.RUNNING:
-        raise ended(container)
-
-
-def ended(container: "State") -> ProcessLookupError:
-    """Return the error for a container in which nothing can be run."""
-    why = {
-        state.CREATED: "has not started yet",
-        state.ENDING: "is just being taken down",
-    }.get(container.status(), "does not run")
-    error = ProcessLookupError(f"{container.name} {why}")
-    if container.status() == state.ENDED:
-        error.add_note(f"Hint: `cfs restart {container.name}` starts it anew.")
-    return error

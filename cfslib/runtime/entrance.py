@@ -15,6 +15,7 @@ import posix
 from cfslib.isolation import namespaces
 from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel import syscalls
+from cfslib.runtime import state
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -86,3 +87,21 @@ class Found:
         """Need them no more."""
         while self.opened:
             posix.close(self.opened.popitem()[1])
+
+
+def check_runs(container: "State") -> None:
+    """Raise `ProcessLookupError` if a container does not run."""
+    if container.status() != state.RUNNING:
+        raise ended(container)
+
+
+def ended(container: "State") -> ProcessLookupError:
+    """Return the error for a container in which nothing can be run."""
+    why = {
+        state.CREATED: "has not started yet",
+        state.ENDING: "is just being taken down",
+    }.get(container.status(), "does not run")
+    error = ProcessLookupError(f"{container.name} {why}")
+    if container.status() == state.ENDED:
+        error.add_note(f"Hint: `cfs restart {container.name}` starts it anew.")
+    return error

@@ -179,7 +179,8 @@ class _Kept:
         """Write down that the command runs, and say so."""
         pid1 = processes.known(made.pid1.pid)
         ours, opened = processes.ours(), made.entrance.opened
-        self._state.note_run(ours, pid1, made.groups, opened, made.root)
+        names = made.spec.hostname, made.files
+        self._state.note_run(ours, pid1, made.groups, opened, made.root, names)
         if self._keep:
             self._keep.take(master)
             posix.write(REPORT, RUNS + self._state.id.encode())  # if somebody listens

@@ -41,7 +41,13 @@ def namespaces(spec: "Spec") -> Namespace:
 
 def has_names_of_its_own(spec: "Spec", kinds: Namespace) -> bool:
     """Say if the maker has something to do about the network of a container."""
-    return bool(Namespace.NET in kinds or spec.dns or spec.hosts or spec.publish)
+    asked = spec.dns or spec.hosts or spec.publish or is_in_a_pod(spec)
+    return bool(Namespace.NET in kinds or asked)
+
+
+def is_in_a_pod(spec: "Spec") -> bool:
+    """Say if a container shares the network of another one: see `pod`."""
+    return spec.network.startswith("container:")
 
 
 def _has_users_of_its_own(userns: str) -> bool:
@@ -75,6 +81,11 @@ def id_maps(spec: "Spec") -> "tuple[list[IdMap], list[IdMap]]":
         return [SAME], [SAME]
     if spec.userns == "keep-id":
         return [IdMap(uid, uid)], [IdMap(gid, gid)]
-    if spec.user in _ROOT and not spec.groups and not spec.many_owners:
+    if not takes_many_ids(spec):
         return [IdMap(0, uid)], [IdMap(0, gid)]
     return idmaps.many("uid"), idmaps.many("gid")
+
+
+def takes_many_ids(spec: "Spec") -> bool:
+    """Say if a container needs more users than its root, or groups."""
+    return spec.user not in _ROOT or bool(spec.groups) or spec.many_owners

@@ -79,7 +79,7 @@ class Spec(Record):
         no_new_privileges: bool = False,  # no program gives more rights, whatever it is
         filter: "bytes | None" = None,  # of calls, struct sock_filter; None: our own
         filter_flags: int = 0,  # of seccomp(2)
-        network: str = "host",  # or none, bridge, or one that was made by its name
+        network: str = "host",  # none, bridge, container:NAME, or the name of one
         publish: "Sequence[str]" = (),  # [IP:]PORT:PORT[/udp]
         dns: "Sequence[str]" = (),  # addresses of nameservers
         hosts: "Sequence[str]" = (),  # NAME:ADDRESS, for /etc/hosts

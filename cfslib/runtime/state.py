@@ -73,6 +73,11 @@ class State:
         """Return the directories of its cgroups."""
         return list(self._read("run")["groups"])
 
+    def names(self) -> "tuple[str, dict[str, str]]":
+        """Return its hostname, and the files that it got from us in /etc."""
+        hostname, files = self._read("run")["names"]
+        return hostname, dict(files)
+
     def root(self) -> str:
         """Return the directory that its files come from."""
         return str(self._read("run")["root"])
@@ -125,7 +130,7 @@ class State:
     def note_begin(self, maker: Process) -> None:
         """Write down who makes it now; how it ended before is forgotten."""
         self._write("reserve", " " * RESERVED)
-        self._note_run(maker, None, [], {}, "", None)
+        self._note_run(maker, None, [], {}, "", ("", {}), None)
         for file in ("end", "again"):
             ours.remove(f"{self.path}/{file}")
 
@@ -136,9 +141,11 @@ class State:
         groups: "list[str]",
         namespaces: "dict[int, int] | None" = None,
         root: str = "",
+        names: "tuple[str, dict[str, str]]" = ("", {}),
     ) -> None:
         """Write down that its command runs."""
-        self._note_run(maker, pid1, groups, namespaces or {}, root, time.time())
+        now = time.time()
+        self._note_run(maker, pid1, groups, namespaces or {}, root, names, now)
 
     def _note_run(
         self,
@@ -147,6 +154,7 @@ class State:
         groups: "list[str]",
         namespaces: "dict[int, int]",
         root: str,
+        names: "tuple[str, dict[str, str]]",
         started: "float | None",
     ) -> None:
         run = {
@@ -156,6 +164,7 @@ class State:
             "groups": groups,
             "namespaces": namespaces,
             "root": root,
+            "names": names,
             "started": started,
         }
         self._write("run", repr(run))

@@ -66,7 +66,8 @@ class Way:
 
     def __init__(self, container: "State", command: Command, term: str) -> None:
         self.container, self.command, self._term = container, command, term
-        self._spec = spec = _Facts(container.facts()["spec"])
+        hostname, _ = container.names()  # which may be that of another container
+        self._spec = spec = _Facts(container.facts()["spec"] | {"hostname": hostname})
         self._kinds = Namespace(spec.namespaces)
         left_out = {"end_with_the_maker"} if command.detached else set()
         self._do = Steps(left_out.union(spec.leave_out))

@@ -370,6 +370,24 @@ def test_one_that_has_ended_is_started_again(lives: Life) -> None:
     assert lives.logs(container) == "up\nup\n"
 
 
+def test_what_cannot_be_limited_any_more_is_said_and_is_tried_again(
+    lives: Life,
+) -> None:
+    container = lives.start("--name", "web", "sleep", 100)
+    spec = Path(container.path, "spec")
+    before = spec.read_text()
+    # As if it had been started in a scope, which it is not in any more.
+    spec.write_text(before.replace("'memory_max': None", f"'memory_max': {1 << 28}"))
+    done = lives.cfs("restart", "-t", 0, "web")
+    if done.returncode == 0:
+        pytest.skip("here we may set this limit")
+
+    assert done.stderr.startswith("cfs: cannot limit memory: ")
+    assert container.status() == state.ENDED
+    spec.write_text(before)
+    assert lives.did("restart", "web") == "web\n"
+
+
 @pytest.mark.parametrize("other", [["restart", "-t", "0"], ["rm", "-f"], ["stop"]])
 def test_who_restarts_it_at_the_same_time_leaves_one_or_none(
     lives: Life, other: list[str]

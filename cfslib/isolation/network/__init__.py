@@ -7,6 +7,7 @@ joined to the host by a program that copies what it sends, `pasta` or `slirp4net
     links      interfaces, addresses and routes, in the words of ip(8)
     addresses  addresses as numbers, and networks that nobody here uses
     rules      what may pass by a network of ours: a table of nftables, all our own
+    gone       records of network namespaces that are no more
     records    which networks there are, and which address is whose: files, no daemon
     ports      what is published of a container, and where
     names      what a container finds in /etc/hosts and /etc/resolv.conf

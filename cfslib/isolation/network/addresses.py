@@ -24,8 +24,8 @@ _BITS, BITS6 = 24, 64
 class Address:
     """An address of either family."""
 
-    def __init__(self, packed: bytes) -> None:
-        self.packed = packed
+    def __init__(self, packed: bytes, zone: str = "") -> None:
+        self.packed, self.zone = packed, zone
         self.family = _socket.AF_INET if len(packed) == 4 else _socket.AF_INET6
 
     @classmethod
@@ -36,6 +36,20 @@ class Address:
             return cls(_socket.inet_pton(family, text))
         except (OSError, ValueError):
             raise ValueError(f"not an address: {text!r}") from None
+
+    @classmethod
+    def read_with_zone(cls, text: str) -> "Address":
+        """Read an address that may be of one link alone, such as fe80::1%eth0."""
+        address, _, zone = text.partition("%")
+        return cls(cls.read(address).packed, zone)
+
+    def at(self, port: int) -> "tuple[str | int, ...]":
+        """Return a port of it as `connect` wants it; the link may be gone by now."""
+        if not self.zone:
+            return str(self), port
+        is_number = self.zone.isascii() and self.zone.isdecimal()
+        link = int(self.zone) if is_number else _socket.if_nametoindex(self.zone)
+        return _socket.inet_ntop(self.family, self.packed), port, 0, link
 
     def is_loopback(self) -> bool:
         """Say if it is an address of lo."""
@@ -54,7 +68,8 @@ class Address:
         return hash(self.packed)
 
     def __str__(self) -> str:
-        return _socket.inet_ntop(self.family, self.packed)
+        zone = f"%{self.zone}" if self.zone else ""
+        return f"{_socket.inet_ntop(self.family, self.packed)}{zone}"
 
     __repr__ = __str__
 

@@ -15,16 +15,19 @@ _PING = b"0 2147483647", b"0 0"  # groups; a user namespace has only these
 
 
 def set_up_network(
+    is_new: bool,
     addresses: "Sequence[tuple[bytes, int]]",
     routers: "Sequence[bytes]",
     files: "dict[str, str]",
 ) -> None:
     """Bring lo up, give our end of the cable its addresses, and write the files.
 
-    Before /proc is read-only, and before there is a volume below /etc.
+    Before /proc is read-only, and before there is a volume below /etc.  A network that
+    was there before us is not ours to change.
     """
-    alone.bring_up()
-    _let_all_ping()
+    if is_new:
+        alone.bring_up()
+        _let_all_ping()
     if addresses:
         _believe_no_router()
         with Netlink() as socket:

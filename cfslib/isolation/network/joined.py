@@ -9,8 +9,7 @@ import posix
 
 from cfslib.isolation import capabilities
 from cfslib.isolation.capabilities import Capability
-from cfslib.isolation.network import names
-from cfslib.isolation.network.ports import Port, listen
+from cfslib.isolation.network import names, ports
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Any, Self
 
     from cfslib.isolation.network.keeper import Keeper
+    from cfslib.isolation.network.ports import Port
     from cfslib.isolation.network.records import Lease
 
 HOST, NONE = "host", "none"
@@ -37,7 +37,7 @@ class Joined:
         hosts: "Sequence[str]" = (),
     ) -> None:
         self._network, self._hostname = network, hostname
-        self._publish = [Port.read(text) for text in publish]
+        self._publish = [port for text in publish for port in ports.read(text)]
         self._dns, self._hosts = dns, hosts
         self._published: list[tuple[Port, Any]] = []
         self._lease: Lease | None = None
@@ -58,7 +58,7 @@ class Joined:
                 raise ValueError("a port is published of a network: --network bridge")
             return
         for wanted in self._publish:
-            self._published.append((wanted, listen(wanted)))
+            self._published.append((wanted, ports.listen(wanted)))
         if may_have_a_bridge():
             from cfslib.isolation.network import bridge
 
@@ -73,13 +73,14 @@ class Joined:
     def attach(self, pid: int) -> "tuple[Any, ...]":
         """Join the container; return what `inside.set_up` is to be told.
 
-        That is: its addresses, each with the bits of its network; its routers; files.
+        That is: if its network is new; its addresses, each with the bits of its
+        network; its routers; files.
         """
         if self._network == HOST:
-            return [], [], self._asked_for()
+            return False, [], [], self._asked_for()
         if self._network == NONE:
             resolver, _ = names.resolver(self._dns, ()) if self._dns else ("", {})
-            return [], [], self._files([], resolver)
+            return True, [], [], self._files([], resolver)
         resolver, passed_on = names.resolver(self._dns, self._of_the_host())
         addresses: list[str] = []
         parts: tuple[Any, Any] = [], []
@@ -89,7 +90,7 @@ class Joined:
             self._end = bridge.attach(self._lease, pid)
             parts, addresses = _parts(self._lease, bridge.has_ipv6())
         found = self._keep(pid, passed_on)
-        return *parts, self._files(addresses or found, resolver)
+        return True, *parts, self._files(addresses or found, resolver)
 
     def _keep(self, pid: int, passed_on: "dict[str, str]") -> "list[str]":
         """Start a keeper; return the addresses that it found, if it was waited for."""

@@ -14,7 +14,8 @@ import _socket
 import posix
 import select
 
-from cfslib.isolation import namespaces
+from cfslib.isolation import capabilities, namespaces
+from cfslib.isolation.capabilities import Capability
 from cfslib.isolation.namespaces import Namespace
 from cfslib.isolation.network import alone, bridge, copier, links
 from cfslib.isolation.network.addresses import Address
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 NAME = b"cfs-network"
 _DNS = 53
 _READY, _FAILED = b"+", b"-"
+# To go home, and to remove what is there.  Whoever copies for a user has no home.
+_TO_CLEAR_UP = (Capability.SYS_ADMIN, Capability.NET_ADMIN)
 _KILL = 9
 _PATIENCE = 10_000  # ms, until all is ready, or until a container has ended
 
@@ -120,6 +123,7 @@ class Keeper:
                 addresses = self._addresses(socket)
             for port, listener in self._published:
                 _copy(loop, listener, port, addresses)
+            _keep_rights(_TO_CLEAR_UP if self._lease else ())
         except OSError as error:
             posix.write(ready, _FAILED + str(error.strerror or error).encode())
             posix.close(ready)
@@ -152,7 +156,8 @@ class Keeper:
                 _close_all_but(listener.fileno() for (_, listener), _ in inside)
                 loop = Loop()
                 for (port, listener), server in inside:
-                    _copy(loop, listener, port, [Address.read(server)])
+                    _copy(loop, listener, port, [Address.read_with_zone(server)])
+                _keep_rights(())
                 if posix.getppid() == outside:
                     loop.run()
             finally:
@@ -248,7 +253,7 @@ def _way(port: Port, address: Address) -> "Way":
     def connect() -> _socket.socket:
         socket = _socket.socket(address.family, kind | flags)
         try:
-            socket.connect((str(address), port.inside))
+            socket.connect(address.at(port.inside))
         except BlockingIOError:
             pass  # it goes on meanwhile
         except OSError:
@@ -257,6 +262,15 @@ def _way(port: Port, address: Address) -> "Way":
         return socket
 
     return connect
+
+
+def _keep_rights(kept: "Sequence[Capability]") -> None:
+    """Give up all others; who has none outside may not lower the bounds, nor gains."""
+    if capabilities.has(Capability.SETPCAP):
+        capabilities.bound(kept)
+    capabilities.have_only(kept)
+    if not kept:
+        capabilities.gain_no_more()
 
 
 def _let_go(kept: "Iterable[int]") -> None:

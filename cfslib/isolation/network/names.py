@@ -1,9 +1,9 @@
 """names: what a container finds in /etc/hosts and /etc/resolv.conf.
 
 Its resolv.conf has the nameservers of the host.  One at an address that means somebody
-else inside, 127.0.0.53 or one of the host's own, is reached all the same: the container
-has an address of its own loopback for it, at which we pass on what is asked.  No server
-is ever made up.
+else inside is reached all the same: 127.0.0.53, one of the host's own, or fe80::1%eth0,
+with a link of the host's.  The container has an address of its own loopback for it, at
+which we pass on what is asked.  No server is ever made up.
 """
 
 import errno
@@ -40,7 +40,7 @@ def resolver(
             lines.append(" ".join(words))
         elif (server := _server(words)) and len(lines) < 64:
             address = str(server)
-            if _is_here(server) or server in of_the_host:
+            if server.zone or _is_here(server) or server in of_the_host:
                 address = str(Address.read(_STUB) + len(passed_on))
                 passed_on[address] = str(server)
             lines.append(f"nameserver {address}")
@@ -48,9 +48,10 @@ def resolver(
 
 
 def _server(words: "list[str]") -> "Address | None":
-    """Return the nameserver of a line; one of a link of the host's is none inside."""
+    """Return the nameserver of a line, if it is of one."""
     try:
-        return Address.read(words[1]) if words[0] == "nameserver" else None
+        is_one = words[0] == "nameserver"
+        return Address.read_with_zone(words[1]) if is_one else None
     except ValueError:
         return None
 

@@ -1,9 +1,9 @@
 """ports: what is published of a container, and where.
 
-    >>> Port.read("8080:80")
-    Port(ip='127.0.0.1', outside=8080, inside=80, kind='tcp')
-    >>> Port.read("[::1]:5353:53/udp")
-    Port(ip='::1', outside=5353, inside=53, kind='udp')
+    >>> read("8080:80")
+    [Port(ip='127.0.0.1', outside=8080, inside=80, kind='tcp')]
+    >>> print(*read("[::1]:8000-8001:80-81/udp"), sep=", ")
+    80/udp -> [::1]:8000, 81/udp -> [::1]:8001
 
 Who types no address means this machine alone.  The ports are taken before anything of
 the container is made, so that one that is taken is an error then.
@@ -31,21 +31,38 @@ class Port(Record):
     def __init__(self, ip: str, outside: int, inside: int, kind: str) -> None:
         self.ip, self.outside, self.inside, self.kind = ip, outside, inside, kind
 
-    @classmethod
-    def read(cls, text: str) -> "Port":
-        """Read [IP:]PORT:PORT[/udp]; raise `ValueError` if it is not that."""
-        ports, slash, kind = text.partition("/")
-        ip, _, outside = ports.rpartition(":")[0].rpartition(":")
-        inside = ports.rpartition(":")[2]
-        if ip[:1] == "[" and ip[-1:] == "]" and ":" in ip:
-            ip = ip[1:-1]
-        elif ":" in ip:
-            raise _not_a_port(text)
-        ports_of_both = _number(outside, text), _number(inside, text)
-        if kind not in ("tcp", "udp") and slash:
-            raise _not_a_port(text)
-        address = Address.read(ip or "127.0.0.1")
-        return cls(str(address), *ports_of_both, kind or "tcp")
+    @property
+    def served(self) -> str:
+        """What it is inside, such as 80/tcp."""
+        return f"{self.inside}/{self.kind}"
+
+    @property
+    def reached(self) -> str:
+        """Where it is on the host, such as 127.0.0.1:8080."""
+        ip = f"[{self.ip}]" if ":" in self.ip else self.ip
+        return f"{ip}:{self.outside}"
+
+    def __str__(self) -> str:
+        return f"{self.served} -> {self.reached}"
+
+
+def read(text: str) -> "list[Port]":
+    """Read [IP:]PORT:PORT[/udp]; raise `ValueError` if it is not that.
+
+    Of PORT-PORT on both sides, each leads to its like.
+    """
+    ports, slash, kind = text.partition("/")
+    ip, _, outside = ports.rpartition(":")[0].rpartition(":")
+    inside = ports.rpartition(":")[2]
+    if ip[:1] == "[" and ip[-1:] == "]" and ":" in ip:
+        ip = ip[1:-1]
+    elif ":" in ip:
+        raise _not_a_port(text)
+    both = _numbers(outside, text), _numbers(inside, text)
+    if len(both[0]) != len(both[1]) or (kind not in ("tcp", "udp") and slash):
+        raise _not_a_port(text)
+    address = str(Address.read(ip or "127.0.0.1"))
+    return [Port(address, *pair, kind or "tcp") for pair in zip(*both, strict=True)]
 
 
 def listen(port: Port) -> _socket.socket:
@@ -71,13 +88,21 @@ def listen(port: Port) -> _socket.socket:
 
 def _told(error: OSError, port: Port) -> OSError:
     """Return an error that names the port."""
-    where = f"[{port.ip}]" if ":" in port.ip else port.ip
     taken = error.errno == errno.EADDRINUSE
     why = "it is taken" if taken else error.strerror
-    told = OSError(error.errno, f"no port {where}:{port.outside}/{port.kind}: {why}")
+    told = OSError(error.errno, f"no port {port.reached}/{port.kind}: {why}")
     if error.errno in _HINTS:
         told.add_note(f"Hint: {_HINTS[error.errno]}")
     return told
+
+
+def _numbers(text: str, whole: str) -> range:
+    """Return the ports that PORT or PORT-PORT means."""
+    first, dash, last = text.partition("-")
+    ports = range(_number(first, whole), _number(last if dash else first, whole) + 1)
+    if not ports:
+        raise _not_a_port(whole)
+    return ports
 
 
 def _number(text: str, whole: str) -> int:

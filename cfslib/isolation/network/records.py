@@ -1,22 +1,20 @@
 """records: which networks there are, and which address is whose: files, no daemon.
 
-    /run/cfs/networks/NUMBER/     of one network namespace, a "host"
+    /run/cfs/networks/HOST/       of one network namespace, a "host": see `gone`
         NAME                      the addresses of a network, and if it was asked for
         NAME.leases/10.201.0.2    an address that a container has
 
-NUMBER is one that the kernel gives to a network namespace and never gives again.  Who
-has an address holds a lock on its file, see flock(2), and the kernel takes that away
-with the process: so an address whose maker was killed is free, and nobody has to ask
-whether a pid is still the same process.
+Who has an address holds a lock on its file, see flock(2), and the kernel takes that
+away with the process: so an address whose maker was killed is free, and nobody has to
+ask whether a pid is still the same process.
 """
 
-import _socket
 import errno
 import fcntl
 import posix
 import stat
-import sys
 
+from cfslib.isolation.network import gone
 from cfslib.isolation.network.addresses import Address, Net
 from cfslib.kernel import procfs
 from cfslib.kernel.record import Record
@@ -26,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Self
 
-_COOKIE = 71  # SO_NETNS_COOKIE in <asm-generic/socket.h>
 _LEASES, _LAST = ".leases", ".last"
 _NEW = posix.O_RDWR | posix.O_CREAT | posix.O_CLOEXEC | posix.O_NOFOLLOW
 DEFAULT = "bridge"  # the network that is there without being asked for
@@ -58,7 +55,8 @@ class Records:
         self._top = _directory()
         self._lock = posix.open(f"{self._top}/lock", _NEW, 0o600)
         fcntl.flock(self._lock, fcntl.LOCK_EX)
-        self._here = f"{self._top}/{_number_of_this_host()}"
+        self._here = f"{self._top}/{gone.name_of_this_host()}"
+        gone.clear_up(self._top)
         _make(self._here)
         return self
 
@@ -206,14 +204,3 @@ def _make(directory: str) -> None:
     is_ours = found.st_uid == posix.geteuid() and not found.st_mode & 0o022
     if not stat.S_ISDIR(found.st_mode) or not is_ours:
         raise PermissionError(errno.EACCES, f"{directory} is not ours alone")
-
-
-def _number_of_this_host() -> int:
-    any_socket = _socket.socket(_socket.AF_INET, _socket.SOCK_DGRAM)
-    try:
-        cookie = any_socket.getsockopt(_socket.SOL_SOCKET, _COOKIE, 8)
-    except OSError:  # before Linux 5.14; a number that may come again
-        return posix.stat("/proc/self/ns/net").st_ino
-    finally:
-        any_socket.close()
-    return int.from_bytes(cookie, sys.byteorder)

@@ -10,13 +10,18 @@ from pathlib import Path
 
 import pytest
 
+from cfslib.isolation.capabilities import Capability
+from cfslib.isolation.network import ports
 from cfslib.kernel import procfs
-from tests.conftest import ROOT, needs_namespaces, wait_until
+from tests.conftest import ROOT, needs_namespaces, needs_root, wait_until
 from tests.isolation.network.host import (
+    CFS,
     HOST,
     HOST6,
     OUTSIDE,
     OUTSIDE6,
+    PYTHON,
+    SERVER,
     Host,
     children,
     soon,
@@ -214,6 +219,58 @@ def test_a_published_port_of_udp_answers(host: Host) -> None:
     assert host.ask("127.0.0.1", 5353, "SOCK_DGRAM") == "hello 10.201.0.2"
 
 
+def test_where_ports_are_published_is_said_as_docker_says_it(host: Host) -> None:
+    published = "8080:80", "[::1]:5353:53/udp", "0.0.0.0:9000-9001:90-91"
+    options = [word for text in published for word in ("-p", text)]
+    box = "run", "-d", "--name", "many", *NETWORK, *options, "sleep", 600
+    host.cfs(*box)
+
+    assert host.cfs("port", "many").splitlines() == [
+        "53/udp -> [::1]:5353",
+        "80/tcp -> 127.0.0.1:8080",
+        "90/tcp -> 0.0.0.0:9000",
+        "91/tcp -> 0.0.0.0:9001",
+    ]
+    assert host.cfs("port", "many", 80) == "127.0.0.1:8080\n"
+    assert host.cfs("port", "many", "53/udp") == "[::1]:5353\n"
+    assert (
+        host.cfs("port", "many", "53") == "cfs: no port 53/tcp of many is published\n"
+    )
+    host.cfs("kill", "many")
+    assert host.cfs("port", "many") == ""
+    host.cfs("rm", "many")
+
+
+@pytest.mark.parametrize(
+    "text", ["80-81:80", "81-80:81-80", "1-2-3:1-3", "-2:1-2", "1-:1"]
+)
+def test_ports_that_do_not_fit_each_other_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"not .*PORT:PORT"):
+        ports.read(text)
+
+
+def test_each_of_many_ports_leads_to_its_like(host: Host) -> None:
+    host.serve("-p", "8000-8002:79-81")
+
+    assert host.ask("127.0.0.1", 8001).startswith("hello ")
+    assert host.ask("127.0.0.1", 8000) != host.ask("127.0.0.1", 8001)
+
+
+def test_what_is_published_of_one_leads_to_who_shares_its_network(host: Host) -> None:
+    told = "--name", "first", "-p", "8080:80", *NETWORK
+    host.run(*host.box("-d", *told), "import time; time.sleep(600)")
+    serve_in(host, "first", ())
+
+    assert host.ask("127.0.0.1", 8080).startswith("hello ")
+    host.cfs("rm", "-f", "first")
+
+
+def serve_in(host: Host, name: str, start: tuple[str, ...]) -> None:
+    """Start a server in a container that shares the network of another one."""
+    box = host.box("--network", f"container:{name}")
+    host.start(*box, SERVER, "SOCK_STREAM", "0.0.0.0", 80, start=start)
+
+
 def test_where_nobody_listens_inside_a_connection_is_reset(host: Host) -> None:
     host.serve("-p", "8080:81")
 
@@ -227,6 +284,106 @@ def test_a_port_that_is_taken_is_an_error_before_anything_starts(host: Host) -> 
 
     assert said.startswith("cfs: no port 127.0.0.1:8080/tcp: it is taken\n  Hint: ")
     assert host.state() == before
+
+
+ANSWERS = """
+import socket, sys
+family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
+s = socket.socket(family, socket.SOCK_DGRAM); s.settimeout(3)
+s.sendto(b"?", (sys.argv[1], 1053)); print(s.recvfrom(100)[1][0])
+"""
+
+
+@pytest.mark.parametrize(
+    ("at", "asked"),
+    [
+        ("0.0.0.0", HOST),
+        ("0.0.0.0", "192.0.2.77"),
+        ("0.0.0.0", "127.0.0.9"),
+        ("[::]", HOST6),
+        ("[::]", "2001:db8::77"),
+    ],
+)
+def test_an_answer_of_udp_comes_from_the_address_that_was_asked(
+    host: Host, at: str, asked: str
+) -> None:
+    host.run("ip", "addr", "add", "192.0.2.77/24", "dev", "eth0")
+    host.run("ip", "addr", "add", "2001:db8::77/64", "dev", "eth0", "nodad")
+    inside = at.strip("[]")  # of the same family
+    published = "-p", f"{at}:1053:53/udp"
+    host.serve(*published, at=inside, port=53, kind="SOCK_DGRAM")
+    from_here = [] if asked.startswith("127.") else host.enter(host.outside)
+    said = host.run(*from_here, PYTHON, "-ISc", ANSWERS, asked)
+
+    assert said == f"{asked}\n"
+
+
+def keeper_of(pid: int) -> int:
+    (keeper,) = named(pid, "cfs-network")
+    return keeper
+
+
+def test_who_copies_keeps_only_the_rights_to_clear_up(host: Host) -> None:
+    server = host.serve("-p", "8080:80")
+    status = procfs.status(keeper_of(server.pid))
+    wanted = sum(1 << right for right in (Capability.SYS_ADMIN, Capability.NET_ADMIN))
+
+    assert host.ask("127.0.0.1", 8080).startswith("hello ")
+    for name in ("CapEff", "CapPrm", "CapBnd"):
+        assert int(status[name], 16) == wanted
+    assert int(status["CapInh"], 16) == 0
+
+
+def test_who_asks_nameservers_has_no_rights(host: Host) -> None:
+    nameserver(host, "127.0.0.53")
+    server = host.serve()
+    keeper = keeper_of(server.pid)
+    assert wait_until(lambda: len(children(keeper)) == 1)
+    status = procfs.status(children(keeper)[0])
+
+    assert {status[f"Cap{it}"] for it in ("Eff", "Prm", "Bnd", "Inh")} == {"0" * 16}
+
+
+def nameserver(host: Host, address: str) -> None:
+    """Have the host ask this one."""
+    host.run("sh", "-c", f"echo nameserver {address} > /run/r")
+    host.run("mount", "--bind", "/run/r", "/etc/resolv.conf")
+
+
+@pytest.mark.parametrize("zone", ["eth0", "number"])
+def test_a_nameserver_of_one_link_is_asked_all_the_same(host: Host, zone: str) -> None:
+    link = "fe80::53"
+    outside = host.enter(host.outside)
+    host.run(*outside, "ip", "addr", "add", f"{link}/64", "dev", "eth0", "nodad")
+    host.run("ip", "addr", "add", "fe80::2/64", "dev", "eth0", "nodad")
+    host.serve_outside("::", 53)
+    if zone == "number":
+        zone = host.run("ip", "-o", "link", "show", "eth0").partition(":")[0]
+    nameserver(host, f"{link}%{zone}")
+    box = host.box(*NETWORK)
+
+    assert host.run(*box[:-2], "cat", "/etc/resolv.conf") == "nameserver 127.0.0.53\n"
+    assert host.ask("127.0.0.53", 53, inside=box).startswith("hello fe80::")
+
+
+@needs_root
+def test_records_of_a_host_that_is_gone_are_cleared(host: Host) -> None:
+    create = " ".join((*CFS, "network", "create", "red"))
+    stay = f"{create} >/dev/null; echo ready; exec sleep 600"
+    host.start("unshare", "-n", "sh", "-c", stay)
+    (there,) = records(host)
+    host.run("unshare", "-n", "sh", "-c", create)
+
+    def is_cleared() -> bool:
+        host.cfs("network", "ls")
+        return records(host) == {there}
+
+    assert wait_until(is_cleared, 10)  # its number may be another's for a while
+
+
+def records(host: Host) -> set[str]:
+    """Return the names of the directories with records."""
+    return set(host.run("ls", "/run/cfs/networks").split()) - {"lock"}
 
 
 def test_a_port_is_free_again_after_its_container(host: Host) -> None:
