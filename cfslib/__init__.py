@@ -235,13 +235,13 @@ cli: the `cfs` command
     from_image    what an image says of how to run it, and what is typed in its place
     options       what was typed after `cfs run`, as a `Spec`
     manual        what `--help` prints
+    failures      what `cfs` says if something goes wrong
     network_commands  `cfs network`: make networks, and look at them
     with_ids      do something as who may give files to other users
     registry_commands  `cfs image pull` and `push`: from and to a registry
     image_tables  what `cfs image` prints of images
     build_command  `cfs image build`: make an image from a Dockerfile
     image_commands  `cfs image`: bring images here, look at them, take them away
-    failures      what `cfs` says if something goes wrong
     life_table    containers as a table, and one with all that is known
     life_logs     print what a container has printed
     life_commands look at containers that go on by themselves, and end them

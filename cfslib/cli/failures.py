@@ -63,13 +63,25 @@ def _let_go_of_output() -> None:
 
 
 def _print(error: BaseException) -> None:
-    notes = _advice(error)
-    cause = " ".join(_plain(error).split())  # one line, whatever was in it
+    notes = map(in_one_line, _advice(error))
+    cause = in_one_line(_plain(error))
     if sys.stderr:
         try:
             print(f"cfs: {cause}", *notes, sep="\n  ", file=sys.stderr, flush=True)
         except OSError:
             _give_up_on(2)  # nobody is left to read it
+
+
+def in_one_line(text: str) -> str:
+    r"""Return a text as one line that changes nothing of a terminal.
+
+    Names of files and images come from strangers, and may be orders to the terminal.
+
+    >>> in_one_line("a\n\x1b[2J ä")
+    'a \\x1b[2J ä'
+    """
+    line = " ".join(text.split())
+    return "".join(x if x.isprintable() else ascii(x)[1:-1] for x in line)
 
 
 def _give_up_on(fd: int) -> None:

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 
+from cfslib.cli import failures
 from cfslib.cli.parser import Command, parse
 
 TYPE_CHECKING = False
@@ -93,7 +94,7 @@ def say_what_came(loaded: "Loaded", how: str = "Loaded") -> None:
 
 def note(text: str) -> None:
     """Say what is good to know, beside what was asked for."""
-    print(f"cfs: {text}", file=sys.stderr)
+    print(f"cfs: {failures.in_one_line(text)}", file=sys.stderr)
 
 
 def _refuse_what_is_unsafe(command: Command, line: Sequence[str]) -> None:

@@ -71,6 +71,7 @@ class Files:
             if not stat.S_ISDIR(status.st_mode):
                 self.clear(name, parent, place)
                 os.mkdir(name, 0o700, dir_fd=parent)
+        self._tree.remember(sum(map(len, entry.xattrs.values())))
         self.directories[place] = entry
 
     def _symlink(self, entry: Entry, name: str, parent: int, place: str) -> None:

@@ -17,6 +17,7 @@ _OPEN = 0o700  # what we need of a directory to write in it
 _LINKS = 40  # on the way to a file: the kernel follows no more either
 _DEPTH = 255  # directories in each other
 _KEPT = 64  # descriptors of directories that may be wanted again
+_MEMORY = 1 << 26  # bytes of names and attributes: we know all of a layer to its end
 
 
 class Merged:
@@ -31,6 +32,7 @@ class Merged:
         self.followed: set[str] = set()  # links that names have gone through
         self.made: set[str] = set()  # what the layer has brought, by its real name
         self.holds = {""}  # directories in which there is something of that
+        self._remembered = 0
         if not _is_open_to_us(os.fstat(self._root)):
             os.chmod(tree, _OPEN)
 
@@ -57,9 +59,17 @@ class Merged:
         if place in self.made:
             raise BadArchive("this path is in the layer twice")
         self.made.add(place)
+        self.remember(len(place))
         while directory not in self.holds:
             self.holds.add(directory)
+            self.remember(len(directory))
             directory = directory.rpartition("/")[0]
+
+    def remember(self, size: int) -> None:
+        """Take note that so many bytes more are kept until the layer has ended."""
+        self._remembered += size
+        if self._remembered > _MEMORY:
+            raise BadArchive(f"the names in the layer have more than {_MEMORY} bytes")
 
     def forget(self, place: str) -> None:
         """Take note that what was at a place is no more."""
@@ -112,6 +122,7 @@ class Merged:
             ]
         if here != name:
             self._real[name] = here
+            self.remember(len(name))
         return fd, here
 
     def _enter(
@@ -139,12 +150,14 @@ class Merged:
         if not may_make:
             raise BadArchive(f"there is no {place}")
         self._may_make()
+        self.remember(len(place))
         os.mkdir(name, _OPEN, dir_fd=parent)
         self.before[place] = None
         return os.open(name, _DIRECTORY, dir_fd=parent)
 
     def _note(self, name: str, parent: int, place: str, fd: int) -> None:
         if place not in self.before:
+            self.remember(len(place))
             status = self.before[place] = os.fstat(fd)
             if not _is_open_to_us(status):
                 os.chmod(name, _OPEN, dir_fd=parent)

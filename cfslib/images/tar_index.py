@@ -10,6 +10,7 @@ from cfslib.images.entry import Kind
 from cfslib.images.headers import BadArchive
 
 _ENTRIES = 100_000
+_NAMES = 1 << 24  # bytes of all names
 _LINKS = 40
 
 
@@ -21,9 +22,13 @@ class TarIndex:
         self._places: dict[str, tuple[int, int]] = {}
         self._links: dict[str, str] = {}
         file.seek(0)
+        names = 0
         for number, entry in enumerate(tar.entries(readable(file))):
             if number > _ENTRIES:
                 raise BadArchive(f"{path} has more than {_ENTRIES} entries")
+            names += len(entry.name) + len(entry.link)
+            if names > _NAMES:
+                raise BadArchive(f"{path} has names of more than {_NAMES} bytes")
             name = os.path.normpath(entry.name)
             self._places.pop(name, None)
             self._links.pop(name, None)

@@ -183,6 +183,25 @@ def test_a_layer_of_any_size_takes_little_memory(tmp_path: Path) -> None:
     assert peak < 16 << 20
 
 
+@pytest.mark.parametrize(
+    "story",
+    [
+        [file("d" * 200 + f"/{n}") for n in range(10)],
+        [whiteout("d" * 200 + str(n)) for n in range(10)],
+        [file("d/" * 40 + "x"), file("e/" * 40 + "x")],
+        [directory(f"{n}", xattrs={"user.a": b"v" * 200}) for n in range(10)],
+    ],
+    ids=["files", "whiteouts", "directories around", "attributes"],
+)
+def test_what_has_to_be_remembered_of_a_layer_has_a_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, story: Story
+) -> None:
+    monkeypatch.setattr("cfslib.images.merged._MEMORY", 1000)
+
+    with pytest.raises(BadLayer, match="the names in the layer have more than"):
+        put(tmp_path / "tree", archive(*story))
+
+
 def test_a_header_that_says_too_much_is_refused() -> None:
     block = headers.packed(name=b"x", kind=b"x", size=1 << 30)
 

@@ -228,6 +228,19 @@ def test_an_archive_with_too_many_files_is_refused(
         TarIndex(stream, "a")
 
 
+def test_an_archive_with_too_long_names_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cfslib.images.tar_index._NAMES", 10)
+    (tmp_path / "a").write_bytes(archive(*(file(str(n)) for n in range(20))))
+
+    with (
+        (tmp_path / "a").open("rb") as stream,
+        pytest.raises(BadArchive, match="names of more than 10"),
+    ):
+        TarIndex(stream, "a")
+
+
 # What we write.
 
 
