@@ -99,7 +99,9 @@ def told(done: Sequence[Change], before: Moment | None, now: Moment) -> str:
     if not done or before is None:
         return "Nothing was changed. `upper` is empty, and all is seen through it."
     if now.refused:
-        return f"{now.refused}. Nothing has changed."
+        is_as_before = now.layers == before.layers
+        end = "Nothing has changed." if is_as_before else "Some of it was done."
+        return f"{now.refused}. {end}"
     last, upper, earlier = done[-1], now.layers[UPPER], before.layers[UPPER]
     files, gone, opaque = (
         [

@@ -114,6 +114,9 @@ def test_the_kernels_no_is_said() -> None:
     said = layer_stack.told([Change("delete", "new")], START, no)
 
     assert said == "delete new: No such file. Nothing has changed."
+    half = Moment(DELETED.layers, DELETED.merged, ("./",), "delete etc: no")
+    said = layer_stack.told([Change("delete", "etc")], START, half)
+    assert said == "delete etc: no. Some of it was done."
 
 
 def test_each_name_has_its_reason() -> None:
