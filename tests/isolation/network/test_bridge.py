@@ -335,7 +335,8 @@ def test_each_container_gets_another_address_than_the_last(host: Host) -> None:
 
 def test_many_at_once_have_addresses_of_their_own(host: Host) -> None:
     one = f"{' '.join(map(str, host.box(*NETWORK)[:-2]))} sh -c"
-    one += " 'ip -4 -br addr show eth0; sleep 1' & "
+    # A line each in one go: `ip` writes one word after the other.
+    one += " 'echo $(ip -4 -br addr show eth0); sleep 1' & "
     lines = host.run("sh", "-c", f"{one * 8} wait").splitlines()
 
     assert len({line.split()[2] for line in lines}) == len(lines) == 8
