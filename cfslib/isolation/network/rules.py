@@ -82,8 +82,9 @@ def remove(name: str) -> None:
         with Netlink(NETFILTER) as socket:
             socket.change_rules(f"nft delete table inet {name}", _DEL_TABLE, body)
     except OSError as error:
-        if error.errno not in (errno.ENOENT, errno.EPROTONOSUPPORT):
-            raise  # else there is no such table, or no nftables at all
+        none_at_all = errno.EPROTONOSUPPORT, errno.EOPNOTSUPP
+        if error.errno not in (errno.ENOENT, *none_at_all):
+            raise  # else there is no such table, or no nftables
 
 
 def _nft(text: str) -> None:
