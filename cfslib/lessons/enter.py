@@ -66,9 +66,11 @@ def host() -> Generator[Host]:
         with open(reader, "rb") as told:
             if not (said := told.readline()):
                 raise ChildProcessError("there is no host to visit: see `cfs doctor`")
-        yield Host(int(said), name, f"{desk}")
+        try:
+            yield Host(int(said), name, f"{desk}")
+        finally:
+            os.kill(int(said), signal.SIGKILL)
     finally:
-        os.kill(maker, signal.SIGKILL)
         os.waitpid(maker, 0)
 
 
@@ -83,13 +85,13 @@ def _be_a_host(name: str, desk: str, ready: int) -> NoReturn:
             syscalls.prctl(Prctl.SET_PDEATHSIG, signal.SIGKILL)
             _furnish(name, desk)
             os.write(outside, b"!")
-            os.close(outside)
-        else:
-            os.close(outside)
-            if os.read(inside, 1):
-                os.write(ready, b"%d\n" % pid)
             os.close(ready)
-        signal.pause()
+            signal.pause()
+        os.close(outside)
+        if os.read(inside, 1):
+            os.write(ready, b"%d\n" % pid)
+        os.close(ready)
+        os.waitpid(pid, 0)
     finally:
         os._exit(1)
 
