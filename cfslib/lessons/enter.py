@@ -7,7 +7,6 @@ no more than what they can be tried on.  Whatever moves there is a child.
 import inspect
 import mmap
 import os
-import pickle
 import secrets
 import signal
 import socket
@@ -20,7 +19,7 @@ from typing import Any, NoReturn
 from cfslib.children.in_child import in_child
 from cfslib.isolation import idmaps, mounts, namespaces, rootfs
 from cfslib.isolation.namespaces import Namespace
-from cfslib.kernel import libc, syscalls
+from cfslib.kernel import libc, literal, syscalls
 from cfslib.kernel.syscalls import Prctl
 from cfslib.lessons import Point, exercise, guard, scratch
 from cfslib.lessons.guard import Stumbled, stumbled
@@ -66,9 +65,11 @@ def host() -> Generator[Host]:
         with open(reader, "rb") as told:
             if not (said := told.readline()):
                 raise ChildProcessError("there is no host to visit: see `cfs doctor`")
-        yield Host(int(said), name, f"{desk}")
+        try:
+            yield Host(int(said), name, f"{desk}")
+        finally:
+            os.kill(int(said), signal.SIGKILL)
     finally:
-        os.kill(maker, signal.SIGKILL)
         os.waitpid(maker, 0)
 
 
@@ -83,13 +84,13 @@ def _be_a_host(name: str, desk: str, ready: int) -> NoReturn:
             syscalls.prctl(Prctl.SET_PDEATHSIG, signal.SIGKILL)
             _furnish(name, desk)
             os.write(outside, b"!")
-            os.close(outside)
-        else:
-            os.close(outside)
-            if os.read(inside, 1):
-                os.write(ready, b"%d\n" % pid)
             os.close(ready)
-        signal.pause()
+            signal.pause()
+        os.close(outside)
+        if os.read(inside, 1):
+            os.write(ready, b"%d\n" % pid)
+        os.close(ready)
+        os.waitpid(pid, 0)
     finally:
         os._exit(1)
 
@@ -310,51 +311,47 @@ def _numbers(fds: tuple[int, ...]) -> str:
 def _unpacked(unpack: Callable[[], object]) -> _Luggage:
     """Have somebody enter with too much luggage, and unpack; return what is left."""
     said = mmap.mmap(-1, LONGEST)  # because what a descriptor leads to may be closed
-    _say(said, ChildProcessError("it has ended in `unpack`"))
+    _say(said, "ChildProcessError", "it has ended in `unpack`", "", 0)
     with host() as there:
         pid = os.fork()
         if pid == 0:
             _come(there.pid, unpack, said)
         os.waitpid(pid, 0)
-    found = pickle.loads(said[:])
-    if isinstance(found, BaseException):
-        raise found
-    assert isinstance(found, _Luggage)
-    return found
+    found = literal.read(said[:].rstrip(b"\0").decode())
+    if isinstance(found[0], str):
+        raise Stumbled(*found)
+    return _Luggage(*found)
 
 
 def _come(pid: int, unpack: Callable[[], object], said: mmap.mmap) -> NoReturn:
-    found: object = None
     try:
         syscalls.prctl(Prctl.SET_PDEATHSIG, signal.SIGKILL)
         outside = os.open("/", os.O_RDONLY | os.O_DIRECTORY)
         for number in (9, 77, HIGHEST - 1):
             os.dup2(outside, number)
         namespaces.enter(INTO & ~Namespace.PID, pid)
-        root = os.stat("/")
         os.fchdir(outside)
         unpack()
-        found = _luggage(root)
-    except Stumbled as error:
-        found = error
+        _say(said, *_luggage())
     except Exception as error:
-        found = stumbled(error)
+        told = error if isinstance(error, Stumbled) else stumbled(error)
+        _say(said, told.kind, told.said, told.file, told.line, told.hints)
     finally:
-        _say(said, found)
         os._exit(0)
 
 
-def _say(said: mmap.mmap, found: object) -> None:
-    said[:] = pickle.dumps(found).ljust(LONGEST, b"\0")
+def _say(said: mmap.mmap, *values: object) -> None:
+    said[:] = repr(values).encode().ljust(LONGEST, b"\0")
 
 
-def _luggage(root: os.stat_result) -> _Luggage:
+def _luggage() -> tuple[object, ...]:
+    """Return what is left, as `_Luggage` has it."""
     there = {fd for fd in range(HIGHEST) if _is_open(fd)}
     try:
         is_inside = os.getcwd().startswith("/")
     except FileNotFoundError:
         is_inside = False
-    return _Luggage(
+    return (
         tuple(sorted(there - {0, 1, 2})),
         tuple(sorted({0, 1, 2} - there)),
         is_inside,

@@ -103,16 +103,23 @@ def _spied(
 ) -> dict[str, str]:
     with visitor(command(container), prepare) as pid:
         number = procfs.pids_on_each_level(pid)[-1]
-        return {file: _read_inside(container, number, file) for file in files}
+        done = container.exec(["sh", "-c", _LOOK, f"/proc/{number}", *files])
+    return {
+        file: _meant(said)
+        for file, said in zip(files, done.stdout.splitlines(), strict=True)
+    }
 
 
-def _read_inside(container: Running, number: int, file: str) -> str:
-    """Have a process of a container open a file of another one's in /proc."""
-    look = 'head -c 1 "$0" >/dev/null && stat -L -c %d:%i "$0"'
-    done = container.exec(["sh", "-c", look, f"/proc/{number}/{file}"])
-    if done.code:
-        return done.stderr.strip().rpartition(": ")[2]
-    return "the host's Python" if done.stdout.strip() == _python() else "can be read"
+_LOOK = """for file do
+    head -c 1 "$0/$file" 2>&1 >/dev/null && stat -L -c %d:%i "$0/$file"
+done"""
+
+
+def _meant(said: str) -> str:
+    """Return what a process inside has found: an error, or which file it is."""
+    if not said.replace(":", "").isdigit():
+        return said.rpartition(": ")[2]
+    return "the host's Python" if said == _python() else "can be read"
 
 
 def _python() -> str:

@@ -7,7 +7,6 @@ machine said.
 
 import json
 import os
-import pickle
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -18,7 +17,7 @@ from cfslib.children.in_child import in_child
 from cfslib.isolation import capabilities, namespaces, seccomp
 from cfslib.isolation.joining import Joined
 from cfslib.isolation.namespaces import Namespace
-from cfslib.kernel import execute, syscalls
+from cfslib.kernel import execute, literal, syscalls
 from cfslib.kernel.syscalls import Prctl
 from cfslib.observe import belongings, sightings
 from cfslib.observe.belongings import Facts, Light
@@ -87,7 +86,7 @@ def _told(state: State, way: Way) -> list[Moment]:
         _go(state, way, (proc, command), writer, program)
     os.close(writer)
     try:
-        with open(reader, "rb") as told:
+        with open(reader, encoding="utf-8") as told:
             seen = list(_messages(told))  # to the exec, which closes the other end
         inside = sightings.below(going)[0].pid
         end = belongings.look(proc, f"{inside}")
@@ -111,14 +110,11 @@ def _command(state: State) -> int:
 
 
 def _messages(told: Any) -> Iterator[tuple[str, str, Facts]]:
-    """Yield what he says, until he becomes the program."""
-    while True:
-        try:
-            message = pickle.load(told)
-        except EOFError:
-            return
-        if isinstance(message, BaseException):
-            raise message
+    """Yield what he says, until he becomes the program: plain values, from in there."""
+    for line in told:
+        message = literal.read(line)
+        if isinstance(message, str):
+            raise ChildProcessError(message)
         yield message
 
 
@@ -135,7 +131,7 @@ def _go(
         if said and seen["CGROUP"] != said[0]["CGROUP"]:
             seen["groups"] = said[-1]["groups"]
         said.append(seen)
-        os.write(writer, pickle.dumps((call, story, seen)))
+        os.write(writer, f"{(call, story, seen)!r}\n".encode())
 
     def become() -> NoReturn:
         syscalls.prctl(Prctl.SET_PDEATHSIG, signal.SIGKILL)
@@ -146,7 +142,7 @@ def _go(
         note("Before", "A child of ours. It has all that we have.")
         way(state, proc[1], note, become)
     except BaseException as error:
-        os.write(writer, pickle.dumps(error))
+        os.write(writer, f"{str(error)!r}\n".encode())
     finally:
         os._exit(1)
 
