@@ -23,6 +23,7 @@ positional arguments:
     ls        list the networks that there are
     rm        remove networks that no container uses
     inspect   show what is known about networks, as JSON
+    prune     remove all networks that no container uses
 
 The network `bridge` needs none of these: it comes and goes with its containers.""",
 )
@@ -54,6 +55,7 @@ _INSPECT = Command(
     least=["NAME"],
     about="positional arguments:\n  NAME",
 )
+_PRUNE = Command("cfs network prune", "[-h]", most=0)
 
 
 def create(line: Sequence[str]) -> int:
@@ -100,7 +102,25 @@ def inspect(line: Sequence[str]) -> int:
     return 0
 
 
-ACTIONS = {"create": create, "ls": list_networks, "rm": remove, "inspect": inspect}
+def prune(line: Sequence[str]) -> int:
+    """`cfs network prune`: remove all networks that no container uses.
+
+    So goes what containers have left whose makers were killed.
+    """
+    parse(_PRUNE, line)
+    if joined.may_have_a_bridge():  # else a network ends with its container
+        for name in bridge.prune():
+            print(name)
+    return 0
+
+
+ACTIONS = {
+    "create": create,
+    "ls": list_networks,
+    "rm": remove,
+    "inspect": inspect,
+    "prune": prune,
+}
 
 
 def _described(network: Network, addresses: list[str]) -> dict[str, object]:

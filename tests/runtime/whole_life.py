@@ -52,7 +52,7 @@ COMMANDS = {
     "unpause {n}": 1,
     "cp {top}/context {n}:/": 2,
     "rm -f {n}": 3,
-} | ({"network create {net}": 2, "network rm {net}": 2} if ROOT else {})
+} | ({"network create {net}": 3, "network rm {net}": 2} if ROOT else {})
 
 
 class Life:
@@ -158,9 +158,7 @@ class Life:
             if name := line.split()[0]:
                 self._did("image", "rm", "-f", name)
         self._did("image", "prune")
-        if ROOT:  # `ls` clears up what those have left who were killed
-            for line in self._did("network", "ls").splitlines()[1:]:
-                self._did("network", "rm", line.split()[0])
+        self._did("network", "prune")
 
     def _left(self) -> list[str]:
         """Return what there should not be."""

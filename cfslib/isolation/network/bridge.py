@@ -110,6 +110,16 @@ def remove(name: str) -> None:
         known.forget(name)
 
 
+def prune() -> "list[str]":
+    """Remove all networks that no container uses; return the names of those kept."""
+    with Records() as known, Netlink() as socket:
+        clear_up(known, socket)
+        unused = [each.name for each in known.all() if not known.in_use(each.name)]
+        for name in unused:
+            known.forget(name)
+        return unused
+
+
 def no_such(name: str) -> LookupError:
     """Return the error for a network that is not there."""
     error = LookupError(f"there is no network {name}")

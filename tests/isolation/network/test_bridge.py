@@ -180,6 +180,25 @@ def test_the_next_one_clears_up_if_all_who_could_were_killed(host: Host) -> None
     assert host.run("nft", "list", "ruleset") == ""
 
 
+def test_prune_clears_up_as_well_and_what_is_used_stays(host: Host) -> None:
+    for name in ("red", "blue"):
+        host.cfs("network", "create", name)
+    server, killed = host.serve("--network", "red"), host.serve()
+    (keeper,) = named(killed.pid, "cfs-network")
+    for pid in (keeper, killed.pid):
+        os.kill(pid, signal.SIGKILL)
+    killed.wait()
+    assert soon(host, "sh", "-c", "ip -br link | grep -c cfs.*@", text="1")
+
+    assert host.cfs("network", "prune") == "blue\n"
+    assert "cfs-red" in links(host)
+    assert "cfs0" not in links(host)
+    server.send_signal(signal.SIGTERM)
+    server.wait()
+    assert host.cfs("network", "prune") == "red\n"
+    assert host.cfs("network", "ls").count("\n") == 1
+
+
 def soon_as_before(host: Host, before: str) -> set[str]:
     """Wait until the host is as it was; return what is not."""
     wait_until(lambda: host.state() == before, 10)
