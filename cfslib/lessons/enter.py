@@ -275,7 +275,7 @@ class _Luggage:
 
 @exercise("12-enter", 3)
 def check_unpack(unpack: Callable[[], object]) -> list[Point]:
-    """Look if a process has nothing of the host with it, after `unpack()`."""
+    """Look which files of the host a process still has, after `unpack()`."""
     found = in_child(lambda: _unpacked(unpack))
     return [
         Point(

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -152,6 +153,18 @@ def by_going_in(pid: int, path: str) -> str:
     return in_child(go)
 
 
+def plain_files_only(pid: int, path: str) -> str:
+    def go() -> str:
+        namespaces.enter(Namespace.USER | Namespace.MNT, pid)
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise PermissionError(f"{path} is no plain file")
+        with open(fd) as file:
+            return file.read()
+
+    return in_child(go)
+
+
 def by_openat2(pid: int, path: str, resolve: int = IN_ROOT) -> str:
     root = os.open(f"/proc/{pid}/root", os.O_PATH)
     try:
@@ -175,7 +188,9 @@ def by_chroot(pid: int, path: str) -> str:
     return in_child(go)
 
 
-@pytest.mark.parametrize("answer", [by_going_in, by_openat2, by_a_visit, by_chroot])
+@pytest.mark.parametrize(
+    "answer", [by_going_in, plain_files_only, by_openat2, by_a_visit, by_chroot]
+)
 def test_who_is_not_led_out_is_right(answer: Callable[..., str]) -> None:
     told = lesson.check_read_inside(answer)
 
@@ -241,7 +256,7 @@ def by_range() -> None:
 
 
 @pytest.mark.parametrize("answer", [unpack, by_range])
-def test_who_has_nothing_of_the_hosts_is_right(answer: Callable[[], None]) -> None:
+def test_who_has_no_file_of_the_hosts_is_right(answer: Callable[[], None]) -> None:
     told = lesson.check_unpack(answer)
 
     assert told.done, told

@@ -119,8 +119,8 @@ LINK = Question(
 
 GROUPS = Question(
     "12-enter/groups",
-    "The container may have 20 processes.  A process enters all of its namespaces, "
-    "CGROUP as well.  Is it counted there?",
+    "Suppose that a container may have 20 processes.  A process enters all of its "
+    "namespaces, CGROUP as well.  Is it counted there?",
     (
         Choice(
             "yes, because it is in the container's CGROUP",
