@@ -26,7 +26,7 @@ from tests import ways
 from tests.conftest import ROOT, SLOWNESS, needs_namespaces, wait_until
 from tests.isolation import test_keyring as keys
 
-pytestmark = needs_namespaces
+pytestmark = [needs_namespaces, pytest.mark.long]
 
 # What a program inside says, each line if something is not as it should be.
 LOOK = """

@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import needs_namespaces
 from tests.test_readme import TOP
 
-pytestmark = pytest.mark.alike
+pytestmark = [pytest.mark.alike, pytest.mark.long]
 
 CHAPTERS = sorted(TOP.glob("notebooks/[0-9]*.ipynb"))
 FROM_ELSEWHERE = (

@@ -9,7 +9,7 @@ import pytest
 from tests.builder.conftest import Cfs
 from tests.conftest import needs_namespaces
 
-pytestmark = needs_namespaces
+pytestmark = [needs_namespaces, pytest.mark.long]
 
 
 @pytest.fixture

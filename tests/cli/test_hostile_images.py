@@ -31,7 +31,7 @@ print(used.ru_maxrss)
 sys.exit(os.waitstatus_to_exitcode(status))
 """
 
-pytestmark = needs_namespaces
+pytestmark = [needs_namespaces, pytest.mark.long]
 
 
 class World(NamedTuple):

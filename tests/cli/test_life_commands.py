@@ -26,7 +26,7 @@ from cfslib.runtime.processes import Process
 from tests.conftest import needs_namespaces, wait_until
 from tests.life import CFS, Life, commands_with, life
 
-pytestmark = needs_namespaces
+pytestmark = [needs_namespaces, pytest.mark.long]
 HEAD = ["CONTAINER", "ID", "COMMAND", "CREATED", "STATUS", "NAMES"]
 SHELL = "trap 'echo {0}; exit 5' {0}; echo up; while :; do sleep .1; done"
 

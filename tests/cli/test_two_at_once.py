@@ -14,7 +14,7 @@ from tests.conftest import needs_namespaces, wait_until
 from tests.images.handmade import Layout, packed
 from tests.life import CFS, Life, life
 
-pytestmark = needs_namespaces
+pytestmark = [needs_namespaces, pytest.mark.long]
 
 
 @pytest.fixture

@@ -29,6 +29,8 @@ from tests.images.trees import (
     whiteout,
 )
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def outside(tmp_path: Path) -> Path:

@@ -36,7 +36,7 @@ NAME = "tool:1"
 pull = partial(registries.pull, alone=True)
 Answer = Callable[[Handler], None]
 
-pytestmark = needs_user_namespaces
+pytestmark = [needs_user_namespaces, pytest.mark.long]
 
 
 def about(kind: str, data: bytes) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from cfslib.lessons.guests import INTO
 from tests.conftest import needs_namespaces
 from tests.lessons.conftest import assert_not_yet
 
-pytestmark = needs_namespaces
+pytestmark = [needs_namespaces, pytest.mark.long]
 RUNS = "it runs"
 IN_ROOT, NO_MAGIC = 0x10, 0x02
 Func = Callable[[], Any]

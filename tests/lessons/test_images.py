@@ -18,6 +18,8 @@ from cfslib.lessons import images as lesson
 from tests.conftest import needs_user_namespaces
 from tests.lessons.conftest import assert_not_yet
 
+pytestmark = pytest.mark.long
+
 RUNS = "it runs"
 Texts = dict[str, str]
 

@@ -23,7 +23,7 @@ from tests.conftest import needs_user_namespaces
 from tests.lessons.conftest import assert_not_yet
 from tests.observe.test_spaces import needs_networks
 
-pytestmark = [needs_user_namespaces, needs_networks]
+pytestmark = [needs_user_namespaces, needs_networks, pytest.mark.long]
 RUNS = "it runs"
 Two = Callable[[Space, Space], object]
 

@@ -31,6 +31,7 @@ MISSING = [name for name in ("nft", "ip", "nsenter") if not shutil.which(name)]
 pytestmark = [
     needs_namespaces,
     pytest.mark.skipif(bool(MISSING), reason=f"needs {' '.join(MISSING)}"),
+    pytest.mark.long,
 ]
 NETWORK = "--network", "bridge"
 

@@ -14,7 +14,7 @@ from cfslib.kernel.syscalls import Prctl
 from tests.isolation.seccomp import profiles
 from tests.isolation.seccomp.profiles import HARMLESS
 
-pytestmark = pytest.mark.alike
+pytestmark = [pytest.mark.alike, pytest.mark.long]
 
 
 @settings(max_examples=100)

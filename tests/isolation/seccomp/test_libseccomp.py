@@ -25,6 +25,7 @@ pytestmark = [
     pytest.mark.skipif(
         calls.machine() != "x86_64", reason="numbers and architectures here are of x86"
     ),
+    pytest.mark.long,
 ]
 SETS = calls.SETS["x86_64"]
 # What programs ask most: those of a shell, of Python, of a server.
