@@ -152,8 +152,8 @@ def history() -> list[bytes]:
         _add(tar, "bin/tool", tarfile.REGTYPE, 0o755, b"#!/bin/sh\n")
         _add(tar, "bin/same", tarfile.SYMTYPE, 0o777, b"tool")
         _add(tar, "old/a", tarfile.REGTYPE, 0o600, b"a")
-    kept, taken = {"note": "second\n", HONEST: ""}, {"key": SECRET.decode(), "old/b": "b"}
-    second = layer(kept | taken)
+    taken = {"key": SECRET.decode(), "old/b": "b"}
+    second = layer(taken | {"note": "second\n", HONEST: ""})
     third = layer({".wh.key": "", "note": "third\n", ".wh.old": ""})
     return [first.getvalue(), second, third]
 
