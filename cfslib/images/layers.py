@@ -99,11 +99,12 @@ class _Layer:
             raise BadArchive(f"the layer has more than {self._limits.size} bytes")
         place = cleaned(entry.name)
         directory, _, name = place.rpartition("/")
-        if _OF_AUFS in place and name != _OPAQUE:
+        is_marked = _WHITEOUT in place and f"/{_WHITEOUT}" in f"/{place}"
+        if is_marked and f"/{_OF_AUFS}" in f"/{place}" and name != _OPAQUE:
             return  # what aufs kept for itself, in images of long ago
         parent, real = self._tree.directory(directory)
         self._tree.add(f"{real}/{name}" if real else name, real)
-        if _WHITEOUT in place:
+        if is_marked:
             self._whiteout(place, name, parent, real)
         elif name:
             self._files.make(entry, name, parent, real)

@@ -6,6 +6,7 @@ is gone afterwards.  Overlays are mounted in a child, which has mounts of its ow
 
 import io
 import os
+import shutil
 import stat
 import tarfile
 import tempfile
@@ -25,6 +26,7 @@ PLACE = Path("/mnt")
 UPPER, MERGED = PLACE / "upper", PLACE / "merged"
 SECRET = b"the key is 0815"
 MARK = ".wh."
+HONEST = "a.wh.b"  # no whiteout, because the mark is not at its beginning
 
 
 def layer(files: Texts) -> bytes:
@@ -41,10 +43,11 @@ def layer(files: Texts) -> bytes:
 def seen(archives: Sequence[bytes]) -> dict[str, tuple[int, bytes]]:
     """Return what a container sees of these layers: mode and contents, by name."""
     with tempfile.TemporaryDirectory(prefix="cfs-") as place:
+        os.chmod(place, 0o755)  # as a root is of which no layer says anything
         for each in archives:
             # As who may have no other owners, because here all belongs to root.
             layers.apply(io.BytesIO(each), place, owners="recorded")
-        paths = sorted(Path(place).rglob("*"))
+        paths = [Path(place), *sorted(Path(place).rglob("*"))]
         return {str(path.relative_to(place)): _thing(path) for path in paths}
 
 
@@ -66,6 +69,7 @@ STACKS: Mapping[str, Sequence[Sequence[Texts]]] = {
     "a whiteout hides a file below": [
         [{"a": "1", "b": "2"}, {".wh.a": ""}],
         [{"a": "1", "d/a": "2", "d/b": "3"}, {"d/.wh.a": ""}],
+        [{"a": "1"}, {"b.wh.c": "2"}],
     ],
     "it hides nothing of its own layer, wherever it stands": [
         [{"a": "1"}, {"a": "2", ".wh.a": ""}],
@@ -92,7 +96,8 @@ _HINTS = {
         "The layers come from below: let each one overwrite what you have so far."
     ),
     "a whiteout hides a file below": (
-        "`d/.wh.a` stands for `d/a`.  It takes that away, and is not seen itself."
+        "`d/.wh.a` stands for `d/a`.  It takes that away, and is not seen itself.  "
+        "A file whose name does not begin with `.wh.` is none."
     ),
     "it hides nothing of its own layer, wherever it stands": (
         "First take away all that the whiteouts of a layer hide; then add its files."
@@ -147,7 +152,8 @@ def history() -> list[bytes]:
         _add(tar, "bin/tool", tarfile.REGTYPE, 0o755, b"#!/bin/sh\n")
         _add(tar, "bin/same", tarfile.SYMTYPE, 0o777, b"tool")
         _add(tar, "old/a", tarfile.REGTYPE, 0o600, b"a")
-    second = layer({"key": SECRET.decode(), "note": "second\n", "old/b": "b"})
+    taken = {"key": SECRET.decode(), "old/b": "b"}
+    second = layer(taken | {"note": "second\n", HONEST: ""})
     third = layer({".wh.key": "", "note": "third\n", ".wh.old": ""})
     return [first.getvalue(), second, third]
 
@@ -184,13 +190,18 @@ def _no_archive(answer: object) -> str:
     return ""
 
 
+_ROOT = "  `.` is the root of the container, and `mkdtemp` makes directories with 0700."
+
+
 def _compared(answer: bytes) -> list[Point]:
     ours, truth = seen([answer]), seen(history())
     missing = sorted(truth.keys() - ours.keys())
     too_many = sorted(ours.keys() - truth.keys())
     other = [name for name in truth.keys() & ours.keys() if truth[name] != ours[name]]
+    is_root = "." in other
     with tarfile.open(fileobj=io.BytesIO(answer)) as tar:
-        marks = [name for name in tar.getnames() if MARK in name]
+        names = tar.getnames()
+    marks = [name for name in names if Path(name).name.startswith(MARK)]
     return [
         Point(
             "all that a container sees of the three is in it",
@@ -206,7 +217,7 @@ def _compared(answer: bytes) -> list[Point]:
         Point(
             "files have the contents and the mode that they have there",
             not other,
-            f"{', '.join(sorted(other))}: not as a container sees it.",
+            f"{', '.join(sorted(other))}: not as a container sees it.{_ROOT * is_root}",
         ),
         Point(
             "there are no whiteouts in it, because there is nothing below",
@@ -225,9 +236,9 @@ def _compared(answer: bytes) -> list[Point]:
 
 LOWER = {
     "deleted": "1", "changed": "2", "mode": "3", "other": "4",
-    "dir/a": "5", "dir/b": "6", "inside/a": "7", "inside/b": "8",
+    "dir/a": "5", "dir/b": "6", "inside/a": "7", "inside/b": "8", "swapped/a": "9",
 }  # fmt: skip
-GIVEN = ("deleted", "changed", "mode", "new", "dir", "inside")
+GIVEN = ("deleted", "changed", "mode", "new", "dir", "swapped", "inside")
 
 
 @exercise("08-images", 3)
@@ -272,6 +283,12 @@ def _restored(restored: Callable[[Path, str], object]) -> list[Point]:
             "a directory that was deleted is there again, with all in it",
             is_again("dir"),
             "A whiteout is no directory, whatever it hides: `unlink` it.",
+        ),
+        Point(
+            "a directory that was replaced by a link is there again",
+            is_again("swapped"),
+            "The link is what the container has put there: `unlink` it, and leave "
+            "alone what it leads to.",
         ),
         Point(
             "so is what was in a directory that is still there",
@@ -325,3 +342,5 @@ def _change() -> None:
     (MERGED / "kept").write_text("kept")
     (MERGED / "inside/a").unlink()
     (MERGED / "inside/b").write_text("other")
+    shutil.rmtree(MERGED / "swapped")
+    (MERGED / "swapped").symlink_to("inside")

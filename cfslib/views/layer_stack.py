@@ -32,7 +32,7 @@ Play = Callable[[Sequence[Change]], list[Moment]]
 
 LEFT, WIDE, HIGH, TOP = 96, 100, 58, 30  # of the first column, a column, a row
 SEEN, GONE = COLOURS[2], COLOURS[5]  # bluish green, vermilion
-LONGEST = 10  # letters that fit into a box
+LONGEST = 8  # letters that fit into a box, wide ones, too
 KINDS = {DIRECTORY: "a directory", OPAQUE: "opaque", WHITEOUT: "whiteout"}
 
 

@@ -231,6 +231,13 @@ def test_what_aufs_kept_for_itself_is_skipped(tree: Path) -> None:
     assert names(tree) == {"f"}
 
 
+@pytest.mark.parametrize("name", ["a.wh.b", "a.wh..wh.b", "a.wh.", "d.wh.e/f"])
+def test_a_mark_that_does_not_begin_a_name_is_part_of_it(tree: Path, name: str) -> None:
+    put(tree, archive(file("a"), file("b")), archive(file(name)))
+
+    assert names(tree) >= {"a", "b", name}
+
+
 @pytest.mark.parametrize("name", [".wh.", ".wh..", ".wh...", "d/.wh...", ".wh.a/b"])
 def test_a_whiteout_of_no_name_is_refused(tree: Path, name: str) -> None:
     with pytest.raises(BadLayer, match="no whiteout"):

@@ -40,8 +40,12 @@ def merged(stack: list[Texts]) -> Texts:
     seen: Texts = {}
     for files in stack:
         seen = {name: seen[name] for name in seen if not hidden(name, files)}
-        seen |= {name: files[name] for name in files if ".wh." not in name}
+        seen |= {name: files[name] for name in files if not is_mark(name)}
     return seen
+
+
+def is_mark(name: str) -> bool:
+    return Path(name).name.startswith(".wh.")
 
 
 def hidden(name: str, files: Texts) -> bool:
@@ -70,7 +74,7 @@ def last_in_the_layer(stack: list[Texts]) -> Texts:
     seen: Texts = {}
     for files in stack:
         for name, text in files.items():
-            if ".wh." in name:
+            if is_mark(name):
                 seen.pop(name.replace(".wh.", ""), None)
             else:
                 seen[name] = text
@@ -79,25 +83,30 @@ def last_in_the_layer(stack: list[Texts]) -> Texts:
 
 def for_ever(stack: list[Texts]) -> Texts:
     every = overwritten(stack)
-    gone = {name.replace(".wh.", "") for name in every if ".wh." in name}
-    return {n: t for n, t in every.items() if ".wh." not in n and n not in gone}
+    gone = {name.replace(".wh.", "") for name in every if is_mark(name)}
+    return {n: t for n, t in every.items() if not is_mark(n) and n not in gone}
 
 
 def files_alone(stack: list[Texts]) -> Texts:
     seen: Texts = {}
     for files in stack:
-        gone = {name.replace(".wh.", "") for name in files if ".wh." in name}
+        gone = {name.replace(".wh.", "") for name in files if is_mark(name)}
         seen = {name: seen[name] for name in seen if name not in gone}
-        seen |= {name: files[name] for name in files if ".wh." not in name}
+        seen |= {name: files[name] for name in files if not is_mark(name)}
     return seen
+
+
+def wherever_it_stands(stack: list[Texts]) -> Texts:
+    """Take a name for a whiteout that has its mark in the middle."""
+    return {n: text for n, text in merged(stack).items() if ".wh." not in n}
 
 
 def by_the_first_letters(stack: list[Texts]) -> Texts:
     seen: Texts = {}
     for files in stack:
-        gone = tuple(name.replace(".wh.", "") for name in files if ".wh." in name)
+        gone = tuple(name.replace(".wh.", "") for name in files if is_mark(name))
         seen = {name: seen[name] for name in seen if not name.startswith(gone)}
-        seen |= {name: files[name] for name in files if ".wh." not in name}
+        seen |= {name: files[name] for name in files if not is_mark(name)}
     return seen
 
 
@@ -117,6 +126,7 @@ DIRECTORY = "one of a directory hides all that is in it"
 OPAQUE = "an opaque directory hides all"
 MERGED: list[tuple[Callable[[Any], Any], str, str]] = [
     (overwritten, FILE, "is not seen itself"),
+    (wherever_it_stands, FILE, "does not begin"),
     (from_above, HIGHEST, "from below"),
     (last_in_the_layer, OWN, "First take away"),
     (for_ever, OWN, ""),
@@ -142,6 +152,7 @@ def test_who_does_not_is_not(
 
 def applied(archives: list[bytes]) -> str:
     tree = tempfile.mkdtemp()
+    os.chmod(tree, 0o755)
     for each in archives:
         layers.apply(io.BytesIO(each), tree, owners="recorded")
     return tree
@@ -156,6 +167,7 @@ def packed(directory: str) -> bytes:
 
 def _of_root(entry: tarfile.TarInfo) -> tarfile.TarInfo:
     entry.uid = entry.gid = 0
+    entry.uname = entry.gname = "root"
     return entry
 
 
@@ -194,6 +206,16 @@ def joined(archives: list[bytes]) -> bytes:
     return out.getvalue()
 
 
+def closed_to_others(archives: list[bytes]) -> bytes:
+    """Leave the root the mode that `mkdtemp` gives."""
+    tree = applied(archives)
+    os.chmod(tree, 0o700)
+    try:
+        return packed(tree)
+    finally:
+        shutil.rmtree(tree)
+
+
 def without_modes(archives: list[bytes]) -> bytes:
     files = lesson.seen([squashed(archives)])
     return lesson.layer(
@@ -212,6 +234,7 @@ SQUASHED: list[tuple[Callable[[list[bytes]], Any], str, str]] = [
     (lambda archives: squashed(archives[::-1]), ELSE, "key, old"),
     (joined, ELSE, "taken that away"),
     (without_modes, ALL, "bin/same"),
+    (closed_to_others, SAME, "the root of the container"),
     (lambda archives: squashed(archives) + lesson.SECRET, BYTES, "still in there"),
     (lambda archives: squashed(archives)[:600], IS_ONE, ""),
     (lambda archives: b"nothing", IS_ONE, "refused"),
@@ -234,7 +257,7 @@ def test_a_layer_that_does_not_is_not(
 
 def restored(upper: Path, name: str) -> None:
     path = upper / name
-    if path.is_dir():
+    if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
@@ -256,13 +279,22 @@ def from_below(upper: Path, name: str) -> None:
         shutil.copy(below, upper / name)
 
 
+def as_if_there_were_no_links(upper: Path, name: str) -> None:
+    path = upper / name
+    shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def where_it_leads(upper: Path, name: str) -> None:
+    as_if_there_were_no_links(upper, os.path.relpath((upper / name).resolve(), upper))
+
+
 def everything(upper: Path, name: str) -> None:
     for path in upper.iterdir():
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+        restored(upper, path.name)
 
 
 def files(upper: Path, name: str) -> None:
-    if not (upper / name).is_dir():
+    if (upper / name).is_symlink() or not (upper / name).is_dir():
         (upper / name).unlink(missing_ok=True)
 
 
@@ -274,12 +306,15 @@ def what_can_be_read(upper: Path, name: str) -> None:
 AGAIN = "a file that was deleted is there again"
 CHANGED = "one that was changed is as it was"
 NEW = "one that is new is gone"
+SWAPPED = "a directory that was replaced by a link"
 INSIDE = "so is what was in a directory"
 REST = "all else is as the container left it"
 RESTORED: list[tuple[Callable[[Path, str], Any], str, str]] = [
     (lambda upper, name: None, AGAIN, "whiteout"),
     (what_can_be_read, AGAIN, "whiteout"),
     (from_below, NEW, "in `upper` alone"),
+    (as_if_there_were_no_links, RUNS, "symbolic link"),
+    (where_it_leads, SWAPPED, "what it leads to"),
     (files, INSIDE, "rmtree"),
     (everything, REST, "nothing from `upper` but"),
     (lambda upper, name: (upper / name).unlink(), RUNS, ""),

@@ -138,6 +138,13 @@ def test_the_winner_has_the_colour_and_the_line() -> None:
     assert drawn.count(COLOURS[5]) == 2  # the whiteout, and the line that ends there
 
 
+def test_a_long_text_is_cut_to_the_width_of_its_box() -> None:
+    drawn = layer_stack.picture(["log"], None, START)
+
+    assert "x" * (layer_stack.LONGEST - 1) + "…" in drawn
+    assert "x" * layer_stack.LONGEST not in drawn
+
+
 def test_what_hides_from_around_is_drawn_in_each_column() -> None:
     opaque = {"etc": Thing(OPAQUE), "etc/name": Thing(FILE, "mine", 4)}
     moment = Moment({"upper": opaque, "one": {"etc": Thing(DIRECTORY)}}, {}, ())

@@ -161,8 +161,9 @@ HALF = Question(
 
 LAYERS = Question(
     "08-images/layers",
-    "The Dockerfile below begins with an image of one layer, and has five lines.  How "
-    "many layers has what comes of it?",
+    "The Dockerfile above begins with an image of one layer, and has five lines.  A "
+    "RUN that changes no file makes no layer here.  How many layers has what comes of "
+    "it?",
     (
         Choice(
             "3",
