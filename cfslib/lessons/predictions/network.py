@@ -209,6 +209,28 @@ WHOM_IT_ASKS = Question(
     ),
 )
 
+NOT_A_WALL = Question(
+    "09-network/not-a-wall",
+    "The host masquerades.  Outside, somebody adds a route: what is for 10.0.0.2 goes "
+    "by 192.0.2.2, which is the host.  They send an echo request to 10.0.0.2.  What "
+    "happens?",
+    (
+        Choice(
+            "no answer: masquerading hides a",
+            "It changes the sender of what leaves.  It refuses nothing that comes.",
+        ),
+        Choice(
+            "it is answered",
+            "The host forwards, whoever asks, and no rule refuses it.",
+            right=True,
+        ),
+        Choice(
+            "Network is unreachable",
+            "So it would be without a route.  Any neighbour of the host can add one.",
+        ),
+    ),
+)
+
 WHO_CALLS = Question(
     "09-network/who-calls",
     "Somebody outside, 192.0.2.1, connects to the published port.  A process of the "
