@@ -55,8 +55,8 @@ class Files:
             except BlockingIOError:
                 pass  # there was a `..`, and somebody has renamed something anywhere
             except OSError as error:
-                error.filename = place or "."
-                raise
+                code = error.errno or 0
+                raise OSError(code, os.strerror(code), place or ".") from None
         raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN), place)
 
     def text(self, place: str, most: int) -> bytes:
