@@ -15,6 +15,7 @@ from multiprocessing.context import ForkProcess
 import pytest
 
 Files = list[list[pytest.Item]]
+END = "end"  # of the reports of a process
 FORK = multiprocessing.get_context("fork")
 
 
@@ -117,6 +118,8 @@ def _pass_on(
             try:
                 data = pipe.recv()
             except EOFError:
+                data = END  # it was killed
+            if data == END:
                 pipes.remove(pipe)
                 continue
             report = hook.pytest_report_from_serializable(
@@ -153,6 +156,7 @@ def _work(
     numbers = iter(lambda: os.read(queue, 2), b"")
     try:
         _run_files(files[int.from_bytes(number, "big")] for number in numbers)
+        pipe.send(END)  # what a test has left behind may have the pipe open for ever
     except (BrokenPipeError, KeyboardInterrupt):
         pass  # pytest is about to stop
 
