@@ -7,8 +7,8 @@ VENV ?= .venv
 in_venv = . $(VENV)/bin/activate &&
 # What root would write into a cache, a user could not replace.
 pytest = $(VENV)/bin/python -m pytest $(if $(root),-p no:cacheprovider)
-# Twice as many as there are processors, since many tests wait.
-PROCESSES ?= $(shell expr $$(nproc) \* 2)
+# One more than there are processors, since many tests wait.
+PROCESSES ?= $(shell expr $$(nproc) + 1)
 in_processes = --processes=$(PROCESSES)
 nbval = --nbval --nbval-sanitize-with tests/sanitize.cfg notebooks
 # The engine that is here, and what it calls the image; `make ENGINE=podman build`.
