@@ -472,7 +472,7 @@ def test_what_means_the_host_to_the_host_is_asked_there(
 ) -> None:
     """Lines that are no addresses do not take the place of one that is."""
     conf = tmp_path / "resolv.conf"
-    odd = "nameserver 127.1.1.1.1\nnameserver fe80::1%eth0\n;\nnameserver\nx y\n"
+    odd = "nameserver 127.1.1.1.1\nnameserver fe80::x\n;\nnameserver\nx y\n"
     conf.write_text(odd + "nameserver 0.0.0.0\nnameserver 10.7.7.7\nnameserver ::\n")
     host.run("mount", "--bind", conf, "/etc/resolv.conf")
     host.run("ip", "addr", "add", "10.7.7.7/32", "dev", "lo")
