@@ -34,7 +34,10 @@ from tests.bench.peers import PEERS
 from tests.bench.situations import PEERS as PEERS_IN_SITUATIONS
 from tests.conftest import SLOWNESS, in_time, needs_namespaces, needs_root
 
-pytestmark = pytest.mark.long
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.alike,
+]
 needs_a_compiler = pytest.mark.skipif(not shutil.which("gcc"), reason="needs gcc")
 PARTS = ["peers", "situations", "subcommands", "child", "alive", "around one"]
 PARTS += ["lives", "first", "imports", "lines"]

@@ -36,7 +36,11 @@ NAME = "tool:1"
 pull = partial(registries.pull, alone=True)
 Answer = Callable[[Handler], None]
 
-pytestmark = [needs_user_namespaces, pytest.mark.long]
+pytestmark = [
+    needs_user_namespaces,
+    pytest.mark.long,
+    pytest.mark.alike,
+]
 
 
 def about(kind: str, data: bytes) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from tests.images.trees import archive, directory, file, layout
 pytestmark = [
     pytest.mark.long,
     pytest.mark.alone("its time is compared with that of others"),
+    pytest.mark.alike,
 ]
 FILES, SIZE, LAYERS = 2000, 22_500, 4  # a tenth of 450 MB and 20,000 files
 MEMORY = 64 << 10  # KB

@@ -242,8 +242,12 @@ def test_with_rm_nothing_is_left_and_whoever_waits_has_its_code(lives: Life) -> 
 
 
 def _names_of(files: Path) -> set[str]:
-    """Return the names of the files that a process has open."""
-    return {Path(os.readlink(fd)).name for fd in files.iterdir() if fd.is_symlink()}
+    """Return the names of the files that a process has open; one may just be closed."""
+    found = set()
+    for fd in files.iterdir():
+        with suppress(FileNotFoundError):
+            found.add(Path(os.readlink(fd)).name)
+    return found
 
 
 def test_its_cgroups_are_known_and_gone_at_the_end(lives: Life) -> None:
