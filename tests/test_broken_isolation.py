@@ -287,8 +287,14 @@ def _processes() -> Iterator[dict[str, str]]:
 
 
 def boxes() -> dict[str, Row]:
-    """Return a row for each kind of container that the table speaks of."""
-    return {f"{row.box} {row.prelude}": row for row in TABLE.values() if may(row)}
+    """Return a row for each kind of container that the table speaks of.
+
+    With the network of the host an ordinary user's /sys is empty, and so not all is so.
+    """
+    rows = [row for row in TABLE.values() if may(row)]
+    if not ROOT:
+        rows = [row for row in rows if row.box != NETWORK_OF_THE_HOST]
+    return {f"{row.box} {row.prelude}": row for row in rows}
 
 
 def may(row: Row) -> bool:

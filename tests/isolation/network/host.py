@@ -111,9 +111,9 @@ class Host:
         user = [] if ROOT else ["-U", "--preserve-credentials"]
         return ["nsenter", "-t", str(pid or self._init.pid), *user, "-n", "-m"]
 
-    def run(self, *argv: object, start: tuple[str, ...] = ()) -> str:
-        """Run a command; return what it prints."""
-        command = [*self.enter(), *start, *map(str, argv)]
+    def run(self, *argv: object, start: tuple[str, ...] = (), at: str = "") -> str:
+        """Run a command on this host, or outside of it; return what it prints."""
+        command = [*self.enter(at), *start, *map(str, argv)]
         done = subprocess.run(
             command, stdout=-1, stderr=-2, text=True, env=self.environ, timeout=60,
             cwd=TOP,
