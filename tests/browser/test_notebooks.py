@@ -13,7 +13,9 @@ from tests.browser.lab import PATHS
 from tests.browser.learner import THEMES, VIEW, Notebook, Theme
 from tests.conftest import in_time, needs_namespaces
 
-SECONDS = 30  # to open a notebook and run all its cells, beside another one
+# To open a notebook and run all its cells, beside another one.  The first of all loads
+# JupyterLab as well, and has no rootfs yet.
+SECONDS = 60
 HALF = 800  # pixels, of which JupyterLab takes half
 WIDER_THAN_ITS_PLACE = """all => all.filter(
     one => one.scrollWidth > one.closest(".jp-OutputArea-output").clientWidth
