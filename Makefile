@@ -69,7 +69,7 @@ notebooks: setup ## Run the notebooks and compare what they print
 	$(in_venv) $(pytest) $(in_processes) $(nbval)
 
 as-user: setup ## As root: run tests and notebooks as an ordinary user
-	$(in_venv) python tests/as_user.py $(pytest) $(in_processes)
+	$(in_venv) python tests/as_user.py $(pytest) --again $(in_processes)
 	$(in_venv) python tests/as_user.py $(pytest) $(in_processes) $(nbval)
 
 browser: $(VENV)/browser.stamp ## Look at it all in JupyterLab, with Chromium

@@ -1,6 +1,3 @@
-"""How tests and notebooks are run: see tests/parallel.py and tests/signals.py."""
+"""How tests and notebooks are run."""
 
-from tests.parallel import pytest_addoption, pytest_runtestloop
-from tests.signals import pytest_configure
-
-__all__ = ["pytest_addoption", "pytest_configure", "pytest_runtestloop"]
+pytest_plugins = ["tests.again", "tests.parallel", "tests.signals"]

@@ -139,9 +139,10 @@ def _nothing_of_the_caller_matters(
 ) -> Generator[None]:
     """Use a cache and a directory for temporary files that are ours alone."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("CFS_ROOTFS", "CFS_HOSTNAME", "CFS_PIDS_LIMIT"):
+        for name in ("CFS_IMAGE", "CFS_ROOTFS", "CFS_HOSTNAME", "CFS_PIDS_LIMIT"):
             patch.delenv(name, raising=False)
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         temporary = tmp_path_factory.mktemp("tmp")
         patch.setenv("TMPDIR", str(temporary))

@@ -15,7 +15,18 @@ import pytest
 from cfslib.children.in_child import in_child
 from cfslib.runtime.run import capture
 from cfslib.runtime.spec import Spec
-from tests.bench import bars, box, oci, readme, report, rounds, scales, today, ways
+from tests.bench import (
+    bars,
+    box,
+    images,
+    oci,
+    readme,
+    report,
+    rounds,
+    scales,
+    today,
+    ways,
+)
 from tests.bench.box import Box
 from tests.bench.commands import COMMAND, PYTHON, command
 from tests.bench.kinds import PIPED, named
@@ -23,10 +34,13 @@ from tests.bench.peers import PEERS
 from tests.bench.situations import PEERS as PEERS_IN_SITUATIONS
 from tests.conftest import SLOWNESS, in_time, needs_namespaces, needs_root
 
-pytestmark = pytest.mark.long
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.alike,
+]
 needs_a_compiler = pytest.mark.skipif(not shutil.which("gcc"), reason="needs gcc")
 PARTS = ["peers", "situations", "subcommands", "child", "alive", "around one"]
-PARTS += ["first", "imports", "lines"]
+PARTS += ["lives", "first", "imports", "lines"]
 LOOK = """
 cat /proc/mounts /proc/sys/kernel/hostname /proc/self/limits /proc/self/status
 cat /proc/self/cgroup /proc/sys/user/*
@@ -96,6 +110,20 @@ def test_a_part_of_the_benchmark_prints_what_it_measured(
     words = [sys.executable, "-m", "tests.bench.measure", part, str(things), "2"]
 
     assert json.loads(subprocess.check_output(words, cwd=ways.TOP))
+
+
+@needs_root
+def test_images_are_measured_where_their_peers_are_missing(
+    things: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "busybox").symlink_to(shutil.which("busybox") or "")
+    words = [sys.executable, "-m", "tests.bench.measure", "images", str(things), "2"]
+    env = {**os.environ, "PATH": str(tmp_path)}
+    found = json.loads(subprocess.check_output(words, cwd=ways.TOP, env=env))
+
+    assert set(found["missing"]) == set(images.PEERS)
+    assert set(found["times"]) == set(images.OURS)
+    assert 0 < found["load KB"] < 64 << 10
 
 
 @needs_namespaces

@@ -15,6 +15,8 @@ from cfslib.kernel import syscalls
 from tests.conftest import in_own_mounts, needs_namespaces
 from tests.test_readme import TOP, shell
 
+pytestmark = pytest.mark.long
+
 __all__ = ["shell"]  # a fixture: `cfs` is the one of this checkout
 
 SHEET = (TOP / "notebooks/cheat-sheet.md").read_text()

@@ -7,6 +7,8 @@ import pytest
 
 from tests.test_readme import README, TOP
 
+pytestmark = pytest.mark.alike
+
 NOTES = (TOP / "notebooks/instructor.md").read_text()
 PARTS = dict(re.findall(r"^### (\d\d-[\w-]+)\n\n((?:\|.*\n)+)", NOTES, re.MULTILINE))
 

@@ -13,11 +13,13 @@ import pytest
 
 import cfslib
 
+pytestmark = pytest.mark.alike
+
 PACKAGE = Path(cfslib.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 WIDGETS = ("ipywidgets", "IPython", "pygments")
 # What is not our subject, and so may come from a library: see DESIGN.md.
-LIBRARIES = {"cloudpickle", "pyroute2"}
+LIBRARIES = {"cloudpickle", "pyroute2", "zstandard"}
 # Rooms side by side: none of them imports from another.
 BESIDE = [{"isolation", "images", "children"}, {"observe", "doctor"}]
 

@@ -12,6 +12,8 @@ from cfslib.cli import commands
 from tests.test_layers import END, FILES, PACKAGE, ROOMS, shown
 from tests.test_notebooks import NOTEBOOKS, read
 
+pytestmark = pytest.mark.alike
+
 WITHOUT_A_LIST = {"lessons", "views"}  # each chapter has its own
 
 

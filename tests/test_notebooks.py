@@ -226,6 +226,16 @@ def test_an_experiment_that_should_fail_did(path: Path) -> None:
 
 
 @each
+def test_no_experiment_fails_by_a_mistake_in_its_own_code(path: Path) -> None:
+    for cell in cells(path, "code"):
+        for output in cell.outputs:
+            assert output.get("ename") not in MISTAKES, cell.source
+
+
+MISTAKES = {"TypeError", "NameError", "AttributeError"}
+
+
+@each
 def test_nothing_volatile_is_committed(path: Path) -> None:
     notebook = read(path)
 

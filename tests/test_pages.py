@@ -10,6 +10,8 @@ import pytest
 from tests.conftest import needs_namespaces
 from tests.test_readme import TOP
 
+pytestmark = [pytest.mark.alike, pytest.mark.long]
+
 CHAPTERS = sorted(TOP.glob("notebooks/[0-9]*.ipynb"))
 FROM_ELSEWHERE = (
     r'(?:src|srcset|data|poster)="?\s*(?:https?:)?//|url\(\W*(?:https?:)?//'

@@ -12,6 +12,8 @@ import pytest
 
 import cfslib
 
+pytestmark = pytest.mark.alike
+
 PACKAGE = Path(cfslib.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 RISKY = {"pickle", "marshal", "cloudpickle", "shelve", "dill"}

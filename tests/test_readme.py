@@ -14,17 +14,24 @@ import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from cfslib.cli import manual, options
+from cfslib.cli import options
+from cfslib.images import host_tools
 from cfslib.isolation import limits
 from cfslib.isolation.cgroups.hierarchies import CannotLimit
 from tests.conftest import needs_namespaces
+from tests.images.handmade import Layout, layer, packed
+from tests.images.registries import running
+from tests.isolation.network.host import Host, host, python_rootfs
 
+__all__ = ["host", "python_rootfs"]  # fixtures
 TOP = Path(__file__).parent.parent
+REGISTRY = "localhost:5000"  # in README.md; here it has another port
 README = (TOP / "README.md").read_text()
 
 
@@ -80,26 +87,71 @@ def _pattern_of_line(line: str) -> str:
     return ".*".join(pieces).replace("pts/0", r"(?:pts/0|\?)") + r"\n"
 
 
+@pytest.fixture(scope="session")
+def image(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Return an archive of an OCI layout, with the image that somebody gave us."""
+    place = tmp_path_factory.mktemp("image")
+    host_tools.build(place / "root", ["sh", "cat", "pwd"])
+    layers = [packed(place / "root"), layer({"srv/note": b"kept in a layer\n"})]
+    steps = ["ADD rootfs.tar /", "COPY note /srv/note"]
+    Layout(place / "layout").image(
+        "tool:1",
+        layers,
+        steps=steps,
+        Cmd=["sh", "-c", "echo Hello from an image, in $PWD"],
+        WorkingDir="/srv",
+    )
+    return packed(place / "layout")
+
+
 @pytest.fixture
-def shell(tmp_path: Path) -> dict[str, str]:
-    """Return an environment in which `cfs` is the one of this checkout."""
+def shell(tmp_path: Path) -> Generator[dict[str, str]]:
+    """Yield an environment in which `cfs` is the one of this checkout."""
     (tmp_path / "bin").mkdir()
     cfs = tmp_path / "bin/cfs"
     cfs.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m cfslib.cli.entry "$@"\n')
     cfs.chmod(0o755)
     (tmp_path / "here").mkdir()
     path = f"{tmp_path}/bin:{os.environ['PATH']}"
-    return {**os.environ, "PATH": path, "PYTHONPATH": str(TOP)}
+    (tmp_path / "run").mkdir(mode=0o700)
+    env = {**os.environ, "PATH": path, "PYTHONPATH": str(TOP)}
+    env["XDG_RUNTIME_DIR"] = str(tmp_path / "run")
+    yield env
+    left = "for each in $(cfs ps -aq); do cfs rm -f $each; done"  # by one that failed
+    subprocess.run(["sh", "-c", left], env=env, check=True)
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
+    """Return the address of a registry that runs here."""
+    if not shutil.which("docker-registry"):
+        pytest.skip("needs docker-registry")
+    with running(tmp_path_factory.mktemp("registry")) as started:
+        yield started.address.replace("127.0.0.1", "localhost")
 
 
 @needs_namespaces
 @pytest.mark.parametrize("block", blocks("console"), ids=str)
 def test_a_transcript_is_real(
-    block: Block, shell: dict[str, str], tmp_path: Path
+    block: Block,
+    shell: dict[str, str],
+    image: bytes,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
 ) -> None:
-    for command, expected in steps(block.text):
+    begin: list[str] = []
+    if "--network bridge" in block.text or "cfs network" in block.text:
+        if missing := [name for name in ("nft", "nsenter") if not shutil.which(name)]:
+            pytest.skip(f"needs {' '.join(missing)}")
+        a_host: Host = request.getfixturevalue("host")  # not the machine's network
+        begin = a_host.enter()
+    (tmp_path / "here/tool.tar").write_bytes(image)
+    text = block.text
+    if REGISTRY in text:
+        text = text.replace(REGISTRY, request.getfixturevalue("registry"))
+    for command, expected in steps(text):
         done = subprocess.run(
-            ["sh", "-c", command],
+            [*begin, "sh", "-c", f"cd {tmp_path}/here; {command}"],
             env=shell,
             cwd=tmp_path / "here",
             stdin=subprocess.DEVNULL,
@@ -152,19 +204,30 @@ def _ask_for_help(line: list[str]) -> None:
 
 
 def options_named() -> list[str]:
-    """Return the options of `cfs run` that stand in the text about it."""
+    """Return the options that stand in the text about `cfs`; short ones one by one."""
     text = README[
         README.index("## `cfs` by example") : README.index("## The notebooks")
     ]
     codes = re.findall(r"`((?:cfs run )?-[^`]+)`", text)
-    return sorted({w for code in codes for w in re.findall(r"(?<![\w-])-[\w-]+", code)})
+    found = {w for code in codes for w in re.findall(r"(?<![\w-])-[\w-]+", code)}
+    long = {word for word in found if word.startswith("--")}
+    return sorted(long | {f"-{letter}" for word in found - long for letter in word[1:]})
+
+
+@pytest.fixture(scope="session")
+def helps() -> str:
+    """Return what is said of the options of `cfs run` and of `cfs image build`."""
+    cfs = [sys.executable, "-m", "cfslib.cli.entry"]
+    texts = ""
+    for command in (["run"], ["image", "build"]):
+        words = [*cfs, *command, "--help"]
+        texts += subprocess.run(words, cwd=TOP, capture_output=True, text=True).stdout
+    return texts
 
 
 @pytest.mark.parametrize("option", options_named())
-def test_an_option_that_is_named_is_one_of_cfs_run(option: str) -> None:
-    help_ = manual.text(options.command())
-
-    assert re.search(rf"(^|[ ,]){option}\b(?!-)", help_, re.MULTILINE)
+def test_an_option_that_is_named_is_one_of_cfs(option: str, helps: str) -> None:
+    assert re.search(rf"(^|[ ,]){option}\b(?!-)", helps, re.MULTILINE)
 
 
 LIMITS = re.findall(

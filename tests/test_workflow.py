@@ -1,6 +1,10 @@
 import re
 
+import pytest
+
 from tests.test_readme import TOP
+
+pytestmark = pytest.mark.alike
 
 WORKFLOW = (TOP / ".github/workflows/ci.yml").read_text()
 

@@ -29,12 +29,35 @@ Containers from scratch.
 positional arguments:
   COMMAND
     run       run a command in a container
+    ps        list containers that have a name, or go on by themselves
+    logs      print what one has printed
+    attach    join one
+    stop      end some
+    kill      send some a signal
+    wait      wait for the end of some
+    restart   end some, and start them anew
+    rm        forget some
+    exec      run one more command in one
+    pause     hold some still
+    unpause   let some go on
+    top       list the processes of one
+    stats     show how much some use
+    cp        copy files into one, and out of it
+    diff      list what has been changed of the files of one
+    inspect   print all that is known of some
+    port      print at which addresses one listens
     doctor    say what this machine allows
     ns        show the namespaces of a process
     workshop  open the notebooks in JupyterLab, as a copy of your own
     check     run the checks of notebooks
-    rootfs    make a root filesystem""",
+    rootfs    make a root filesystem
+    image     bring images here, look at them, and take them away
+    network   make networks for containers""",
 )
+LIFE = frozenset(
+    ["ps", "logs", "attach", "stop", "kill", "wait", "restart", "rm", "inspect", "port"]
+)  # see `life_commands`
+INSIDE = frozenset(["pause", "unpause", "top", "stats", "cp", "diff"])
 _ROOTFS = Command(
     "cfs rootfs",
     "[-h] ACTION ...",
@@ -86,12 +109,22 @@ Libraries come along.  The exit status is 1 if a program needs what is not here.
 
 def execute(line: Sequence[str]) -> int:
     """Do what one of the commands does, and return its exit status."""
+    if line and line[0] in LIFE:
+        from cfslib.cli import life_commands
+
+        return life_commands.COMMANDS[line[0]](line[1:])
+    if line and line[0] in INSIDE:
+        from cfslib.cli import inside_commands
+
+        return inside_commands.COMMANDS[line[0]](line[1:])
     named = {
         "doctor": diagnose,
         "ns": list_namespaces,
         "workshop": open_workshop,
         "check": check,
         "rootfs": lambda rest: _execute(_ROOTFS, {"build": build_rootfs}, rest),
+        "image": manage_images,
+        "network": look_after_networks,
     }
     return _execute(_CFS, named, line)
 
@@ -144,6 +177,13 @@ def list_namespaces(line: Sequence[str]) -> int:
         mark = {True: "shared", False: "private", None: ""}[same[namespace]]
         print(f"{namespace!s:<8} {number or 'hidden':<12} {mark}".rstrip())
     return 0
+
+
+def look_after_networks(line: Sequence[str]) -> int:
+    """`cfs network ACTION`: make networks for containers, and look at them."""
+    from cfslib.cli import network_commands
+
+    return _execute(network_commands.NETWORK, network_commands.ACTIONS, line)
 
 
 def build_rootfs(line: Sequence[str]) -> int:
@@ -214,6 +254,13 @@ def _say_what_is_missing(programs: "Sequence[Path]", root: "Path") -> bool:
 
 def _warn(cause: str, advice: str) -> None:
     print(f"cfs: {cause}\n  Hint: {advice}", file=sys.stderr)
+
+
+def manage_images(line: Sequence[str]) -> int:
+    """`cfs image ACTION`: bring images here, look at them, and take them away."""
+    from cfslib.cli import image_commands
+
+    return _execute(image_commands.IMAGE, image_commands.ACTIONS, line)
 
 
 def open_workshop(line: Sequence[str]) -> int:

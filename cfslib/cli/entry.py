@@ -14,7 +14,7 @@ from cfslib.cli.parser import Asked, Usage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from cfslib.runtime.spec import Spec
 
@@ -25,7 +25,7 @@ def main() -> int:
     streams.have_all_three()  # before we open a file, which would be one of them
     line = sys.argv[1:]
     code = execute(line)
-    if line[:1] == ["run"]:
+    if line[:1] in (["run"], ["exec"]):
         posix._exit(code)  # nothing is left to do, and Python takes long to end
     return code
 
@@ -47,6 +47,8 @@ def _tried(line: "Sequence[str]") -> int:
     try:
         if line[:1] == ["run"]:
             return _run(line[1:])
+        if line[:1] == ["exec"]:
+            return _exec(line[1:])
         from cfslib.cli import commands
 
         return commands.execute(line)
@@ -62,12 +64,18 @@ def _run(line: "Sequence[str]") -> int:
     from cfslib.runtime import direct
 
     typed, argv = parser.parse(options.command(), line)
-    if typed["--tty"] and not posix.isatty(0):
+    here = not typed["--detach"]
+    if typed["--tty"] and here and not posix.isatty(0):
         raise Usage("--tty: standard input is no terminal")
-    terminal = typed["--tty"] or streams.are_our_terminal()
+    terminal = typed["--tty"] or (here and streams.are_our_terminal())
     spec = options.spec_from(typed, argv, terminal=terminal)
+    run: Callable[[Spec], int] = direct.run
+    if not here or typed["--name"]:
+        from cfslib.cli import naming  # here, because most have no name
+
+        run = naming.way(typed)
     try:
-        return _traced(spec) if typed["--trace"] else direct.run(spec)
+        return _traced(run, spec) if typed["--trace"] else run(spec)
     except OSError as error:
         from cfslib.runtime import scope  # here, because it is hardly ever needed
 
@@ -75,14 +83,26 @@ def _run(line: "Sequence[str]") -> int:
         raise
 
 
-def _traced(spec: "Spec") -> int:
+def _exec(line: "Sequence[str]") -> int:
+    """`cfs exec CONTAINER COMMAND`: run a command in a container that runs."""
+    from cfslib.cli import exec_command  # here, because the others need none of it
+
+    try:
+        return exec_command.execute(line)
+    except OSError as error:
+        from cfslib.runtime import scope
+
+        scope.begin_anew(error)
+        raise
+
+
+def _traced(run: "Callable[[Spec], int]", spec: "Spec") -> int:
     """Run a container, and show what the kernel was asked."""
     from cfslib.kernel import syscalls
-    from cfslib.runtime import direct
 
     with syscalls.trace() as calls:
         try:
-            return direct.run(spec)
+            return run(spec)
         finally:
             print(calls, file=sys.stderr)
 

@@ -17,6 +17,7 @@ NOT_EXECUTABLE = 126
 NOT_FOUND = 127
 INTERRUPTED = 130  # 128 + SIGINT
 OUTPUT_CLOSED = 141  # 128 + SIGPIPE
+FOR_PROGRAMMERS = "In the child: "  # begins a note of `children.answers`
 
 
 def report(error: BaseException) -> int:
@@ -26,12 +27,18 @@ def report(error: BaseException) -> int:
         return INTERRUPTED
     if isinstance(error, BrokenPipeError):
         return OUTPUT_CLOSED
-    if not hasattr(error, "__notes__") and (hint := _hint(error)):
+    if not _advice(error) and (hint := _hint(error)):
         error.add_note(f"Hint: {hint}")
     _print(error)
     if isinstance(error, CannotExecute):
         return NOT_FOUND if error.errno == errno.ENOENT else NOT_EXECUTABLE
-    return OUR_ERROR
+    return getattr(error, "exit_code", OUR_ERROR)  # of a command in a build
+
+
+def _advice(error: BaseException) -> list[str]:
+    """Return the notes that are for who typed the command."""
+    notes = getattr(error, "__notes__", [])
+    return [note for note in notes if not note.startswith(FOR_PROGRAMMERS)]
 
 
 def _hint(error: BaseException) -> str | None:
@@ -56,13 +63,25 @@ def _let_go_of_output() -> None:
 
 
 def _print(error: BaseException) -> None:
-    notes = getattr(error, "__notes__", [])
-    cause = " ".join(_plain(error).split())  # one line, whatever was in it
+    notes = map(in_one_line, _advice(error))
+    cause = in_one_line(_plain(error))
     if sys.stderr:
         try:
             print(f"cfs: {cause}", *notes, sep="\n  ", file=sys.stderr, flush=True)
         except OSError:
             _give_up_on(2)  # nobody is left to read it
+
+
+def in_one_line(text: str) -> str:
+    r"""Return a text as one line that changes nothing of a terminal.
+
+    Names of files and images come from strangers, and may be orders to the terminal.
+
+    >>> in_one_line("a\n\x1b[2J ä")
+    'a \\x1b[2J ä'
+    """
+    line = " ".join(text.split())
+    return "".join(x if x.isprintable() else ascii(x)[1:-1] for x in line)
 
 
 def _give_up_on(fd: int) -> None:

@@ -65,6 +65,7 @@ def _spec(name: str, directory: str, place: str) -> "ModuleSpec | None":
     loader: Any = Finder
     spec = ModuleSpec(name, loader, origin=f"{place}.py")
     spec.has_location = True
+    spec.cached = compiled  # or Python works out its name once more
     spec.loader_state = memoryview(data)[HEADER:]
     if place.endswith("/__init__"):
         spec.submodule_search_locations = [directory]

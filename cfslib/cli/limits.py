@@ -70,7 +70,7 @@ def count(text: str) -> int | None:
     """Read a limit on processes; "max" is the kernel's word for none."""
     if text == "max":
         return None
-    if not _is_digits(text, 7) or not 0 < int(text) <= _PROCESSES:
+    if not is_digits(text, 7) or not 0 < int(text) <= _PROCESSES:
         raise Usage(f"not a number of processes from 1, nor `max`: {text!r}")
     return int(text)
 
@@ -93,7 +93,7 @@ def _bytes(text: str, least: int) -> int:
     digits = text.lower().removesuffix("b")
     shift = _SHIFTS.get(digits[-1:], 0)
     digits = digits[:-1] if shift else digits
-    number = int(digits) << shift if _is_digits(digits, 18) else -1
+    number = int(digits) << shift if is_digits(digits, 18) else -1
     if not least <= number < 1 << 63:
         raise Usage(f"not a number of bytes such as 67108864 or 64m: {text!r}")
     return number
@@ -102,7 +102,7 @@ def _bytes(text: str, least: int) -> int:
 def cpus(text: str) -> float:
     """Read an amount of processors; the kernel's smallest is a hundredth."""
     whole, point, part = text.partition(".")
-    is_number = _is_digits(whole, 5) and (not point or _is_digits(part, 6))
+    is_number = is_digits(whole, 5) and (not point or is_digits(part, 6))
     if not is_number or float(text) < 0.01:
         raise Usage(f"not an amount of processors from 0.01: {text!r}")
     return float(text)
@@ -121,17 +121,18 @@ def processors(text: str) -> str:
 
 def shares(text: str) -> int:
     """Read shares of a processor: 1024 is what everybody has."""
-    if not _is_digits(text, 6) or int(text) not in _SHARES:
+    if not is_digits(text, 6) or int(text) not in _SHARES:
         raise Usage(f"not a number of shares from 2 to 262144: {text!r}")
     return int(text)
 
 
 def score(text: str) -> int:
     """Read how likely one is to be killed where memory is short."""
-    if not _is_digits(text.removeprefix("-"), 4) or abs(int(text)) > _FIRST_TO_GO:
+    if not is_digits(text.removeprefix("-"), 4) or abs(int(text)) > _FIRST_TO_GO:
         raise Usage(f"not a number from -1000 to 1000: {text!r}")
     return int(text)
 
 
-def _is_digits(text: str, most: int) -> bool:
+def is_digits(text: str, most: int) -> bool:
+    """Say if a text is digits, and not too many."""
     return text.isascii() and text.isdigit() and len(text) <= most

@@ -8,11 +8,9 @@ import posix
 
 from cfslib.cli.limits import size
 from cfslib.cli.parser import TRUTHS, Usage
-from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel.tracing import encoded
 from cfslib.runtime.spec import SCRATCH, USERNS, Volume
 
-_NETWORKS = {"host": Namespace(0), "none": Namespace.NET}  # to be made
 # Of --mount: what may be said of each kind, and other words for the same.
 _MOUNTS = {"bind": ("source",), "tmpfs": ("tmpfs-size",)}
 _ALSO = {"src": "source", "dst": "target", "destination": "target", "ro": "readonly"}
@@ -114,13 +112,6 @@ def storage(text: str) -> int:
     if name != "size":
         raise Usage(f"not size=BYTES: {text!r}")
     return size(number)
-
-
-def network(text: str) -> Namespace:
-    """Return the namespace that a choice of network takes."""
-    if text not in _NETWORKS:
-        raise Usage(f"invalid choice: {text!r}")
-    return _NETWORKS[text]
 
 
 def userns(text: str) -> str:

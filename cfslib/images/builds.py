@@ -17,8 +17,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cfslib.images import host_tools, needs, notes, ours, progress
-from cfslib.images.host_tools import EVERYDAY, Progress
+from cfslib.images.host_tools import EVERYDAY
 from cfslib.images.notes import MISSING, UNSURE, Note, Stamp, Stamps
+from cfslib.images.progress import Progress
 from cfslib.kernel import procfs
 
 # How we build is a source too: another version of us builds something else.

@@ -31,20 +31,26 @@ _PATIENCE = 1  # second for which a rootfs may be locked by who clears it away
 class InUse:
     """Keep a rootfs from being cleared away for a `with` block, which gets its path.
 
-    If none is named, that is the cached one, built if need be.
+    If none is named, that is the cached one, built if need be.  Of an image, what is
+    locked is the directory around its tree: the tree may belong to somebody else.
     """
 
     def __init__(
-        self, named: "str | PathLike[str] | None", environ: "Mapping[bytes, bytes]"
+        self,
+        named: "str | PathLike[str] | None",
+        environ: "Mapping[bytes, bytes]",
+        *,
+        of_image: bool = False,
     ) -> None:
         self._named = named
+        self._of_image = of_image
         self._environ = environ
         self._note: Note | None = None
 
     def __enter__(self) -> str:
         if self._named is not None:
             self._root = _absolute(self._named)
-            self._fd = _locked(self._root)
+            self._fd = self._hold_named()
         else:
             self._hold_cached(directory(self._environ), search.path(self._environ))
         return self._root
@@ -57,16 +63,25 @@ class InUse:
 
         Quick, so it does not notice a program that was changed where it lies.
         """
-        if not _is_at(self._root, self._fd):
+        if not _is_at(self._locked, self._fd):
             return False
         if not (note := self._note):
             return True
         return notes.are_as_before(note.watched) and notes.is_whole(self._root, note)
 
+    def _hold_named(self) -> int:
+        root = self._root
+        self._locked = root.rpartition("/")[0] if self._of_image else root
+        while True:
+            fd = _locked(self._locked)
+            if not self._of_image or _is_at(self._locked, fd):
+                return fd
+            posix.close(fd)  # the image was removed before we had the lock
+
     def _hold_cached(self, cache: str, path: bytes) -> None:
         while True:
             self._note = _up_to_date(cache, path)
-            self._root = f"{cache}/{self._note.root}"
+            self._root = self._locked = f"{cache}/{self._note.root}"
             try:
                 self._fd = _locked(self._root)
             except FileNotFoundError:
@@ -95,7 +110,7 @@ def directory(environ: "Mapping[bytes, bytes] | None" = None) -> str:
     """
     environ = _ours() if environ is None else environ
     base = environ.get(b"XDG_CACHE_HOME", b"")
-    return f"{_text(base) if base[:1] == b'/' else f'{_home(environ)}/.cache'}/cfs"
+    return f"{_text(base) if base[:1] == b'/' else f'{home(environ)}/.cache'}/cfs"
 
 
 def checked_directory(environ: "Mapping[bytes, bytes]") -> str:
@@ -116,12 +131,13 @@ def _up_to_date(
     return builds.renew(cache, path, progress)
 
 
-def _home(environ: "Mapping[bytes, bytes]") -> str:
+def home(environ: "Mapping[bytes, bytes]", what: str = "cache") -> str:
+    """Return the home directory of this user, in which something of ours is."""
     home = environ.get(b"HOME") or _home_in_passwd()
     if home[:1] == b"/":
         return _text(home)
     why = f"HOME is no absolute path: {_text(home)!r}" if home else "this user has none"
-    error = FileNotFoundError(f"no home directory, so no cache: {why}")
+    error = FileNotFoundError(f"no home directory, so no {what}: {why}")
     error.add_note("Hint: set HOME, or name a rootfs with --rootfs.")
     raise error
 

@@ -16,13 +16,12 @@ import os
 import re
 import shlex
 import subprocess
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from cfslib.images import elf, search
 from cfslib.images.below import Tree
-
-Progress = Callable[[int, int], None]  # takes how much is done, and of how much
+from cfslib.images.progress import Progress, unseen
 
 PATH = search.PATH
 
@@ -67,10 +66,6 @@ _AT_ONCE = 20  # programs: `ldd` takes a while to start, and people want to see 
 
 class MissingTool(FileNotFoundError):
     """A program that was asked for is not on this machine."""
-
-
-def unseen(done: int, total: int) -> None:
-    """Show no progress: for work that nobody watches."""
 
 
 def build(

@@ -113,9 +113,12 @@ def read(path: str) -> bytes:
         posix.close(fd)
 
 
-def write(path: str, data: bytes) -> None:
-    """Replace a file in one step, whatever is there; it is for us alone."""
-    draft = draft_of(path)
+def write(path: str, data: bytes, draft: str = "") -> None:
+    """Replace a file in one step, whatever is there; it is for us alone.
+
+    `draft` is where it is written first, if its own directory is for whole files alone.
+    """
+    draft = draft or draft_of(path)
     remove(draft)
     flags = posix.O_WRONLY | posix.O_CREAT | posix.O_EXCL | posix.O_CLOEXEC
     fd = posix.open(draft, flags, 0o600)

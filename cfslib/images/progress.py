@@ -8,14 +8,16 @@ When the work is over the line is empty again, and what is printed next begins t
 """
 
 import os
-import shutil
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
-from cfslib.images.host_tools import Progress, unseen
-
+Progress = Callable[[int, int], None]  # takes how much is done, and of how much
 _LONGEST = 40  # characters between the brackets
+
+
+def unseen(done: int, total: int) -> None:
+    """Show nothing."""
 
 
 @contextmanager
@@ -24,6 +26,8 @@ def in_terminal(what: str) -> Generator[Progress]:
     if not (sys.stderr and sys.stderr.isatty()):
         yield unseen
         return
+    import shutil  # here, because it takes longer to import than much that is shown
+
     columns = shutil.get_terminal_size().columns
     last = ""
 

@@ -107,7 +107,7 @@ def many(kind: str, etc: "str | Path" = "/etc") -> "list[IdMap]":
 
 def _only_one(kind: str, why: str) -> PermissionError:
     error = PermissionError(f"only one {kind} is ours to give")
-    error.add_note(f"Hint: {why}; or be yourself: `--userns keep-id`.")
+    error.add_note(f"Hint: {why}; or be yourself: `--userns keep-id`, or `-u 0`.")
     return error
 
 

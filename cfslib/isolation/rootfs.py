@@ -12,18 +12,21 @@ pages: chroot(2), pivot_root(2), and for `layer` the kernel's
 Documentation/filesystems/overlayfs.rst.
 """
 
-import errno
 import posix
+import stat
 
 from cfslib.isolation import idmaps, mounts
 from cfslib.isolation.mounts import MountFlag, UmountFlag
+from cfslib.isolation.workdir import start_in as start_in  # a step like the others
 from cfslib.kernel import syscalls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 MOUNT_POINTS = ("dev", "proc", "sys")
+UPPER, WORK, POINTS = "upper", "work", "points"  # the directories of a layer
 LAYER = 512 << 20  # bytes of memory for the files that are written
 MOST_FILES = 1 << 16  # of these, each of which takes a kilobyte of the kernel's memory
 # Where a container is put together: a directory in which nobody but root of the host
@@ -46,31 +49,83 @@ def check(root: "str | Path") -> None:
 
 
 def layer(
-    root: "str | Path", place: "str | Path | None" = None, size: int = LAYER
+    root: "str | Path",
+    place: "str | Path | None" = None,
+    size: int = LAYER,
+    *,
+    ours: "Sequence[str]" = (),  # directories that are new, in which we may write
+    as_root: bool = False,  # what is seen at / has the owner and the mode of `root`
+    kept: str = "",  # a directory for the layer; else it is in memory
+    between: "Sequence[str]" = (),  # layers on top of `root`, the last one first
 ) -> None:
     """Show `root` at `place`, under a layer in memory, in our mount namespace.
 
     `place` is `root` itself, if no other is given.  What is written goes into the
     layer, and is gone with the namespace: a container never changes the directory it
-    started from, and two may use one at the same time.
+    started from, and two may use one at the same time.  In directories that are to be
+    `ours` we can write even if they are somebody else's in `root`.  A layer that is
+    kept is in `kept` as `keep` has made it.
     """
     place = place or root
-    below = syscalls.open_path(root)
-    bounds = f"mode=755,size={size},nr_inodes={MOST_FILES}"
-    syscalls.mount("tmpfs", place, "tmpfs", MountFlag.NODEV, bounds)
-    # Relative names, because in mount options a comma or a colon in a path would
-    # end it, and because everybody inside can read them in /proc/mounts.
-    syscalls.chdir(place)
-    syscalls.mkdir("work")
-    syscalls.mkdir("upper")
-    for name in MOUNT_POINTS:  # which cover what has this name in `root`, a link or so
-        syscalls.mkdir(f"upper/{name}")
-    layers = f"lowerdir=/proc/self/fd/{below},upperdir=upper,workdir=work"
+    # By descriptors and relative names, because in mount options a comma or a colon in
+    # a path would end it, and because everybody inside can read them in /proc/mounts.
+    below = [syscalls.open_path(path) for path in (*between, root)]
+    lower = ":".join(f"/proc/self/fd/{fd}" for fd in below)
+    if kept:  # mount points are in another layer, or they would be in this one
+        syscalls.chdir(kept)
+        lower = f"{POINTS}:{lower}"
+    else:
+        bounds = f"mode=755,size={size},nr_inodes={MOST_FILES}"
+        syscalls.mount("tmpfs", place, "tmpfs", MountFlag.NODEV, bounds)
+        syscalls.chdir(place)
+        syscalls.mkdir(WORK)
+        syscalls.mkdir(UPPER)
+        _make_points(UPPER)
+    if as_root:  # else they are ours, because an overlay takes them from above
+        _make_alike(below[0], UPPER)
+    for name in ours:
+        if not _is_link(name, below[0]):  # which would lead elsewhere no more
+            syscalls.mkdir(f"{UPPER}/{name}")
+    layers = f"lowerdir={lower},upperdir={UPPER},workdir={WORK}"
     # The attributes that mark deleted files are root's, or under "user." anybody's.
     if not idmaps.in_initial_namespace():
         layers += ",userxattr"
+    elif kept:  # or it might say of some files only what changed
+        layers += ",redirect_dir=off,metacopy=off"
     syscalls.mount("overlay", place, "overlay", MountFlag.NODEV, layers)
-    syscalls.close(below)
+    for fd in below:
+        syscalls.close(fd)
+
+
+def keep(directory: str) -> None:
+    """Make what a layer needs that is to be there when its container has ended."""
+    for name in (UPPER, WORK, POINTS):
+        syscalls.mkdir(f"{directory}/{name}")
+    _make_points(f"{directory}/{POINTS}")
+
+
+def _make_points(directory: str) -> None:
+    """Make places to mount on, which cover what has their names in the root."""
+    for name in MOUNT_POINTS:
+        syscalls.mkdir(f"{directory}/{name}")
+
+
+def _is_link(name: str, directory: int) -> bool:
+    try:
+        mode = posix.stat(name, dir_fd=directory, follow_symlinks=False).st_mode
+    except FileNotFoundError:
+        return False
+    return stat.S_ISLNK(mode)
+
+
+def _make_alike(root: int, directory: str) -> None:
+    status = posix.fstat(root)
+    try:
+        posix.chown(directory, status.st_uid, status.st_gid)
+    except OSError:
+        pass  # who it belongs to has no number in here
+    posix.chmod(directory, status.st_mode & 0o7777)
+    posix.utime(directory, ns=(status.st_mtime_ns, status.st_mtime_ns))
 
 
 def pivot(root: "str | Path") -> None:
@@ -84,20 +139,6 @@ def pivot(root: "str | Path") -> None:
     syscalls.pivot_root(".", ".")
     syscalls.umount2(".", UmountFlag.DETACH)
     syscalls.chdir("/")
-
-
-def start_in(directory: "str | Path") -> None:
-    """Start our relative paths at a directory of the new root.
-
-    Raise `PermissionError` if it is outside: where /proc/self/fd leads, for one.
-    """
-    syscalls.chdir(directory)
-    try:
-        is_inside = posix.getcwd().startswith("/")
-    except FileNotFoundError:  # from our root, no path leads there
-        is_inside = False
-    if not is_inside:
-        raise PermissionError(errno.EPERM, f"{directory} is not in the container")
 
 
 def enter(root: "str | Path") -> None:

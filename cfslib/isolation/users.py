@@ -56,12 +56,12 @@ def look_up(user: str, added: "Sequence[str]" = (), etc: "str | Path" = "/etc") 
     return User(uid, gid, tuple(sorted(set(groups))), home or "/")
 
 
-def may_leave_groups() -> bool:
-    """Say if the kernel lets us: not in a user namespace of an ordinary user.
+def may_leave_groups(pid: "int | str" = "self") -> bool:
+    """Say if the kernel lets a process: not in a user namespace of an ordinary user.
 
     See `idmaps.write`.  Ask while /proc is the host's.
     """
-    return procfs.read("/proc/self/setgroups") == "allow\n"
+    return procfs.read(f"/proc/{pid}/setgroups") == "allow\n"
 
 
 def join_groups(user: User, *, leave_groups: bool = True) -> None:

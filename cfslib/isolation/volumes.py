@@ -61,6 +61,11 @@ def attach(trees: "Sequence[int]", volumes: "Sequence[Volume]") -> None:
         _attach(tree, volume)
 
 
+def make_place(path: str) -> None:
+    """Make a directory where an absolute path leads to, unless something is there."""
+    _make_directory(resolved(path))
+
+
 def _detached(source: str, read_only: bool) -> int:
     clone = TreeFlag.CLONE | TreeFlag.CLOEXEC
     tree = syscalls.open_tree(source, clone | TreeFlag.RECURSIVE)

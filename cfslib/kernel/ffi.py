@@ -10,7 +10,7 @@ import _ctypes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any
 
 
@@ -50,6 +50,12 @@ class Pointer(_ctypes._SimpleCData):  # type: ignore[type-arg]
     _type_ = "P"
 
 
+class Object(_ctypes._SimpleCData):  # type: ignore[type-arg]
+    """PyObject *: any value of Python's."""
+
+    _type_ = "O"
+
+
 class PairOfInts(_ctypes.Array):  # type: ignore[type-arg]
     """int[2]."""
 
@@ -85,6 +91,13 @@ def _raise_errno(result: int, _function: object, _arguments: object) -> int:
     if result == -1:
         raise OSError(_ctypes.get_errno(), "")
     return result
+
+
+def texts(words: "Sequence[bytes]") -> "Any":
+    """Return char *[], with NULL at its end."""
+    length = len(words) + 1
+    kind = type("Texts", (_ctypes.Array,), {"_type_": Text, "_length_": length})
+    return kind(*words, None)
 
 
 def declare(

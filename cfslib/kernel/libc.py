@@ -21,12 +21,14 @@ from cfslib.kernel.ffi import (
     UnsignedLongs,
     declare,
     syscall,
+    texts,
 )
 
 # libc has no keyctl() or seccomp(), and its clone() wants a stack for the child, so we
 # use the numbers.  They differ between processors: <asm/unistd.h>.
 _NR_CLONE = {"x86_64": 56, "aarch64": 220, "riscv64": 220, "ppc64le": 120}
 _NR_KEYCTL = {"x86_64": 250, "aarch64": 219, "riscv64": 219, "ppc64le": 271}
+_NR_EXECVEAT = {"x86_64": 322, "aarch64": 281, "riscv64": 281, "ppc64le": 362}
 _NR_SECCOMP = {"x86_64": 317, "aarch64": 277, "riscv64": 277, "ppc64le": 358}
 # Newer than number 424, and so alike on every machine: <asm-generic/unistd.h>.
 _NR_OPEN_TREE = 428
@@ -38,6 +40,7 @@ _NR_CLONE3 = 435
 _NR_CLOSE_RANGE = 436
 _NR_OPENAT2 = 437
 _NR_MOUNT_SETATTR = 442
+_AT_SYMLINK_NOFOLLOW = 0x100
 _AT_FDCWD = -100  # paths start at the current directory
 _SIGCHLD = 17
 _FS_CLOEXEC = 1
@@ -72,6 +75,7 @@ _clone3 = syscall(Text, UnsignedLong, kind=KeepsTheLock)
 _before_fork = declare("PyOS_BeforeFork", None, kind=KeepsTheLock)
 _after_fork_child = declare("PyOS_AfterFork_Child", None, kind=KeepsTheLock)
 _after_fork_parent = declare("PyOS_AfterFork_Parent", None, kind=KeepsTheLock)
+_execveat = syscall(Int, Text, Pointer, Pointer, Int)
 _keyctl = syscall(Int, Text)
 _seccomp = syscall(UnsignedInt, UnsignedInt, Text)
 _open_tree = syscall(Int, Text, Int)
@@ -244,6 +248,15 @@ def openat2(
         path = path.encode("utf-8", "surrogateescape")
     how = _packed(8, flags | posix.O_CLOEXEC, 0, resolve)
     return _openat2(_NR_OPENAT2, directory, path, how, len(how))
+
+
+def execveat(
+    directory: int, name: bytes, argv: "list[bytes]", environment: "list[bytes]"
+) -> int:
+    """Become a program in a directory, unless it is a link."""
+    number = _number("execveat", _NR_EXECVEAT)
+    words, variables = texts(argv), texts(environment)
+    return _execveat(number, directory, name, words, variables, _AT_SYMLINK_NOFOLLOW)
 
 
 def open_tree(path: bytes, flags: int) -> int:

@@ -138,6 +138,25 @@ def parse_status(text: str) -> "dict[str, str]":
     return {name: value.strip() for name, _, value in pairs}
 
 
+def start_of(pid: "int | str" = "self") -> str:
+    """Return when a process started: see `state_and_start`."""
+    return state_and_start(pid)[1]
+
+
+def state_and_start(pid: "int | str" = "self") -> "tuple[str, str]":
+    """Return the state of a process, and when it started, in ticks since boot.
+
+    Its pid may be another's some day; both together never are.  Fields 3 and 22 in
+    proc_pid_stat(5).  Raise `ProcessLookupError` if there is no such process.
+    """
+    try:
+        fields = read(f"{PROC}/{pid}/stat").rpartition(")")[2].split()
+    except FileNotFoundError:
+        message = f"there is no process {pid}"
+        raise ProcessLookupError(errno.ESRCH, message) from None
+    return fields[0], fields[19]
+
+
 def pids_on_each_level(pid: "int | str" = "self") -> "list[int]":
     """Return the pids of a process, from our own namespace to its innermost one."""
     return [int(number) for number in status(pid)["NSpid"].split()]
@@ -145,8 +164,13 @@ def pids_on_each_level(pid: "int | str" = "self") -> "list[int]":
 
 def thread_count() -> int:
     """Return how many threads this process has, those of C libraries included."""
-    # As in any directory: one link from above, one from ".", one from each "..".
-    return posix.stat("/proc/self/task").st_nlink - 2
+    try:
+        # As in any directory: one link from above, one from ".", one from each "..".
+        return posix.stat("/proc/self/task").st_nlink - 2
+    except FileNotFoundError:
+        # We have entered a container, and its /proc does not know us.  Only a process
+        # with one thread can do that, so there are no others but Python's.
+        return len(sys._current_frames())
 
 
 def cgroup_entries(

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from cfslib.images.host_tools import Progress, unseen
+from cfslib.images.progress import Progress, unseen
 
 # What the kernel is asked when all cells have run.
 WHOSE = "from cfslib.lessons import asked; print(*[name for name, _ in asked][:1])"

@@ -53,6 +53,8 @@ class Ahead:
         """Return a container for this request, if one is ready; the next is like it."""
         made, self._made = self._made, None
         wanted, self._wanted = self._wanted, request
+        if request.spec.network not in ("host", "none"):
+            self._wanted = None  # it would have ports and an address meanwhile
         if not made:
             return None
         fits = channel.fits(request.spec.argv)

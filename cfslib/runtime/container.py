@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from typing import Self
 
     from cfslib.isolation.cgroups.janitor import Janitor
+    from cfslib.isolation.network.joined import Joined
+    from cfslib.runtime.pod import Pod
     from cfslib.runtime.spec import Spec
 
 
@@ -38,9 +40,11 @@ class Created:
         *,
         streams_follow: bool = False,  # its standard streams come with the word
         janitor: "Callable[[], Janitor] | None" = None,  # of cgroups; or its own
+        can_be_entered: bool = False,  # by others, through us: see `entrance`
     ) -> None:
-        self.spec = spec
+        self.spec, self._can_be_entered = spec, can_be_entered
         self._held = Held()  # what is taken down at the end
+        self.files: dict[str, str] = {}  # of ours in /etc, if it has any
         try:
             self._make(rootfs, streams_follow, janitor)
         except BaseException:
@@ -54,26 +58,65 @@ class Created:
         janitor: "Callable[[], Janitor] | None",
     ) -> None:
         """Stand outside: make PID 1, and give it what only the host can give."""
+        kinds = ownership.namespaces(self.spec)
+        pod = self._pod(kinds)
+        if pod:
+            self.spec, kinds = pod.spec, pod.kinds
         spec, do = self.spec, Steps(self.spec.leave_out)
-        kinds = ownership.namespaces(spec)
         channel = self._held.enter(Channel(streams_follow or spec.terminal))
         alone = ownership.counts_alone(kinds)
         whole = not spec.leave_out  # else there is an outer world around it
         guard = limits.plan(spec.limits, counted_alone=alone, everywhere=whole)
         groups = self._held.enter(guard.making(janitor))
+        network = pod or self._network(kinds)
         clone = groups.clone if "join" not in spec.leave_out else syscalls.clone
         # One call for all namespaces but one: a cgroup namespace starts at the groups
         # that a process is in, so PID 1 joins them first and unshares it then.
-        pid = clone(kinds & ~Namespace.CGROUP, quiet=True)
+        new = kinds & ~Namespace.CGROUP
+        pid = pod.clone(clone, new) if pod else clone(new, quiet=True)
         if pid == 0:
             channel.live(lambda: _become(spec, kinds, channel))
         self.pid1, self.channel = self._held.enter(Child(pid)), channel
+        self.groups = groups.inner  # the cgroups that it is in
+        if self._can_be_entered:
+            self._keep_open(kinds)
         libc.move_elsewhere(pid)  # on our processor it would wait until we do
-        if Namespace.USER in kinds:
+        if Namespace.USER in kinds and not (pod and Namespace.USER in pod.shared):
             do(idmaps.write, pid, *ownership.id_maps(spec))  # until then it is nobody
-        channel.say(self._held.enter(rootfs()))
+        self.root = self._held.enter(rootfs())
+        channel.say(self.root)
         groups.make_others()  # while PID 1 is busy
         channel.say(groups.doors, *guard.of_each)
+        if network:
+            *told, self.files = network.attach(pid)
+            channel.say(*told, self.files)
+
+    def _pod(self, kinds: Namespace) -> "Pod | None":
+        """Find the container whose network is to be shared, if there is one."""
+        if not ownership.is_in_a_pod(self.spec):
+            return None
+        from cfslib.runtime.pod import Pod
+
+        return self._held.enter(Pod(self.spec, kinds))
+
+    def _network(self, kinds: Namespace) -> "Joined | None":
+        """Take what a container's network needs of the host: a port may be taken."""
+        spec = self.spec
+        if not ownership.has_names_of_its_own(spec, kinds):
+            return None
+        from cfslib.isolation.network.joined import Joined
+
+        network = "none" if Namespace.NET in kinds else "host"
+        if spec.network != "host":
+            network = spec.network
+        wanted = {"publish": spec.publish, "dns": spec.dns, "hosts": spec.hosts}
+        return self._held.enter(Joined(network, spec.hostname, **wanted))
+
+    def _keep_open(self, kinds: Namespace) -> None:
+        """Keep the namespaces of PID 1 open, while we may still look into it."""
+        from cfslib.runtime.entrance import Entrance  # here, because most have none
+
+        self.entrance = self._held.enter(Entrance(self.pid1.pid, kinds))
 
     def start(
         self,

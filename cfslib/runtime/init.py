@@ -31,6 +31,7 @@ NAME = "cfs"
 WAITING = "cfs-ahead"  # the name of a PID 1 that waits to be told its command
 TERMINFO = ("/etc/terminfo", "/lib/terminfo", "/usr/share/terminfo")
 USUAL_TERMINALS = ("xterm-256color", "xterm")  # nearly all others understand these
+MAIN = 2  # the pid of the command, inside
 CHANNEL = 3  # the descriptor by which PID 1 speaks to its maker
 _arguments: "list[tuple[int, int]]" = []  # once we know
 

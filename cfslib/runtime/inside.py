@@ -5,14 +5,12 @@ a command that sees what we made, and has the rights that we left it.
 """
 
 from cfslib.isolation import (
-    capabilities,
     devices,
     keyring,
     limits,
     masks,
     mounts,
     rootfs,
-    seccomp,
     users,
     volumes,
 )
@@ -20,12 +18,12 @@ from cfslib.isolation.capabilities import Capability
 from cfslib.isolation.namespaces import Namespace
 from cfslib.isolation.rootfs import PLACE
 from cfslib.kernel import syscalls
-from cfslib.runtime import init
+from cfslib.runtime import init, ownership
+from cfslib.runtime.giving_up import give_up_rights as give_up_rights
 from cfslib.runtime.steps import Steps
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cfslib.isolation.users import User
     from cfslib.runtime.channel import Channel
     from cfslib.runtime.spec import Spec
 
@@ -34,8 +32,10 @@ def become(spec: "Spec", kinds: Namespace, channel: "Channel") -> int:
     """Turn this process, PID 1 in its own world, into the container."""
     if spec.terminal:
         from cfslib.runtime import terminal
-    if Namespace.NET in kinds:
-        from cfslib.isolation import network
+    has_names = ownership.has_names_of_its_own(spec, kinds)
+    if has_names:
+        from cfslib.isolation.network import alone
+        from cfslib.isolation.network.inside import set_up_network
     if spec.filter:
         from cfslib.runtime import behind
     do = Steps(spec.leave_out)
@@ -46,7 +46,18 @@ def become(spec: "Spec", kinds: Namespace, channel: "Channel") -> int:
     do(mounts.keep_private)  # before any mount, or the host sees it
     do(syscalls.sethostname, spec.hostname)
     trees = do(volumes.detached, spec.volumes)
-    do(rootfs.layer, root, PLACE, spec.layer_max)
+    # There is a file to write, and of a root that is not ours /etc is not ours either.
+    is_theirs = has_names and Namespace.USER in kinds and not spec.kept
+    do(
+        rootfs.layer,
+        root,
+        PLACE,
+        spec.layer_max,
+        ours=("etc",) if is_theirs else (),
+        as_root=bool(spec.image),
+        kept=spec.kept,
+        between=spec.between,
+    )
     # A user namespace may mount /proc and bind devices only while it sees the host's.
     do(mounts.proc, f"{PLACE}/proc")
     do(mounts.sys, f"{PLACE}/sys")
@@ -57,46 +68,27 @@ def become(spec: "Spec", kinds: Namespace, channel: "Channel") -> int:
     do(syscalls.unshare, kinds & Namespace.CGROUP)  # which starts at our group
     do(rootfs.pivot, PLACE)  # from here on the host's files are gone
     do(init.import_nothing_more)
+    if has_names:
+        do(set_up_network, *channel.wait())
     do(masks.hide_the_machine)
     if Capability.MKNOD in spec.capabilities:
         do(devices.allow_no_others)
     # From here on, no file decides what the container may do: others may change it.
     do(volumes.attach, trees, spec.volumes)
+    if spec.image:
+        do(volumes.make_place, spec.workdir)
     if spec.read_only:  # after the last directory was made in it
         do(mounts.make_read_only, "/", mounts.MountFlag.NODEV)
     user = users.look_up(spec.user, spec.groups)
     if spec.filter:  # of somebody's own, under which we may not be able to live
         behind.check(spec, user.uid, channel)
     if Namespace.NET in kinds:
-        do(network.be_alone)
+        do(alone.refuse_other_ways)
     master = do(terminal.make, owner=user.uid) if spec.terminal else None
     do(rootfs.start_in, spec.workdir)
     # Groups that were asked for are not left out: if they cannot be, nothing runs.
     give_up_rights(do, spec, user, may_leave_groups or bool(spec.groups))
     return _be_init(spec, channel, user.home, master)
-
-
-def give_up_rights(
-    do: Steps, spec: "Spec", user: "User", may_leave_groups: bool
-) -> None:
-    """Be who the command is to be, with no right but those that it is to have.
-
-    Last, because all that comes before takes root's.
-    """
-    do(init.let_nobody_look_into_us)
-    do(capabilities.bound, spec.capabilities)
-    # Before the filter, which could say that it was done when it was not.
-    do(users.join_groups, user, leave_groups=may_leave_groups)
-    program = spec.filter
-    if program is None:
-        program = seccomp.default_filter(spec.capabilities)
-    if program:  # as late as the kernel allows it, because it is for us too
-        do(seccomp.filter_calls, program, spec.filter_flags)
-    do(users.become, user)
-    do(capabilities.have_only, () if user.uid else spec.capabilities)
-    if spec.no_new_privileges:
-        do(capabilities.gain_no_more)
-    do(init.end_with_the_maker)  # once more: a new uid has cleared it
 
 
 def _be_init(spec: "Spec", channel: "Channel", home: str, master: "int | None") -> int:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 # Of root's, in a user namespace: files keep their owners, and what root may do to the
 # machine is gone all the same.  65536 ids, because that is what an image has.
 SAME = IdMap(0, 0, 1 << 16)
+_ROOT = {"0", "root", "0:0", "root:root", "0:root", "root:0"}  # takes no other id
 
 
 def namespaces(spec: "Spec") -> Namespace:
@@ -27,6 +28,8 @@ def namespaces(spec: "Spec") -> Namespace:
         if needed not in spec.namespaces:
             raise ValueError(f"without a {needed} namespace this would change the host")
     kinds = spec.namespaces
+    if spec.network != "host":
+        kinds |= Namespace.NET
     if _has_users_of_its_own(spec.userns):
         kinds |= Namespace.USER
     if spec.leave_out:
@@ -34,6 +37,17 @@ def namespaces(spec: "Spec") -> Namespace:
 
         kinds &= ~outer.namespaces_in(spec.leave_out)
     return kinds
+
+
+def has_names_of_its_own(spec: "Spec", kinds: Namespace) -> bool:
+    """Say if the maker has something to do about the network of a container."""
+    asked = spec.dns or spec.hosts or spec.publish or is_in_a_pod(spec)
+    return bool(Namespace.NET in kinds or asked)
+
+
+def is_in_a_pod(spec: "Spec") -> bool:
+    """Say if a container shares the network of another one: see `pod`."""
+    return spec.network.startswith("container:")
 
 
 def _has_users_of_its_own(userns: str) -> bool:
@@ -67,6 +81,11 @@ def id_maps(spec: "Spec") -> "tuple[list[IdMap], list[IdMap]]":
         return [SAME], [SAME]
     if spec.userns == "keep-id":
         return [IdMap(uid, uid)], [IdMap(gid, gid)]
-    if spec.user in ("0", "root") and not spec.groups:
+    if not takes_many_ids(spec):
         return [IdMap(0, uid)], [IdMap(0, gid)]
     return idmaps.many("uid"), idmaps.many("gid")
+
+
+def takes_many_ids(spec: "Spec") -> bool:
+    """Say if a container needs more users than its root, or groups."""
+    return spec.user not in _ROOT or bool(spec.groups) or spec.many_owners

@@ -25,6 +25,8 @@ _PTMX = 5 << 8 | 2  # the device which makes a new terminal when it is opened
 class Flow:
     """What is read from one descriptor and written to another."""
 
+    piece = CHUNK  # bytes that are read at once
+
     def __init__(self, source: int, sink: int, most: int = PRINTED) -> None:
         self.source, self.sink, self.most = source, sink, most
         self.held = b""  # read, and not written yet
@@ -45,7 +47,7 @@ class Flow:
 
     def _read(self) -> None:
         try:
-            data = os.read(self.source, CHUNK)
+            data = os.read(self.source, self.piece)
         except BlockingIOError:
             return
         except OSError as error:

@@ -9,6 +9,7 @@ Data, no behaviour: `container` is what acts on it.
     TypeError: argv is 'hostname', but should be a list such as ["hostname"]
 """
 
+import _signal as signal
 import posix
 
 from cfslib.images.search import PATH
@@ -78,10 +79,19 @@ class Spec(Record):
         no_new_privileges: bool = False,  # no program gives more rights, whatever it is
         filter: "bytes | None" = None,  # of calls, struct sock_filter; None: our own
         filter_flags: int = 0,  # of seccomp(2)
+        network: str = "host",  # none, bridge, container:NAME, or the name of one
+        publish: "Sequence[str]" = (),  # [IP:]PORT:PORT[/udp]
+        dns: "Sequence[str]" = (),  # addresses of nameservers
+        hosts: "Sequence[str]" = (),  # NAME:ADDRESS, for /etc/hosts
         read_only: bool = False,
         layer_max: int = LAYER,  # bytes of files that are written, and in memory
+        kept: str = "",  # a directory in which these files stay: see `rootfs.layer`
+        between: "Sequence[str]" = (),  # layers on top of `rootfs`, the last one first
         terminal: bool = False,  # a pty of its own, joined to our terminal
         interactive: bool = False,  # without one, it still gets what is typed into ours
+        stop_signal: int = signal.SIGTERM,  # what asks the command to end
+        image: str = "",  # the name of what `rootfs` is the tree of
+        many_owners: bool = False,  # its files belong to more users than us
         leave_out: "Collection[str]" = (),  # steps not to take, to see what comes of it
     ) -> None:
         self.argv = _each("argv", argv, str, 'a list such as ["hostname"]')
@@ -99,8 +109,17 @@ class Spec(Record):
         self.no_new_privileges, self.read_only = no_new_privileges, read_only
         self.filter = None if filter is None else _one("filter", filter, bytes, _PACKED)
         self.filter_flags = _one("filter_flags", filter_flags, int, "a number")
+        self.network = _one("network", network, str, 'a name such as "bridge"')
+        self.publish = _each("publish", publish, str, 'a list such as ["8080:80"]')
+        self.dns = _each("dns", dns, str, 'a list such as ["192.0.2.1"]')
+        self.hosts = _each("hosts", hosts, str, 'a list such as ["db:192.0.2.1"]')
         self.layer_max = _one("layer_max", layer_max, int, "a number of bytes")
+        self.kept = _one("kept", kept, str, _PATH)
+        self.between = _each("between", between, str, "a list of paths")
         self.terminal, self.interactive = terminal, interactive
+        self.stop_signal = int(_one("stop_signal", stop_signal, int, "a number"))
+        self.image = _one("image", image, str, 'a name such as "busybox:1"')
+        self.many_owners = many_owners
         self.leave_out = _set("leave_out", leave_out, str, 'a set such as {"pivot"}')
 
     def environment(self, term: str = "dumb", home: str = "/root") -> "dict[str, str]":

@@ -9,6 +9,7 @@ copy what is typed in, and what is printed out.  See pty(7), tty_ioctl(2).
 import _signal as signal
 import fcntl
 import posix as os
+import sys
 import termios
 import time
 
@@ -21,17 +22,21 @@ if TYPE_CHECKING:
     from cfslib.kernel.kept_back import KeptBack
 
 A_MOMENT = 0.05  # seconds
+USUAL_SIZE = (24, 80)  # rows and columns, where nobody has a window yet
 
 
 def make(owner: int) -> int:
     """Make a pty, of the user id `owner`; move to its slave end, return the master.
 
-    It has the size of the terminal that we leave.  We must be the leader of a session
-    without a terminal.  It becomes that of PID 1 and not of the command alone, so that
-    `ps` shows both.
+    It has the size of the terminal that we leave, if we have one.  We must be the
+    leader of a session without a terminal.  It becomes that of PID 1 and not of the
+    command alone, so that `ps` shows both.
     """
     master, slave = os.openpty()
-    _copy_size(0, slave)
+    if os.isatty(0):
+        _copy_size(0, slave)
+    else:
+        set_size(slave, *USUAL_SIZE)
     os.fchown(slave, owner, -1)  # its group is that of /dev/pts
     fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
     for fd in range(3):
@@ -49,14 +54,14 @@ def relay(master: int, pid: int, kept: "KeptBack") -> None:
     keyboard, screen = own(0, os.O_RDONLY), own(1, os.O_WRONLY)
     typed, printed = [Typed(keyboard, master)], [Flow(master, screen)]
     try:
-        with _Raw(0), _SizeFollows(master), Ended(pid) as end:
+        with Raw(0), _SizeFollows(master), Ended(pid) as end:
             kept.wait(lambda: copy(typed, printed, end))
     finally:
         for fd in (keyboard, screen, master):
             os.close(fd)
 
 
-class _Raw:
+class Raw:
     """Take every key as it is, Ctrl-C too: the terminal inside knows what it means."""
 
     def __init__(self, fd: int) -> None:
@@ -112,3 +117,16 @@ class _SizeFollows:
 def _copy_size(source: int, target: int) -> None:
     size = fcntl.ioctl(source, termios.TIOCGWINSZ, bytes(8))  # struct winsize
     fcntl.ioctl(target, termios.TIOCSWINSZ, size)
+
+
+def size_of(fd: int) -> "tuple[int, int]":
+    """Return how many rows and columns a terminal has."""
+    size = fcntl.ioctl(fd, termios.TIOCGWINSZ, bytes(8))  # struct winsize: 4 shorts
+    rows, columns, _, _ = memoryview(size).cast("H")
+    return rows, columns
+
+
+def set_size(fd: int, rows: int, columns: int) -> None:
+    """Say how many rows and columns a terminal has; who uses it gets a signal."""
+    size = b"".join(number.to_bytes(2, sys.byteorder) for number in (rows, columns))
+    fcntl.ioctl(fd, termios.TIOCSWINSZ, size + bytes(4))

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import ipywidgets
 
-from cfslib.images.host_tools import Progress
+from cfslib.images.progress import Progress
 from cfslib.views.page import Markup, element, page
 from cfslib.views.widget import View, bar
 

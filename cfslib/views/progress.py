@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import ipywidgets
 
-from cfslib.images.host_tools import Progress
+from cfslib.images.progress import Progress
 from cfslib.lessons.journal import Chapter, Exercise
 from cfslib.views.page import Markup, element, join, page, table
 from cfslib.views.widget import View, bar, button, labelled, row

@@ -12,7 +12,7 @@ from typing import Any
 
 import ipywidgets
 
-from cfslib.images.host_tools import Progress
+from cfslib.images.progress import Progress
 from cfslib.views.page import Child, Markup, element, join, page, prose
 
 WORKING = "Working …"

@@ -27,6 +27,7 @@ from tests.bench.ways import TOP
 
 AS_USER = [sys.executable, str(TOP / "tests/as_user.py")]
 ROUNDS = "100"
+ROOTS = ("mounts", "images")  # only root can, or the peers want to be
 PARTS = [part for part in measure.PARTS if part != "first"]  # which `fresh` starts
 
 
@@ -42,10 +43,10 @@ def main(argv: list[str]) -> None:
         data["machine"]["today"] = today.check_out(Path(directory))
         with scales.opened(Path(directory)):
             for name, before in users.items():
-                parts = PARTS if name == "root" else [p for p in PARTS if p != "mounts"]
+                parts = [p for p in PARTS if name == "root" or p not in ROOTS]
                 data[name] = {
                     part: _measured(name, before, part, directory, rounds)
-                    for part in parts  # only root can make more mounts on the host
+                    for part in parts
                 }
     _keep(data, Path(results))
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.bench import today
+from tests.bench import builds, images, lives, today
 from tests.bench.commands import COMMAND, PYTHON
 from tests.bench.kinds import PIPED, TERMINAL, USER, VOLUME, named
 from tests.bench.rounds import ratio
@@ -73,6 +73,14 @@ def _other(word: str) -> Callable[[Data], float]:
     return lambda data: ratio(data["subcommands"], ours, named(TODAY, ours))
 
 
+def _beside(part: str, way: str, to: str) -> Callable[[Data], float]:
+    return lambda data: ratio(data[part]["times"], way, to)
+
+
+def _images(way: str, to: str) -> Callable[[Data], float]:
+    return _beside("images", way, to)
+
+
 def _spread(data: Data) -> float:
     """Return how many times as long the slowest of three situations takes."""
     times = data["situations"]
@@ -135,6 +143,24 @@ BARS = (
     Bar("cfs --version / today", 0.5, _other("--version")),
     Bar("cfs doctor / today", 0.6, _other("doctor")),
     Bar("lines without views, lessons / today", 0.92, _lines),
+    Bar("cfs run -d / podman", 0.25, _beside("lives", lives.RUN, lives.PODMAN_RUN)),
+    Bar("cfs exec / podman", 0.25, _beside("lives", lives.EXEC, lives.PODMAN_EXEC)),
+    Bar("cfs exec / runc", 0.9, _beside("lives", lives.EXEC, lives.RUNC_EXEC)),
+    Bar("load of an image / umoci unpack", 0.4, _images(images.LOAD, images.UMOCI)),
+    Bar("load of an image / podman pull", 0.9, _images(images.LOAD, images.PODMAN)),
+    Bar("load again / load", 0.02, _images(images.AGAIN, images.LOAD)),
+    Bar("memory of a load, MB", 64, lambda data: data["images"]["load KB"] / 1024),
+    Bar(
+        "start: 20 layers / rootfs",
+        1.15,
+        _images(images.FROM_LAYERS, images.FROM_ROOTFS),
+    ),
+    Bar("build / buildah", 0.5, _images(builds.BUILD, builds.BUILDAH)),
+    Bar(
+        "build, cached / buildah",
+        0.3,
+        _images(builds.CACHED, builds.BUILDAH_CACHED),
+    ),
     # What was promised before, and is still to hold.
     Bar("bubblewrap / notebook", 1.7, _default("bwrap", NOTEBOOK), at_most=False),
     Bar("crun / notebook", 3, _default("crun", NOTEBOOK), at_most=False),

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Generator, Mapping, Sequence
@@ -60,6 +61,16 @@ def installed() -> list[str]:
 def python() -> Way:
     """Return what no program in Python can undercut: Python's own start."""
     return command(PYTHON, [sys.executable, "-I", "-S", "-c", "pass"])
+
+
+def run(words: Sequence[str], env: dict[str, str] | None = None) -> int:
+    """Run a command to its end, and return how long it took."""
+    began = time.perf_counter_ns()
+    done = subprocess.run(words, env=env, stdin=subprocess.DEVNULL, capture_output=True)
+    ended = time.perf_counter_ns()
+    said = done.stderr.decode(errors="replace").strip().splitlines() or [""]
+    check(done.returncode, f"{' '.join(words)}: {said[-1]}")
+    return ended - began
 
 
 _numbers = itertools.count()

@@ -15,7 +15,7 @@ from pathlib import Path
 from cfslib.isolation import mounts
 from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel import syscalls
-from tests.bench import costs, crowd, situations, size, starts, told
+from tests.bench import costs, crowd, images, lives, situations, size, starts, told
 from tests.bench.box import Box
 
 HEAP = 100  # MB
@@ -25,6 +25,8 @@ PARTS: dict[str, Callable[[Box, int], object]] = {
     "boxes": starts.boxes,
     "situations": situations.situations,
     "subcommands": situations.subcommands,
+    "lives": lives.lives,
+    "images": images.images,
     "flight": starts.flight,
     "alive": crowd.alive,
     "around one": crowd.around_one,

@@ -40,6 +40,9 @@ def _measured_as(user: str, data: Data) -> Iterator[str]:
         yield from _times(f"AS {name}: {box}, ms", times)
     yield from _times(f"AS {name}: in each situation, ms", data["situations"])
     yield from _times(f"AS {name}: other commands of ours, ms", data["subcommands"])
+    yield from _beside(f"AS {name}: containers that go on, ms", data["lives"])
+    if "images" in data:
+        yield from _beside(f"AS {name}: images, ms", data["images"])
     yield from _flight(name, data["flight"])
     for number, each in data["alive"].items():
         yield from _times(f"AS {name}: {number} alive, ms", each["times"])
@@ -86,6 +89,13 @@ def _times(title: str, times: Times) -> Iterator[str]:
         shown = "".join(f"{number:8.2f}" for number in numbers)
         compared = f" {ratio(times, way, FLOOR):8.2f}" if floor else ""
         yield f"  {way:45}{shown}{compared}"
+
+
+def _beside(title: str, data: Data) -> Iterator[str]:
+    """Return times, and which peers are missing, and why."""
+    yield from _times(title, data["times"])
+    for peer, why in data["missing"].items():
+        yield from _wrapped(f"left out: {peer}: {why}", 2)
 
 
 def _flight(name: str, flight: dict[str, dict[str, list[float]]]) -> Iterator[str]:

@@ -36,7 +36,7 @@ class Found:
     def way(self, box: Box) -> Way:
         """Return it as a way to make such a container."""
         words = _words(self.peer, box, self.own)
-        env = _environment(self.own)
+        env = environment(self.own)
         way = command(self.peer.name, words, env, box.says_when, box.terminal)
         return replace(way, may_fail=True)
 
@@ -100,7 +100,7 @@ def _words(peer: Peer, box: Box, own: Path) -> tuple[str, ...]:
 def _run(argv: Sequence[str], own: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         argv,
-        env=_environment(own),
+        env=environment(own),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -108,5 +108,6 @@ def _run(argv: Sequence[str], own: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def _environment(own: Path) -> dict[str, str]:
+def environment(own: Path) -> dict[str, str]:
+    """Return the environment in which a peer keeps to its own directory."""
     return {**os.environ, "PATH": PATH, "XDG_RUNTIME_DIR": str(own)}

@@ -67,6 +67,13 @@ def with_ten_users(view: Locator) -> None:
     expect(view).to_contain_text("setuid(5) = 0")
 
 
+def send_outside(view: Locator) -> None:
+    view.get_by_label("Send", exact=True).select_option(value="a to outside")
+    for _ in range(16):
+        view.get_by_role("button", name="Next", exact=True).click()
+    expect(view).to_contain_text("masqueraded")
+
+
 SCENES = (
     Scene("quiz", "00-start-here", "asked.RENAMED", choose),
     Scene("beside", "01-hostname", "beside.view"),
@@ -79,9 +86,12 @@ SCENES = (
     Scene("mount_tree-before", "03-mount", "mount_tree.slider", to_the_middle),
     Scene("rootfs_tree", "04-chroot", "rootfs_tree.explorer"),
     Scene("call_trace", "05-cfs-run", "call_trace.viewer", unfold),
+    Scene("layer_stack", "08-images", "layer_stack.view", press("Do it", "Copy-up")),
+    Scene("packet_way", "09-network", "packet_way.view", send_outside),
     Scene("lights", "10-capabilities", "lights.view", press("Next", "Step 1 of")),
     Scene("filter_steps", "11-seccomp", "filter_steps.view", press("Next", "A is")),
     Scene("profile_trial", "11-seccomp", "profile_trial.view"),
+    Scene("arrival_steps", "12-enter", "arrival_steps.view", press("Next", "Step 1")),
     Scene(
         "group_tree",
         "07-cgroups",

@@ -57,6 +57,9 @@ CELLS = (
     "from cfslib.views import profile_trial\n"
     "profile_trial.view([['hostname'], ['ls', '/']], filtered.observed,\n"
     "    filtered.tried, filtered.smallest)",
+    "from cfslib.observe import layered\n"
+    "from cfslib.views import layer_stack\n"
+    "layer_stack.view(layered.played)",
     "from cfslib.isolation import mounts\n"
     "from cfslib.runtime import inside\n"
     "from cfslib.views import source\n"
@@ -65,7 +68,7 @@ CELLS = (
     "from cfslib.views.durations import bars\n"
     "bars({'UTS': 20, 'a fork and an exec': 800})",
 )
-VIEWS = 10  # the first of the cells; the others are no widgets
+VIEWS = 11  # the first of the cells; the others are no widgets
 NARROW = 800
 
 pytestmark = needs_namespaces

@@ -467,7 +467,66 @@ def test_a_limit_is_set_by_the_keyboard_and_met(
     )
 
 
+# The stack of layers
+
+
+@in_notebook("08-images")
+def test_an_overlay_is_written_to_with_the_keyboard(
+    notebook: Notebook, answers_at_once: Answers
+) -> None:
+    view = notebook.view("layer_stack.view(")
+    said = view.get_by_role("status").first
+    drawn = view.get_by_role("img")
+    expect(said).to_contain_text("Nothing was changed.")
+    expect(drawn).to_have_attribute("aria-label", re.compile("note: seen, from two"))
+    keys = notebook.page.keyboard
+    button(view, "Do it").focus()
+    keys.press("Enter")
+    expect(said).to_contain_text("Copy-up")
+    expect(drawn).to_have_attribute("aria-label", re.compile("note: seen, from upper"))
+    view.get_by_label("What").select_option("delete")
+    button(view, "Do it").focus()
+    keys.press("Enter")
+    expect(said).to_contain_text("Whiteout")
+    expect(drawn).to_have_attribute("aria-label", re.compile("note: hidden by upper"))
+    expect(view.get_by_text("upper as a layer")).to_contain_text(".wh.note")
+    assert not audit.out_of_reach(view)
+
+    view.get_by_label("What").select_option("write to")
+    answers_at_once(
+        "the stack", picture(view), button(view, "Undo"), button(view, "Do it")
+    )
+
+
 # The filter
+
+
+@in_notebook("09-network")
+def test_a_packet_is_followed_and_a_cable_cut_with_the_keyboard(
+    notebook: Notebook, answers_at_once: Answers
+) -> None:
+    view = notebook.view("packet_way.view(")
+    said = view.get_by_role("status").first
+    expect(said).to_contain_text("Step 0 of 18")
+    view.get_by_label("Send", exact=True).select_option("a to outside")
+    expect(said).to_contain_text("Step 0 of 23")
+    keys = notebook.page.keyboard
+    button(view, "Next").focus()
+    for number in range(1, 24):
+        keys.press("Enter")
+        expect(said).to_contain_text(f"Step {number} of 23")
+    expect(said).to_contain_text("answer from 192.0.2.1")
+
+    view.get_by_label("cable outside", exact=True).focus()
+    keys.press("Space")
+    expect(view.get_by_role("img")).to_contain_text("✂")
+    button(view, "Back").focus()
+    keys.press("Enter")
+    expect(said).to_contain_text("Step 0 of")
+    keys.press("Space")
+
+    drawing = view.locator(".widget-html-content").nth(-3)  # a table is below it
+    answers_at_once("the packet", drawing, button(view, "Next"), button(view, "Back"))
 
 
 @in_notebook("11-seccomp")
@@ -518,6 +577,36 @@ def test_a_program_runs_or_does_not_without_a_call(
     expect(said).to_contain_text("It does what it did before.")
     button(view, "All").click()
     expect(robust).to_be_checked()
+
+
+# The way in
+
+
+@in_notebook("12-enter")
+def test_one_goes_in_and_comes_back_with_the_keyboard(
+    notebook: Notebook, answers_at_once: Answers
+) -> None:
+    view = notebook.view("arrival_steps.view(")
+    said = view.get_by_role("status").first
+    drawn = view.get_by_role("img")
+    expect(said).to_contain_text("Step 0 of 12")
+    expect(drawn).to_have_attribute("aria-label", re.compile("container: nothing"))
+    keys = notebook.page.keyboard
+    button(view, "Next").focus()
+    for number in range(1, 13):
+        keys.press("Enter")
+        expect(said).to_contain_text(f"Step {number} of 12")
+    expect(drawn).to_have_attribute("aria-label", re.compile("USER.*filter, program"))
+    button(view, "Back").focus()
+    keys.press("Enter")
+    expect(drawn).to_have_attribute("aria-label", re.compile("program is ours"))
+
+    view.get_by_label("Who goes").select_option("nsenter")
+    expect(said).to_contain_text("Step 3 of 3")
+    expect(drawn).to_have_attribute("aria-label", re.compile("filter is ours"))
+    answers_at_once(
+        "the way in", picture(view), button(view, "Back"), button(view, "Next")
+    )
 
 
 # All of them, after all of that

@@ -3,12 +3,14 @@ import pty
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from cfslib.cli import launcher
 from tests.conftest import ROOT, needs_namespaces
+from tests.life import Life, life
 
 pytestmark = needs_namespaces
 
@@ -16,18 +18,30 @@ pytestmark = needs_namespaces
 ROOMS = {
     "": "children cli images isolation kernel runtime",
     "children.": "streams",
-    "cli.": "entry finder limits options parser rights values",
+    "cli.": "entry finder life limits network options parser rights values",
     "images.": "cache notes ours search",
     "isolation.": "capabilities cgroups devices idmaps keyring limits masks mounts"
-    " namespaces rootfs seccomp users volumes",
+    " namespaces rootfs seccomp users volumes workdir",
     "isolation.cgroups.": "group hierarchies janitor makers v1 v2",
     "isolation.seccomp.": "compiled",
     "kernel.": "ffi flags held hints kept_back libc procfs program record syscalls"
     " tracing",
-    "runtime.": "channel container direct errors init inside lifeline ownership spec"
-    " steps",
+    "runtime.": "channel container direct errors giving_up init inside lifeline"
+    " ownership spec steps",
 }
-OURS = {f"cfslib.{room}{name}" for room in ROOMS for name in ROOMS[room].split()}
+
+
+def of_ours(*lists: dict[str, str]) -> set[str]:
+    """Return the modules that are named by room."""
+    return {
+        f"cfslib.{room}{name}"
+        for rooms in lists
+        for room, names in rooms.items()
+        for name in names.split()
+    }
+
+
+OURS = of_ours(ROOMS)
 # Of these, only what it takes to find out that we may make no groups.
 GROUPS = {name for name in OURS if name.startswith("cfslib.isolation.cgroups.")}
 NEEDED = OURS if ROOT else OURS - GROUPS
@@ -37,6 +51,20 @@ PYTHONS = {"_ctypes", "_stat", "errno", "gc", "marshal", "pwd", "select", "stat"
 AT_A_TERMINAL = {"cfslib.kernel.messages"}
 AT_A_TERMINAL |= {"cfslib.runtime.relay", "cfslib.runtime.terminal"}
 AT_A_TERMINAL |= {"_socket", "fcntl", "termios"}
+# What is written down of a container, and found by its name.
+WRITTEN = {"runtime.": "names places processes register state"}
+# Who leaves it to a monitor loads what that needs, but not what makes the container.
+DETACHES = of_ours(
+    WRITTEN, {"cli.": "naming"}, {"runtime.": "keep logbook monitor relay"}
+)
+ENTERS = of_ours(
+    WRITTEN,
+    {
+        "runtime.": "enter entrance passage way_in",
+        "isolation.": "freezer joining rlimits",
+    },
+    {"kernel.": "execute literal", "cli.": "exec_command"},
+)
 
 
 @pytest.fixture
@@ -97,6 +125,38 @@ def test_a_container_at_a_terminal_takes_hardly_more(cfs: list[str]) -> None:
     assert "/dev/pts/0" in output
     assert NEEDED | ours(AT_A_TERMINAL) <= ours(modules) <= OURS | AT_A_TERMINAL
     assert modules - OURS - AT_A_TERMINAL - {"cfslib"} <= PYTHONS
+
+
+@pytest.fixture
+def lives() -> Iterator[Life]:
+    with life() as place:
+        yield place
+
+
+def test_a_container_that_goes_on_takes_hardly_more(
+    cfs: list[str], lives: Life
+) -> None:
+    words = [*cfs, "run", "-d", "sleep", "60"]
+    done = subprocess.run(words, capture_output=True, text=True, env=lives.env)
+    modules = imported(done.stderr) - start_of_python()
+
+    assert done.returncode == 0
+    assert ours(modules) - OURS == DETACHES
+    assert modules - OURS - DETACHES - {"cfslib"} <= PYTHONS
+
+
+def test_who_enters_a_container_takes_nothing_that_makes_one(
+    cfs: list[str], lives: Life
+) -> None:
+    box = lives.start("sleep", "60")
+    words = [*cfs, "exec", box.id, "echo", "it ran"]
+    done = subprocess.run(words, capture_output=True, text=True, env=lives.env)
+    modules = imported(done.stderr) - start_of_python()
+
+    assert done.stdout == "it ran\n"
+    assert ours(modules) - OURS == ENTERS
+    assert modules - OURS - ENTERS - {"cfslib"} <= PYTHONS
+    assert not {"cfslib.runtime.spec", "cfslib.runtime.container"} & modules
 
 
 @pytest.mark.parametrize(

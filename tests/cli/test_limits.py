@@ -58,6 +58,7 @@ def test_what_is_no_positive_number_is_refused(read: object, text: str) -> None:
         read(text)  # type: ignore[operator]
 
 
+@pytest.mark.alike
 @given(st.text())
 @pytest.mark.parametrize("read", [limits.count, limits.size, limits.cpus])
 def test_any_text_is_a_positive_number_or_refused(read: object, text: str) -> None:

@@ -9,6 +9,7 @@ from cfslib.cli.parser import Usage
 from cfslib.isolation.capabilities import ALL, DEFAULT, Capability
 from cfslib.isolation.limits import Limits
 from cfslib.isolation.namespaces import Namespace
+from cfslib.runtime import ownership
 from cfslib.runtime.spec import Spec, Volume
 
 OPTIONS = [
@@ -150,8 +151,11 @@ def test_of_what_is_said_twice_the_last_counts() -> None:
 
 
 def test_without_a_network_there_is_a_namespace_for_it() -> None:
-    assert Namespace.NET in options.parse(["--network", "none", "true"]).namespaces
-    assert Namespace.NET not in options.parse(["--network=host", "true"]).namespaces
+    for network in ("none", "bridge", "blue"):
+        spec = options.parse(["--network", network, "true"])
+        assert Namespace.NET in ownership.namespaces(spec)
+    spec = options.parse(["--network=host", "true"])
+    assert Namespace.NET not in ownership.namespaces(spec)
 
 
 @pytest.mark.parametrize(
@@ -178,7 +182,7 @@ def test_two_dashes_end_our_options() -> None:
         ("--memory lots ls", "'lots'"),
         ("--memory-swap 1g ls", "it takes --memory"),
         ("-m 2k --memory-swap 1k ls", "the sum of both"),
-        ("--network bridge ls", "bridge"),
+        ("--network Bridge ls", "Bridge"),
         ("--read-only=yes ls", "--read-only: ignored explicit argument 'yes'"),
         ("--memory --cpus 1 ls", "-m/--memory: expected one argument"),
         ("--memory -- ls", "-m/--memory: expected one argument"),

@@ -2,6 +2,8 @@ import pytest
 
 from cfslib.cli.parser import Asked, Command, Option, Usage, parse
 
+pytestmark = pytest.mark.alike
+
 
 def number(text: str) -> int:
     if not text.isdecimal():

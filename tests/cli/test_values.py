@@ -4,8 +4,9 @@ import pytest
 
 from cfslib.cli import values
 from cfslib.cli.parser import Usage
-from cfslib.isolation.namespaces import Namespace
 from cfslib.runtime.spec import Volume
+
+pytestmark = pytest.mark.alike
 
 
 @pytest.mark.parametrize("text", ["x", "a.b", "x" * 64, "ü" * 32, "with space"])
@@ -94,11 +95,3 @@ def test_a_mount_is_written_as_for_docker(text: str, mounted: Volume) -> None:
 def test_a_mount_that_makes_no_sense_is_refused(text: str) -> None:
     with pytest.raises(Usage):
         values.mount(text)
-
-
-def test_a_network_is_the_hosts_or_none() -> None:
-    assert values.network("host") == Namespace(0)
-    assert values.network("none") == Namespace.NET
-    for text in ("", "bridge", "HOST"):
-        with pytest.raises(Usage, match="invalid choice"):
-            values.network(text)

@@ -61,7 +61,7 @@ def rooms() -> Markup:
     rows = (
         (20, ((20, 170, "cli"), (200, 440, "views"))),
         (64, ((200, 440, "lessons"),)),
-        (108, ((20, 305, "doctor"), (335, 305, "observe"))),
+        (108, ((20, 170, "builder"), (200, 205, "doctor"), (415, 225, "observe"))),
         (152, ((20, 620, "runtime"),)),
         (196, ((20, 200, "isolation"), (230, 200, "images"), (440, 200, "children"))),
         (240, ((20, 620, "kernel"),)),
@@ -74,7 +74,7 @@ def rooms() -> Markup:
     return picture(
         296,
         "The rooms of cfslib as a wall of bricks.  From the top: cli beside views, "
-        "which stands on lessons; doctor beside observe; runtime; isolation, images "
-        "and children side by side; kernel below all.",
+        "which stands on lessons; builder, doctor and observe side by side; runtime; "
+        "isolation, images and children side by side; kernel below all.",
         *bricks,
     )

@@ -19,9 +19,12 @@ CHAPTERS = {
     ),
     "06": ((), "USER is from 01.  Here it gets more than one user."),
     "07": ((), "Nothing new to see.  This chapter is about how much it may use."),
+    "08": ((), "Nothing new to see.  This chapter is about the files at /."),
+    "09": (("NET",), "New: a network, with nothing in it that we do not put there."),
     "10": ((), "No new namespace.  New: root inside has twelve of some forty rights."),
     "11": ((), "No new namespace: a filter in front of the kernel, for each call."),
-    "20": ((), "All that cfs run takes.  NET and TIME are shared with the host."),
+    "12": ((), "No new namespace.  New is somebody who comes in later."),
+    "20": ((), "All that cfs run takes, but NET: that it shares, unless asked not to."),
 }
 # Two rows of four: in a narrow window one row of eight is too small to read.
 LEFT, TOP, WIDE, HIGH, ROW = 10, 12, 138, 44, 4

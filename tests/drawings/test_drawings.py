@@ -14,6 +14,8 @@ from tests.drawings.files import IMAGES, drawn
 from tests.test_layers import ROOMS
 from tests.views.test_style import contrast
 
+pytestmark = pytest.mark.alike
+
 SVG = "{http://www.w3.org/2000/svg}"
 each = pytest.mark.parametrize("name", drawn())
 

@@ -8,6 +8,8 @@ import pytest
 from cfslib.kernel import flags
 from cfslib.kernel.flags import Flag, Number
 
+pytestmark = pytest.mark.alike
+
 
 class Colour(Number):
     """One of several."""

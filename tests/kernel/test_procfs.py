@@ -13,7 +13,7 @@ from cfslib.children.in_child import in_child
 from cfslib.isolation.namespaces import Namespace
 from cfslib.kernel import procfs, syscalls
 from cfslib.kernel.procfs import CgroupEntry, Mount
-from tests.conftest import needs_namespaces, own_world
+from tests.conftest import in_own_mounts, needs_namespaces, own_world
 
 # File names as the kernel has them: bytes without NUL, read as Python reads them.
 NAMES = st.binary(min_size=1, max_size=20).map(
@@ -167,6 +167,15 @@ def test_threads_are_counted() -> None:
 
     assert in_child(procfs.thread_count) == 1
     assert in_child(with_another) == 2
+
+
+@needs_namespaces
+def test_threads_are_counted_where_proc_does_not_know_us() -> None:
+    def covered() -> int:
+        syscalls.mount("tmpfs", "/proc", "tmpfs")  # as one sees it who enters elsewhere
+        return procfs.thread_count()
+
+    assert in_own_mounts(covered) == 1
 
 
 ENTRIES = st.builds(

@@ -6,6 +6,8 @@ import pytest
 
 from cfslib.kernel.record import Record
 
+pytestmark = pytest.mark.alike
+
 
 class Point(Record):
     """A record whose second part need not be named."""

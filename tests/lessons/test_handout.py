@@ -10,6 +10,8 @@ import pytest
 from cfslib.lessons import handout
 from tests.test_notebooks import NOTEBOOKS, cells, solutions
 
+pytestmark = pytest.mark.alike
+
 NAMES = [path.stem for path in NOTEBOOKS]
 ORIGINAL = "01-hostname.ipynb"
 

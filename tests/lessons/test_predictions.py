@@ -9,6 +9,8 @@ import pytest
 from cfslib.lessons.predictions import Choice, Question, every
 from tests.test_notebooks import NOTEBOOKS, PREDICTION, TELLS, Cell, read, tags
 
+pytestmark = pytest.mark.alike
+
 QUESTIONS = every()
 EITHER = (Choice("1", "So it is.", right=True), Choice("2", "Not so."))
 

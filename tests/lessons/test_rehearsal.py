@@ -10,6 +10,8 @@ import pytest
 
 from cfslib.lessons import journal, rehearsal
 
+pytestmark = pytest.mark.alike
+
 CHECK = """
 from cfslib.lessons import Point, exercise
 

@@ -24,6 +24,8 @@ from cfslib.lessons import seccomp as lesson
 from cfslib.lessons.seccomp import Filter, number
 from tests.lessons.conftest import assert_not_yet
 
+pytestmark = pytest.mark.long
+
 RUNS = "it runs"
 NO, YES = ret(Action.ERRNO | errno.EPERM), ret(Action.ALLOW)
 KILL = number("kill")

@@ -18,6 +18,7 @@ from tests.conftest import needs_namespaces, needs_root
 pytestmark = [
     needs_namespaces,
     pytest.mark.skipif(platform.machine() != "x86_64", reason="needs the calls of x86"),
+    pytest.mark.long,
 ]
 ALLOW, ERRNO, KILL = "SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO", "SCMP_ACT_KILL_PROCESS"
 PACKAGED = Path("/usr/share/containers/seccomp.json")  # Podman's, as Debian has it

@@ -1,5 +1,6 @@
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -7,6 +8,8 @@ from cfslib.isolation.namespaces import Namespace
 from cfslib.lessons.boxed import Seen
 from cfslib.views import beside
 from tests.views.test_page import Reader
+
+pytestmark = pytest.mark.alike
 
 NONE = Namespace(0)
 

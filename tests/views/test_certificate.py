@@ -2,9 +2,13 @@ import datetime
 from pathlib import Path
 from xml.etree import ElementTree
 
+import pytest
+
 from cfslib.kernel.tracing import Call
 from cfslib.views import certificate
 from cfslib.views.style import NAMESPACES
+
+pytestmark = pytest.mark.alike
 
 SVG = "{http://www.w3.org/2000/svg}"
 DAY = datetime.date(2026, 11, 29)

@@ -1,8 +1,11 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cfslib.views import differences
 from tests.views.test_page import Reader
+
+pytestmark = pytest.mark.alike
 
 MANY = "".join(f"{number} same\n" for number in range(100))
 

@@ -4,10 +4,13 @@ import re
 from base64 import b64decode
 from xml.etree import ElementTree
 
+import pytest
 from hypothesis import given
 
 from cfslib.views import durations
 from tests.views.trees import HOSTILE
+
+pytestmark = pytest.mark.alike
 
 
 def test_the_picture_shows_every_name_and_the_longest_bar() -> None:

@@ -1,9 +1,13 @@
 """A call that falls through a filter, as pictures."""
 
+import pytest
+
 from cfslib.isolation.seccomp import calls
 from cfslib.isolation.seccomp.bpf import jeq, ld, ret
 from cfslib.isolation.seccomp.data import ARCH, NR, Action, Arch, SeccompData
 from cfslib.views import filter_steps
+
+pytestmark = pytest.mark.alike
 
 PROGRAM = [
     *(ld(ARCH), jeq(Arch.X86_64, 0, 3), ld(NR)),

@@ -3,10 +3,14 @@
 import threading
 from pathlib import Path
 
+import pytest
+
 from cfslib.images import cache
-from cfslib.images.host_tools import Progress
+from cfslib.images.progress import Progress
 from cfslib.views import first_build
 from tests.conftest import wait_until
+
+pytestmark = pytest.mark.alike
 
 
 def test_a_bar_moves_while_programs_are_copied(tmp_path: Path) -> None:

@@ -4,11 +4,15 @@ import errno
 import re
 import time
 
+import pytest
+
 from cfslib.isolation.cgroups.hierarchies import CannotLimit
 from cfslib.observe.figures import Figures
 from cfslib.observe.groups import LOADS, Frame, Loads, Seen, recorded
 from cfslib.views import group_tree
 from cfslib.views.widget import View
+
+pytestmark = pytest.mark.alike
 
 LIMITS = {load.name: load.limit for load in LOADS}
 BUSY = Frame(

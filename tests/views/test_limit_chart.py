@@ -5,6 +5,8 @@ import pytest
 from cfslib.observe.pressure import BOMB, HOG, Load, Sample, recorded
 from cfslib.views.limit_chart import chart
 
+pytestmark = pytest.mark.alike
+
 
 @pytest.mark.parametrize("load", [BOMB, HOG])
 def test_the_line_has_a_point_for_each_sample_and_stays_inside(load: Load) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import given
 
 from cfslib.isolation.cgroups.hierarchies import CannotLimit
@@ -13,6 +14,8 @@ from cfslib.observe.pressure import BOMB, HOG, Load, Run, Sample, recorded
 from cfslib.views import limit_gauge
 from cfslib.views.widget import View
 from tests.views.trees import HOSTILE
+
+pytestmark = pytest.mark.alike
 
 
 def finished(view: View) -> None:

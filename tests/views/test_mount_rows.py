@@ -1,6 +1,10 @@
+import pytest
+
 from cfslib.observe.stages import Stage
 from cfslib.views import mount_rows
 from tests.views.trees import mount
+
+pytestmark = pytest.mark.alike
 
 ROOT, PROC = mount(1, 0, "/", "ext4"), mount(2, 1, "/proc", "proc")
 SHARED = ROOT.changed(tags=("shared:1",))

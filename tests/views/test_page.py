@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from cfslib.views import page
 from cfslib.views.page import Markup, element, escape
 
+pytestmark = pytest.mark.alike
+
 anything = st.text(st.characters())  # halves of surrogate pairs too, as in file names
 
 

@@ -3,9 +3,13 @@
 from collections import Counter
 from collections.abc import Collection, Sequence
 
+import pytest
+
 from cfslib.observe.filtered import Observed, Run
 from cfslib.views import profile_trial
 from cfslib.views.widget import View
+
+pytestmark = pytest.mark.alike
 
 WHOLE = Run(0, "box\n")
 SEEN = Observed(WHOLE, Counter({"execve": 1, "mmap": 8, "uname": 1, "brk": 3}))

@@ -1,11 +1,15 @@
 from dataclasses import replace
 
-from cfslib.images.host_tools import Progress
+import pytest
+
+from cfslib.images.progress import Progress
 from cfslib.lessons.journal import Chapter, Exercise
 from cfslib.views import progress
 from cfslib.views.widget import View
 from tests.conftest import wait_until
 from tests.views.test_page import Reader
+
+pytestmark = pytest.mark.alike
 
 FIRST = Exercise("01-hostname", 1, "call a <function>", done=True)
 LIST = [

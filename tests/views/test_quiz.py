@@ -4,6 +4,8 @@ from cfslib.lessons import journal
 from cfslib.lessons.predictions import Choice, Question
 from cfslib.views import quiz
 
+pytestmark = pytest.mark.alike
+
 CHOICES = (
     Choice("yes", "That was <before>."),
     Choice("no", "Each has its own.", right=True),

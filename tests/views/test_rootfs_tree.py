@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 
 from cfslib.images.inventory import Directory, Lack, Look
 from cfslib.images.needs import Need
 from cfslib.views import rootfs_tree
 from tests.views.trees import HOSTILE
+
+pytestmark = pytest.mark.alike
 
 LIBC = Need("libc.so.6", Path("/lib/libc.so.6"), there=False)
 SH = Need("/bin/sh", Path("/bin/sh"), there=True, needs=(LIBC,))

@@ -2,12 +2,15 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 
 from cfslib.isolation.idmaps import IdMap
 from cfslib.observe.owners import NOBODY, Scene, Seen, another_machines
 from cfslib.views import rulers
 from tests.views.trees import HOSTILE
+
+pytestmark = pytest.mark.alike
 
 
 def test_each_line_of_the_map_is_a_band_and_each_owner_a_wire() -> None:

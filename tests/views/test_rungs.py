@@ -1,6 +1,10 @@
+import pytest
+
 from cfslib.views import rungs
 from tests.views.sightings import DEAD, FIRST
 from tests.views.test_page import Reader
+
+pytestmark = pytest.mark.alike
 
 
 def test_every_level_has_its_number_and_its_parent() -> None:

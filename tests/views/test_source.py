@@ -10,6 +10,8 @@ from cfslib.runtime import init, inside
 from cfslib.views import source
 from cfslib.views.source import Excerpt
 
+pytestmark = pytest.mark.alike
+
 
 def become() -> None:
     mounts.keep_private()  # < the host

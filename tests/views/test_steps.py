@@ -1,10 +1,13 @@
 """A story step by step: the slider, the buttons, and the choice between stories."""
 
 import ipywidgets
+import pytest
 
 from cfslib.views import steps
 from cfslib.views.page import Markup
 from cfslib.views.steps import Step
+
+pytestmark = pytest.mark.alike
 
 
 def told(name: str, length: int) -> list[Step]:

@@ -5,6 +5,8 @@ import pytest
 from cfslib.isolation.namespaces import Namespace
 from cfslib.views import style
 
+pytestmark = pytest.mark.alike
+
 
 def luminance(colour: str) -> float:
     """Return the relative luminance of a colour, as WCAG 2 defines it."""

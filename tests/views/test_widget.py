@@ -1,7 +1,11 @@
 import threading
 
+import pytest
+
 from cfslib.views import widget
 from cfslib.views.widget import View
+
+pytestmark = pytest.mark.alike
 
 
 def refuse() -> None:

@@ -147,6 +147,11 @@ class Making:
         self.doors.remove(group.door)
         return pid
 
+    @property
+    def inner(self) -> "list[str]":
+        """The groups of the processes: their directories."""
+        return [group.inner for group in self._groups]
+
     def make_others(self) -> None:
         """Make the groups of v1."""
         self._make(1)

@@ -32,8 +32,7 @@ class Janitor:
         if self._pid == 0:
             try:
                 self._sleep_until_the_end_of(maker)
-                for group in self._groups():
-                    remove(group)
+                _remove_all(self._groups())
                 posix._exit(0)
             finally:
                 posix._exit(1)
@@ -53,8 +52,9 @@ class Janitor:
 
     def remove(self, groups: list[bytes]) -> None:
         """Remove groups, and forget about them."""
-        for group in reversed(groups):  # what is inside another one comes after it
-            remove(group)
+        groups = groups[::-1]  # what is inside another one comes after it
+        _remove_all(groups)
+        for group in groups:
             place = self._places.pop(group)
             posix.pwrite(self._list, bytes(len(group)), place)
             self._gaps.setdefault(len(group), []).append(place)
@@ -71,8 +71,7 @@ class Janitor:
         What we do not see, because we may have changed our root, it removes itself.
         """
         seen = [group for group in self._places if posix.access(group, posix.F_OK)]
-        for group in reversed(seen):
-            remove(group)
+        _remove_all(seen[::-1])
         if len(seen) == len(self._places):
             self.dismiss()
             return
@@ -81,8 +80,7 @@ class Janitor:
         posix.kill(self._pid, signal.SIGTERM)
         status = libc.wait_for(self._pid)
         if status != 0:  # somebody killed it
-            for group in reversed(self._places):
-                remove(group)
+            _remove_all(list(self._places)[::-1])
 
     def _groups(self) -> "list[bytes]":
         """Return what is on the list; what is inside another one comes before it.
@@ -107,6 +105,14 @@ class Janitor:
         # anybody may send this signal, so look what it means.
         while posix.getppid() == maker and not self._read().endswith(NOW):
             signal.sigwait({signal.SIGTERM})
+
+
+def _remove_all(groups: "list[bytes]") -> None:
+    """Remove groups of one container, in this order."""
+    for group in groups:  # or the first of them waits for what the last one holds still
+        _thaw(group)
+    for group in groups:
+        remove(group)
 
 
 def remove(group: bytes) -> None:
@@ -143,4 +149,20 @@ def _empty(group: bytes) -> None:
             posix.kill(int(pid), signal.SIGKILL)
         except ProcessLookupError:
             pass  # it has just ended by itself
+    _thaw(group)
     time.sleep(0.001)  # a killed process leaves its group a moment later
+
+
+def _thaw(group: bytes) -> None:
+    """Let processes of v1 go on, which do not end while they are held still."""
+    try:
+        fd = posix.open(group + b"/freezer.state", posix.O_WRONLY)
+    except OSError:
+        return  # it is another tree, or gone
+    try:
+        posix.write(fd, b"THAWED")
+    except OSError as error:
+        if error.errno != errno.ENODEV:  # somebody has just taken it away
+            raise
+    finally:
+        posix.close(fd)

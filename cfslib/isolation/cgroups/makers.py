@@ -17,7 +17,7 @@ PREFIX = "cfs"
 
 def name() -> str:
     """Return a name for a group that we make: no other group has it, or will have."""
-    maker = f"{posix.getpid()}-{_start_of('self')}-{_pids_we_see()}"
+    maker = f"{posix.getpid()}-{procfs.start_of()}-{_pids_we_see()}"
     return f"{PREFIX}-{maker}-{posix.urandom(4).hex()}"
 
 
@@ -45,14 +45,10 @@ def _is_gone(maker: str) -> bool:
     if len(parts) != 4 or parts[3] != _pids_we_see():
         return False
     try:
-        return _start_of(parts[1]) != parts[2]  # or the pid is somebody else's by now
-    except (FileNotFoundError, ProcessLookupError):
+        start = procfs.start_of(parts[1])
+    except ProcessLookupError:
         return True
-
-
-def _start_of(pid: str) -> str:
-    """Return when a process started: field 22 in proc_pid_stat(5)."""
-    return procfs.read(f"/proc/{pid}/stat").rpartition(")")[2].split()[19]
+    return start != parts[2]  # or the pid is somebody else's by now
 
 
 def _pids_we_see() -> str:

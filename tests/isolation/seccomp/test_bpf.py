@@ -10,6 +10,8 @@ from cfslib.isolation.seccomp import bpf
 from cfslib.isolation.seccomp.bpf import Instruction, assemble, jeq, ld, listing, ret
 from cfslib.isolation.seccomp.data import NR, Action, args, args_high
 
+pytestmark = pytest.mark.alike
+
 byte = st.integers(0, 255)
 instruction = st.builds(
     Instruction, st.integers(0, 0xFFFF), byte, byte, st.integers(0, 2**32 - 1)

@@ -7,6 +7,8 @@ import pytest
 from cfslib.isolation.seccomp import calls
 from tests.isolation.seccomp import x86
 
+pytestmark = pytest.mark.alike
+
 NUMBERED = re.compile(r"^#define __NR_(\w+) (\d+)$", re.MULTILINE)
 # What compilers on this machine take the numbers from: of another kernel than ours.
 HEADERS = {

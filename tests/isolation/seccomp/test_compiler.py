@@ -14,6 +14,8 @@ from cfslib.kernel.syscalls import Prctl
 from tests.isolation.seccomp import profiles
 from tests.isolation.seccomp.profiles import HARMLESS
 
+pytestmark = [pytest.mark.alike, pytest.mark.long]
+
 
 @settings(max_examples=100)
 @given(profile=profiles.profiles(), data=st.lists(profiles.some_calls(), min_size=20))

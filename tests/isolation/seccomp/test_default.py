@@ -38,6 +38,7 @@ def test_the_kernel_would_take_it(name: str) -> None:
     machine.check(bpf.unpack(compiled.PROGRAMS[name]))
 
 
+@pytest.mark.alike
 @settings(max_examples=15)
 @given(st.sets(st.sampled_from(sorted(Capability))), st.data())
 def test_it_says_what_its_groups_say(

@@ -20,9 +20,13 @@ FILE = Path("/usr/share/containers/seccomp.json")
 needs_profile = pytest.mark.skipif(
     not FILE.exists(), reason=f"no {FILE}: apt install golang-github-containers-common"
 )
-pytestmark = pytest.mark.skipif(
-    calls.machine() != "x86_64", reason="numbers and architectures here are of x86"
-)
+pytestmark = [
+    pytest.mark.alike,
+    pytest.mark.skipif(
+        calls.machine() != "x86_64", reason="numbers and architectures here are of x86"
+    ),
+    pytest.mark.long,
+]
 SETS = calls.SETS["x86_64"]
 # What programs ask most: those of a shell, of Python, of a server.
 _WORDS = """

@@ -24,6 +24,8 @@ from cfslib.isolation.seccomp.data import (
 )
 from tests.isolation.seccomp.filters import in_bare_child, is_taken, load
 
+pytestmark = [pytest.mark.alike, pytest.mark.long]
+
 GETPPID = {"x86_64": 110, "aarch64": 173}[platform.machine()]
 ALLOW = ret(Action.ALLOW)
 

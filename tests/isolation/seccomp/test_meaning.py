@@ -8,6 +8,8 @@ from cfslib.isolation.seccomp import calls, meaning, profile
 from cfslib.isolation.seccomp.data import X32_BIT, Action, Arch, SeccompData
 from cfslib.isolation.seccomp.rules import Profile
 
+pytestmark = pytest.mark.alike
+
 ALLOW, KILL, ERRNO = "SCMP_ACT_ALLOW", "SCMP_ACT_KILL_PROCESS", "SCMP_ACT_ERRNO"
 NO_SUCH_CALL, EPERM = Action.ERRNO | 38, Action.ERRNO | 1
 

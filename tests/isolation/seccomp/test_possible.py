@@ -1,5 +1,6 @@
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +16,8 @@ from cfslib.isolation.seccomp.data import (
 )
 from cfslib.isolation.seccomp.rules import Profile
 from tests.isolation.seccomp import profiles
+
+pytestmark = pytest.mark.alike
 
 ALLOW, EPERM = ret(Action.ALLOW), ret(Action.ERRNO | 1)
 KNOWN = st.lists(st.booleans(), min_size=6, max_size=6)

@@ -10,6 +10,8 @@ from cfslib.isolation.seccomp.data import Action
 from cfslib.isolation.seccomp.rules import Condition
 from cfslib.kernel.syscalls import FilterFlag
 
+pytestmark = pytest.mark.alike
+
 ALLOW = "SCMP_ACT_ALLOW"
 ERRNO = "SCMP_ACT_ERRNO"
 

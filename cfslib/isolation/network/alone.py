@@ -1,4 +1,4 @@
-"""network: what a container has that shares no network with anybody.
+"""alone: what a container has that shares no network with anybody.
 
 A new network namespace has one interface, lo, which is down: programs that talk to
 each other at 127.0.0.1 want it up.  And one kind of socket belongs to no namespace:
@@ -18,9 +18,8 @@ _GET_FLAGS, _SET_FLAGS = 0x8913, 0x8914  # SIOC... in <linux/sockios.h>
 _UP = 1  # IFF_UP in <net/if.h>
 
 
-def be_alone() -> None:
-    """In a new network namespace, reach ourselves, and nobody else."""
-    bring_up()
+def refuse_other_ways() -> None:
+    """Open no socket of the kind that belongs to no network namespace."""
     seccomp.filter_calls(seccomp.filter_alone())
 
 

@@ -5,8 +5,9 @@ import subprocess
 import pytest
 
 from cfslib.children.in_child import in_child
-from cfslib.isolation import network, seccomp
+from cfslib.isolation import seccomp
 from cfslib.isolation.namespaces import Namespace
+from cfslib.isolation.network import alone
 from cfslib.isolation.seccomp import bpf, calls, compiled, default, machine
 from cfslib.isolation.seccomp.data import Action, SeccompData
 from cfslib.runtime.run import capture
@@ -24,7 +25,7 @@ def test_a_program_reaches_itself_once_lo_is_up(up: bool) -> None:
     def talk() -> bytes:
         own_world(Namespace.NET)
         if up:
-            network.bring_up()
+            alone.bring_up()
         server = socket.create_server(("127.0.0.1", 0))
         client = socket.create_connection(server.getsockname())
         client.sendall(b"heard")
@@ -40,8 +41,8 @@ def test_a_program_reaches_itself_once_lo_is_up(up: bool) -> None:
 def test_lo_comes_up_twice_as_well_as_once() -> None:
     def flags() -> str:
         own_world(Namespace.NET)
-        network.bring_up()
-        network.bring_up()
+        alone.bring_up()
+        alone.bring_up()
         return subprocess.check_output(["ip", "-o", "link"], text=True)
 
     assert "UP" in in_child(flags)

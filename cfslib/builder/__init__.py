@@ -1,0 +1,1 @@
+"""builder: images made from a Dockerfile, each RUN in a container."""
