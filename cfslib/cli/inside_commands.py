@@ -5,6 +5,7 @@ import sys
 from cfslib.cli.life_commands import WHICH, Each, place, several
 from cfslib.cli.parser import Command, Option, Usage, parse
 from cfslib.isolation import freezer
+from cfslib.kernel import procfs
 from cfslib.runtime import enter, register
 
 TYPE_CHECKING = False
@@ -57,6 +58,10 @@ def pause(line: "Sequence[str]") -> int:
             error.add_note(
                 "Hint: it has one if root starts it, or --memory is limited."
             )
+            raise
+        except OSError as error:
+            if procfs.is_gone(error):
+                enter.check_runs(container)  # or says that it has just ended
             raise
 
     return Each(words).do(hold).name()

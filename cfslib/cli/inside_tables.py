@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from cfslib.isolation.namespaces import Namespace
+from cfslib.kernel import procfs
 from cfslib.observe import figures, inhabitants
 from cfslib.observe.figures import Figures
 from cfslib.runtime import state
@@ -63,8 +64,10 @@ def _row(
             time.sleep(figures.MOMENT)
         now = time.monotonic(), figures.of_container(pid1.pid)
         name, limits = container.name, container.spec().limits
-    except (FileNotFoundError, ProcessLookupError):
-        return None  # it has just ended
+    except OSError as error:
+        if not procfs.is_gone(error):
+            raise
+        return None
     then, before[container.id] = before[container.id], now
     used = now[1]
     return (

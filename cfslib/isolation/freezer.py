@@ -7,7 +7,6 @@ No process sees it, and none can refuse, as with SIGSTOP.  On v1 a frozen proces
 not even end: so whoever kills one lets it go on.
 """
 
-import errno
 import posix
 import time
 
@@ -54,8 +53,8 @@ def thaw(groups: "Sequence[str]") -> None:
         try:
             syscalls.write(file, _WORDS[kind][0])
         except OSError as error:
-            if error.errno not in (errno.ENOENT, errno.ENODEV):
-                raise  # else somebody has just taken the group away
+            if not procfs.is_gone(error):
+                raise
 
 
 def _switches(groups: "Sequence[str]") -> "list[tuple[str, str]]":

@@ -191,6 +191,11 @@ def parse_cgroup(text: str) -> "list[CgroupEntry]":
     return entries
 
 
+def is_gone(error: OSError) -> bool:
+    """Say if what was to be read has just ended; a file of a cgroup says ENODEV."""
+    return error.errno in (errno.ENOENT, errno.ESRCH, errno.ENODEV)
+
+
 def read(file: "str | Path") -> str:
     """Return the text of a file in which names of files appear as they are."""
     fd = posix.open(file, posix.O_RDONLY | posix.O_CLOEXEC)

@@ -4,7 +4,6 @@ Each load has an end of its own, after four seconds at the latest.  While they r
 limit can be changed: it is a file.  Where no groups can be made there is `recorded`.
 """
 
-import errno
 import json
 import subprocess
 import tempfile
@@ -16,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from cfslib.children.in_child import in_child
+from cfslib.kernel import procfs
 from cfslib.observe import figures, pressure
 from cfslib.observe.figures import Figures
 from cfslib.observe.trees import Bench, Trees
@@ -111,7 +111,7 @@ class Loads:
             try:
                 self._trees.limit(group, load.setting, load.value(limit))
             except OSError as error:
-                if error.errno not in (errno.ENOENT, errno.ENODEV):  # it has just gone
+                if not procfs.is_gone(error):
                     raise
 
     _last: Frame | None = None

@@ -42,7 +42,15 @@ class Meter:
         return self._setting.partition(".")[0]
 
     def read(self) -> int | None:
-        """Return how much is in use; None before the container is there."""
+        """Return how much is in use; None while there is no container, or no more."""
+        try:
+            return self._read()
+        except OSError as error:
+            if not procfs.is_gone(error):
+                raise
+            return None
+
+    def _read(self) -> int | None:
         pid = _first_process(self._note)
         if pid is None:
             return None

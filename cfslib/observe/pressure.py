@@ -13,7 +13,6 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -139,12 +138,10 @@ def _watch(
     started = 0.0
     most = (PATIENCE + 1) / PAUSE
     while not ending.done() and len(samples) < most:
-        # What we look at may be gone before we have read it.
-        with suppress(FileNotFoundError, ProcessLookupError):
-            if (used := meter.read()) is not None:
-                started = started or time.monotonic()
-                seconds = round(time.monotonic() - started, 3)
-                samples.append(Sample(seconds, used))
-                seen(samples[-1])
+        if (used := meter.read()) is not None:
+            started = started or time.monotonic()
+            seconds = round(time.monotonic() - started, 3)
+            samples.append(Sample(seconds, used))
+            seen(samples[-1])
         time.sleep(PAUSE)
     return samples

@@ -10,7 +10,7 @@ import errno
 import posix
 import time
 
-from cfslib.kernel import libc
+from cfslib.kernel import libc, procfs
 from cfslib.kernel.syscalls import Prctl
 
 END = b"\0\n"  # of a line
@@ -129,7 +129,11 @@ def remove(group: bytes) -> None:
                 return
             if error.errno != errno.EBUSY:
                 raise
+        try:
             _empty(group)  # it has processes, or groups
+        except OSError as error:
+            if not procfs.is_gone(error):  # somebody else removes it, too
+                raise
 
 
 def _empty(group: bytes) -> None:
@@ -162,7 +166,7 @@ def _thaw(group: bytes) -> None:
     try:
         posix.write(fd, b"THAWED")
     except OSError as error:
-        if error.errno != errno.ENODEV:  # somebody has just taken it away
+        if not procfs.is_gone(error):
             raise
     finally:
         posix.close(fd)
