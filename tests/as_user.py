@@ -33,6 +33,7 @@ NEEDED = {Path(sys.prefix), Path(sys.base_prefix), Path(__file__).parent.parent}
 def main(argv: list[str]) -> int:
     """Run the command and return its exit status."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # or there is no exit status
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     home = Path(tempfile.mkdtemp(prefix="cfs-user-"))
     os.chown(home, UID, UID)
     try:

@@ -1,5 +1,7 @@
 """Tests in several processes are the same tests."""
 
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -97,6 +99,25 @@ def test_a_process_that_ends_too_early_is_a_failure(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "test_two.py::test_end" in done.stdout
     assert "its process ended before it did" in done.stdout
+
+
+def test_what_a_test_leaves_behind_keeps_nobody_waiting(tmp_path: Path) -> None:
+    # It has a copy of the pipe to pytest, which then has no end.
+    leave = f"""
+import os, pathlib, signal
+def test_leave():
+    if not (pid := os.fork()):
+        signal.pause()
+    pathlib.Path("{tmp_path}/pid").write_text(str(pid))
+"""
+    into_a_file = ["sh", "-c", f'"$@" >{tmp_path}/out 2>&1', "sh"]
+    try:
+        done = run(tmp_path, before=into_a_file, one=GOOD, two=leave)
+    finally:
+        os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
+
+    assert done.returncode == 0
+    assert "4 passed" in (tmp_path / "out").read_text()
 
 
 def test_enough_is_enough(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator
-from typing import Self
+from typing import NoReturn, Self
 
 from cfslib.images import metadata, patterns
 from cfslib.images.patterns import Ignored
@@ -44,6 +44,9 @@ class Files:
 
     def __exit__(self, *_: object) -> None:
         os.close(self._root)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("these files are open here, and in children that are forked")
 
     def opened(self, place: str, flags: int = os.O_PATH) -> int:
         """Open what a place leads to, following links inside."""

@@ -4,8 +4,10 @@ zlib and hashlib let other threads run meanwhile, as do the calls that write fil
 to inflate, to hash and to write take as long as the longest of the three.
 """
 
+import os
 import queue
 import threading
+import time
 from typing import Self
 
 from cfslib.images.contents import Stream
@@ -36,6 +38,9 @@ class Ahead:
             except queue.Empty:
                 pass
         self._thread.join()
+        # Python knows of its end before the kernel, and who has threads cannot fork.
+        while os.path.exists(f"/proc/self/task/{self._thread.native_id}"):
+            time.sleep(0.0001)
 
     def read1(self, size: int, /) -> bytes:
         """Return the next bytes, at most so many; none at the end."""

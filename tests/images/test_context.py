@@ -1,6 +1,7 @@
 """The files that a build may copy."""
 
 import os
+import pickle
 import stat
 import time
 from pathlib import Path
@@ -145,3 +146,8 @@ def test_a_fifo_in_place_of_a_dockerignore_does_not_hang(tmp_path: Path) -> None
     os.mkfifo(tmp_path / ".dockerignore")
 
     assert not context.opened(str(tmp_path)).ignored
+
+
+def test_open_files_are_not_for_another_process(tmp_path: Path) -> None:
+    with Files(str(tmp_path)) as files, pytest.raises(TypeError, match="open here"):
+        pickle.dumps(files)

@@ -331,13 +331,18 @@ def test_whoever_is_killed_rm_leaves_nothing(lives: Life) -> None:
         kills += AT_ONCE
         if found:
             done = lives.cfs("rm", "-f", *(one.id for one in found))
-            assert (done.returncode, done.stderr) == (0, "")
+            assert all(map(_is_gone, done.stderr.splitlines())), done.stderr
     print(f"{kills} kills")
 
     assert wait_until(lambda: not commands_with(mark))
     assert lives.every() == []
     assert wait_until(lambda: not any(map(groups_of, monitors)))
     assert not any(map(is_alive, monitors))
+
+
+def _is_gone(said: str) -> bool:
+    """Say if no more went wrong than that somebody else was quicker."""
+    return "gone" in said or "no such" in said
 
 
 def _makers(containers: list[State]) -> set[int]:
@@ -368,10 +373,11 @@ def _kill_something_of_each(containers: list[State], lives: Life) -> None:
                 for one in containers]  # fmt: skip
     time.sleep(random.uniform(0, 0.3))
     for container in containers:
-        pid1 = container.pid1()
-        main = pid1 and ending.main_of(pid1)
-        if victim := random.choice([container.maker(), pid1, main, None]):
-            ending.kill(victim)
+        with suppress(FileNotFoundError):  # its caller was killed, and it has just gone
+            pid1 = container.pid1()
+            main = pid1 and ending.main_of(pid1)
+            if victim := random.choice([container.maker(), pid1, main, None]):
+                ending.kill(victim)
         time.sleep(random.uniform(0, 0.05))
     for one in stopping:
         one.kill()
@@ -386,7 +392,7 @@ def test_two_that_stop_and_remove_the_same_one_do_no_harm(lives: Life) -> None:
 
     assert lives.every() == []
     assert any(text == "" for text in said)
-    assert all(text == "" or "gone" in text or "no such" in text for text in said)
+    assert all(text == "" or _is_gone(text) for text in said)
 
 
 def test_what_a_maker_that_was_killed_has_left_is_not_in_the_way(lives: Life) -> None:
