@@ -6,6 +6,7 @@ take files of tests from one queue, and send reports to pytest, which prints the
 always.  A test that is marked `alone` is run in the end, beside no other.
 """
 
+import gc
 import multiprocessing
 import os
 from collections.abc import Iterator
@@ -151,6 +152,7 @@ def _work(
     for reader in not_ours:
         reader.close()
     _move_in(config, number)
+    gc.freeze()  # or a child looks through all of it, and has the kernel copy it
     config.pluginmanager.unregister(name="terminalreporter")
     config.pluginmanager.register(_Sender(config, pipe))
     numbers = iter(lambda: os.read(queue, 2), b"")

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from cfslib.children.in_child import in_child
-from cfslib.images import ours, removal
+from cfslib.images import locks, ours, removal
 from cfslib.images.picked import RECORDED
 from cfslib.images.store import Store
 from cfslib.isolation import idmaps, mounts, rootfs
@@ -59,8 +59,10 @@ def found(store: Store, owners: str, call: Call) -> Hands:
     If layers have to be in memory, this process gets mounts of its own.
     """
     hands = Hands(owners, call)
-    if _can_keep_layers(store.directory, hands):
-        return hands
+    ours.make(f"{store.directory}/builds")
+    with locks.held(store.directory, shared=True):  # or `prune` takes away what we try
+        if _can_keep_layers(store.directory, hands):
+            return hands
     if ownership.may_do_it_alone():
         syscalls.unshare(Namespace.MNT)
     else:
@@ -72,7 +74,6 @@ def found(store: Store, owners: str, call: Call) -> Hands:
 
 def _can_keep_layers(directory: str, hands: Hands) -> bool:
     """Try if a directory of the store can hold a layer of an overlay."""
-    ours.make(f"{directory}/builds")
     place = tempfile.mkdtemp(prefix="", dir=f"{directory}/builds")
 
     def tried() -> bool:

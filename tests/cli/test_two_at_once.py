@@ -82,12 +82,14 @@ def test_what_is_pruned_while_an_image_is_built_is_nothing_of_it(
     text = "FROM tool:1\n" + "RUN sleep .2; cat /bin/true >/{}\n" * 3
     (tmp_path / "Dockerfile").write_text(text.format(1, 2, 3))
     line = [*CFS, "image", "build", "-t", "built", str(tmp_path)]
-    with Popen(line, env=lives.env, stdout=DEVNULL, stderr=DEVNULL) as build:
+    with Popen(line, env=lives.env, stdout=DEVNULL, stderr=PIPE) as build:
         while build.poll() is None:
             lives.cfs("image", "prune")
             time.sleep(0.05)
+        assert build.stderr
+        said = build.stderr.read()
 
-    assert build.returncode == 0
+    assert build.returncode == 0, said
     assert lives.did("run", "--image", "built", "ls", "/").split()[:3] == [
         "1",
         "2",

@@ -109,13 +109,18 @@ def test_what_is_wrong_is_named(top: dict[str, Any], why: str) -> None:
         (b"\xff\xfe", "is not JSON"),
         (b"[" * 100_000, "too deeply"),
         (b'{"a":' * 100_000, "too deeply"),
-        (b'"' + b" " * 100_000_000 + b'"', "longer than"),
     ],
-    ids=["empty", "half", "list", "binary", "deep", "deep objects", "of 100 MB"],
+    ids=["empty", "half", "list", "binary", "deep", "deep objects"],
 )
 def test_what_is_no_config_is_refused_in_a_line(data: bytes, why: str) -> None:
     with pytest.raises(ValueError, match=why):
         config.read(data)
+
+
+def test_one_of_100_mb_is_refused() -> None:
+    # Made here, because all tests carry what a parameter is.
+    with pytest.raises(ValueError, match="longer than"):
+        config.read(b'"' + b" " * 100_000_000 + b'"')
 
 
 JSON = st.recursive(

@@ -129,16 +129,32 @@ def big_json(request: Handler) -> None:
         request.wfile.write(b"[" * (1 << 20))
 
 
+def deep_json(request: Handler) -> None:
+    request.say(200, b"[" * (1 << 20))
+
+
 def says(status: int, data: bytes = b"", **headers: object) -> Answer:
     return lambda request: request.say(status, data, **headers)
 
 
+def other_layer(request: Handler) -> None:
+    request.say(200, DATA[:-1] + b"x")
+
+
+def short_layer(request: Handler) -> None:
+    request.say(200, DATA[:-9])
+
+
+def long_layer(request: Handler) -> None:
+    request.say(200, DATA + b"x")
+
+
 REALM = 'Bearer realm="http://127.0.0.1:1/token"'
 LIES: dict[str, tuple[str, Answer, type[Exception], str]] = {
-    "another layer": (LAYER_PATH, says(200, DATA[:-1] + b"x"), BadDigest, "should be"),
+    "another layer": (LAYER_PATH, other_layer, BadDigest, "should be"),
     "another config": (CONFIG_PATH, says(200, ABOUT[:-1] + b" "), BadDigest, "be sha"),
-    "a short layer": (LAYER_PATH, says(200, DATA[:-9]), BadDigest, "ends 9 bytes"),
-    "a long layer": (LAYER_PATH, says(200, DATA + b"x"), BadDigest, "longer than"),
+    "a short layer": (LAYER_PATH, short_layer, BadDigest, "ends 9 bytes"),
+    "a long layer": (LAYER_PATH, long_layer, BadDigest, "longer than"),
     "endless layer": (LAYER_PATH, endless, BadDigest, "longer than"),
     "endless config": (CONFIG_PATH, endless, BadDigest, "longer than"),
     "endless manifest": (MANIFEST_PATH, endless, BadDocument, "longer than 4194304"),
@@ -150,7 +166,7 @@ LIES: dict[str, tuple[str, Answer, type[Exception], str]] = {
         "longer than 4194304",
     ),
     "no JSON": (MANIFEST_PATH, says(200, b"<html>"), BadDocument, "not JSON"),
-    "deep JSON": (MANIFEST_PATH, says(200, b"[" * (1 << 20)), BadDocument, "deep"),
+    "deep JSON": (MANIFEST_PATH, deep_json, BadDocument, "deep"),
     "another manifest than it says": (
         MANIFEST_PATH,
         says(200, json.dumps(TOP).encode(), Docker_Content_Digest=digest(b"")),
