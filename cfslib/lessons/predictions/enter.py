@@ -197,25 +197,24 @@ ONLY_NAMESPACES = Question(
     ),
 )
 
-OUR_PS = Question(
-    "12-enter/our-ps",
-    "A child of ours enters all of them but MNT, so it has our files, and our `ps`.  "
-    "Its own child is in the container's PID.  What does `ps` print there?",
+OUR_PROC = Question(
+    "12-enter/our-proc",
+    "A child of ours enters all of them but MNT, so it has our files and our `/proc`.  "
+    "Its own child is in the container's PID.  What does `ls /proc` list there?",
     (
         Choice(
             "the container's processes",
-            "It would, with the right `/proc`.  `ps` reads files, and these are still "
-            "ours.",
+            "It would, with the right `/proc`.  This one is still ours.",
         ),
         Choice(
             "all processes of our machine",
-            "It reads our `/proc`, which shows our PID namespace, whoever reads it.",
+            "It shows the PID namespace of whoever mounted it, whoever reads it.",
             right=True,
         ),
         Choice(
-            "an error: it is not in that `/proc` itself",
-            "It is.  What is in the container's PID namespace is in ours, too, and has "
-            "a number there.",
+            "no process: it is a `/proc` of another PID namespace",
+            "It is, and it shows that one.  `ls` itself is in it, too: with the number "
+            "that it has in ours.",
         ),
     ),
 )
