@@ -7,6 +7,7 @@ VENV ?= .venv
 in_venv = . $(VENV)/bin/activate &&
 # What root would write into a cache, a user could not replace.
 pytest = $(VENV)/bin/python -m pytest $(if $(root),-p no:cacheprovider)
+TESTS ?=# all; or the paths of some
 # One more than there are processors, since many tests wait.
 PROCESSES ?= $(shell expr $$(nproc) + 1)
 in_processes = --processes=$(PROCESSES)
@@ -63,7 +64,7 @@ types: setup ## Check types
 check: unit notebooks $(if $(root),as-user) ## Run all tests and notebooks
 
 unit: setup ## Run the tests and the examples in docstrings
-	$(in_venv) $(pytest) $(in_processes)
+	$(in_venv) $(pytest) $(in_processes) $(TESTS)
 
 notebooks: setup ## Run the notebooks and compare what they print
 	$(in_venv) $(pytest) $(in_processes) $(nbval)

@@ -13,7 +13,7 @@ import pytest
 
 from tests.conftest import SLOWNESS, needs_namespaces
 
-pytestmark = needs_namespaces
+pytestmark = [needs_namespaces, pytest.mark.alike]
 
 # The signals 32 and 33: its posix_spawn leaves them ignored.
 OF_THE_C_LIBRARY = 3 << 31

@@ -11,6 +11,8 @@ import pytest
 
 from tests.test_readme import TOP
 
+pytestmark = pytest.mark.alike
+
 PLUGIN = """
 import pytest
 from tests.parallel import pytest_addoption, pytest_runtestloop

@@ -13,6 +13,8 @@ from cfslib.images import cache, progress
 from tests.conftest import needs_namespaces
 from tests.lessons.test_rehearsal import notebook
 
+pytestmark = pytest.mark.alike
+
 CFS = [sys.executable, "-m", "cfslib.cli.entry"]
 
 

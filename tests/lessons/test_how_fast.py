@@ -152,6 +152,7 @@ WRONG_MEDIANS: list[tuple[object, str]] = [
 ]
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize(("answer", "said"), WRONG_MEDIANS, ids=itertools.count())
 def test_something_else_is_no_median(answer: Median, said: str) -> None:
     assert_not_yet(how_fast.check_median(answer), "", said)
