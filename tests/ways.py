@@ -116,7 +116,9 @@ def _words(way: str, spec: Spec, prelude: str) -> list[str]:
     if is_command and not (prelude or spec.leave_out or spec.filter):
         return [str(CFS), *options(spec)]
     path = f"import sys\nsys.path.append({str(PACKAGE)!r})\n"
-    begin = path + BEGIN.format(patience=20 * SLOWNESS, prelude=path + prelude)
+    # Without one of its steps, there may never be a container that was made ahead.
+    patience = (3 if spec.leave_out else 20) * SLOWNESS
+    begin = path + BEGIN.format(patience=patience, prelude=path + prelude)
     program = begin + (COMMAND if is_command else PROGRAM)
     wanted = marshal.dumps(spec.as_plain()).hex()
     more = [str(CFS), *options(spec)] if is_command else []
