@@ -36,7 +36,7 @@ def report(error: BaseException) -> int:
 
 
 def _advice(error: BaseException) -> list[str]:
-    """Return the notes that are for who typed the command."""
+    """Return the notes meant for the person who typed the command."""
     notes = getattr(error, "__notes__", [])
     return [note for note in notes if not note.startswith(FOR_PROGRAMMERS)]
 

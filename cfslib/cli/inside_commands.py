@@ -5,7 +5,6 @@ import sys
 from cfslib.cli.life_commands import WHICH, Each, place, several
 from cfslib.cli.parser import Command, Option, Usage, parse
 from cfslib.isolation import freezer
-from cfslib.kernel import procfs
 from cfslib.runtime import enter, register
 
 TYPE_CHECKING = False
@@ -53,15 +52,13 @@ def pause(line: "Sequence[str]") -> int:
         enter.check(container)
         try:
             freezer.freeze(container.groups())
-        except PermissionError as error:
-            error.args = (f"{container.name} cannot be paused: it has no cgroup",)
-            error.add_note(
-                "Hint: it has one if root starts it, or --memory is limited."
-            )
-            raise
         except OSError as error:
-            if procfs.is_gone(error):
-                enter.check_runs(container)  # or says that it has just ended
+            enter.check_runs(container)  # or says that it has just ended
+            if isinstance(error, PermissionError):
+                error.args = (f"{container.name} cannot be paused: it has no cgroup",)
+                error.add_note(
+                    "Hint: it has one if root starts it, or --memory is limited."
+                )
             raise
 
     return Each(words).do(hold).name()

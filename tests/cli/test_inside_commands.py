@@ -135,6 +135,23 @@ def test_what_is_paused_can_be_ended(lives: Life, line: list[object]) -> None:
         assert container.end()[0] in (137, 143)
 
 
+def test_what_ends_while_it_is_to_be_paused_is_said_to_have_ended(
+    lives: Life, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    container, freeze = lives.start(*SLEEP), freezer.freeze
+
+    def too_late(groups: list[str]) -> None:
+        lives.did("kill", container.id)
+        freeze(groups)
+
+    monkeypatch.setenv("XDG_RUNTIME_DIR", lives.env["XDG_RUNTIME_DIR"])
+    monkeypatch.setattr(freezer, "freeze", too_late)
+
+    assert inside_commands.pause([container.id]) == 1
+    assert f"cfs: {container.name} does not run\n" in capsys.readouterr().err
+    lives.did("rm", container.id)
+
+
 @needs_root
 def test_what_is_paused_ends_with_its_monitor(lives: Life) -> None:
     container = lives.start(*SLEEP)
